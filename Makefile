@@ -1,0 +1,154 @@
+# goKore for C: nothing but a C compiler and make is needed for `make run` and `make test`; `make help` lists the rest.
+# Everything that is built goes below $(BUILD). Variables: CC, CFLAGS, BUILD, CAPTURE, ARGS, PREFIX, DESTDIR, V=1.
+BUILD   ?= build
+CFLAGS  ?= -O2 -g
+CSTD    ?= -std=c11
+CAPTURE ?= tests/data/loopback.pcap
+PREFIX  ?= /usr/local
+STRICT  := -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wstrict-prototypes \
+           -Wmissing-prototypes -Wcast-qual
+COMPILE  = $(CC) $(CSTD) $(STRICT) -I. $(CPPFLAGS) $(CFLAGS) -pthread
+LINK     = $(CC) $(CFLAGS) -pthread $(LDFLAGS)
+LDLIBS   = -lm
+
+# The variants that the tests are built and run in, one line each: what the implementation and the tests are compiled
+# with. A test asks for what it needs by test_only_with("LOCKORDER=1"). TESTS_name limits a variant to some test files.
+VARIANT_plain   =
+VARIANT_checked = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1
+VARIANT_deny    = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_DENY
+VARIANT_abort   = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_ABORT
+TESTS_deny      = atomic lockorder
+TESTS_abort     = atomic lockorder
+# The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler
+# or its runtime is missing.
+FAST            = -O1 -g -fno-omit-frame-pointer
+SANITIZED       = VARIANTS="plain checked" SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180"
+CHECK_clang     = CC=clang CFLAGS="-O2 -g"
+CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(SANITIZED)
+CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(SANITIZED)
+CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(SANITIZED) VARIANTS=checked
+CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(SANITIZED)
+# What the examples' and benches' implementation is compiled with, where they don't hold their own.
+VARIANT_FOR_examples = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1
+VARIANT_FOR_bench    =
+
+HEADERS  := $(wildcard gokore*.h)
+VERSION  = $(shell sed -n 's/^.define GOKORE_VERSION  *"\(.*\)".*/\1/p' gokore_atomic.h)
+TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
+SCRIPTS  := $(wildcard tests/compile/test_*.sh tests/examples/test_*.sh)
+EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
+VARIANTS := $(sort $(patsubst VARIANT_%,%,$(filter-out VARIANT_FOR_%,$(filter VARIANT_%,$(.VARIABLES)))))
+export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE
+
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) # unless -jN is given
+endif
+Q := $(if $(V),,@)
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all run test results check checks bench install uninstall examples help clean force
+all: examples
+
+# ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
+# archive, so that a program with an implementation of its own does not get a second one
+
+O := $(BUILD)/objects
+# $1 set, $2 source directory, $3 flags
+define set
+$O/$1/%.o: $2/%.c $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  cc  $$@";)$$(COMPILE) $3 -MMD -MP -c -o $$@ $$<
+$O/$1/implementation.o: tests/support/implementation.c $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$(if $(V),,@echo "  cc  $$@";)$$(COMPILE) $3 -MMD -MP -c -o $$@ $$<
+$O/$1/libgokore.a: $O/$1/implementation.o
+	$(Q)rm -f $$@; ar rcs $$@ $$<
+endef
+$(foreach v,$(VARIANTS),$(eval $(call set,$v,tests,$(VARIANT_$v))))
+$(foreach d,examples bench,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
+$O/%/support/test.o: CPPFLAGS += -DTEST_DATA_DIRECTORY='"$(abspath tests/data)"'
+parts = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c)) # the other files of an example
+-include $(shell find $O -name '*.d' 2>/dev/null)
+FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench,$v:$(VARIANT_$v))
+$(BUILD)/flags: force # changes when the flags do, so that everything is built again
+	@mkdir -p $(BUILD)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
+
+# ---- programs: $(BUILD)/VARIANT/test_NAME, $(BUILD)/examples/NAME, $(BUILD)/bench/bench_NAME
+
+# $1 program, $2 objects
+define program
+$1: $2
+	@mkdir -p $$(@D)
+	$(Q)$(LINK) -o $$@ $$^ $(LDLIBS)
+endef
+# $1 test, $2 variant; tests/test_packets_*.c are also linked with what lies in examples/packets
+define test
+$(call program,$(BUILD)/$2/test_$1,$O/$2/test_$1.o $O/$2/support/test.o \
+	$(call parts,examples/$(firstword $(subst _, ,$1))) $O/$2/libgokore.a)
+$(BUILD)/results/$2.$1.tsv: $(BUILD)/$2/test_$1 $(EXAMPLES) force
+	@sh tests/support/run.sh $$@ $$< $(RUNNER) $$< $(TESTARGS)
+RESULTS += $(BUILD)/results/$2.$1.tsv
+endef
+# $1 script, $2 its results
+define script
+$2: $1 $(EXAMPLES) force
+	@sh tests/support/run.sh $$@ $1 $(RUNNER) sh $1
+endef
+result_of = $(BUILD)/$1/$(subst /,.,$(2:.sh=)).tsv
+
+RESULTS := $(foreach s,$(SCRIPTS),$(call result_of,results,$s))
+$(foreach s,$(SCRIPTS),$(eval $(call script,$s,$(call result_of,results,$s))))
+$(foreach v,$(VARIANTS),$(foreach t,$(filter $(or $(TESTS_$v),%),$(TESTS)),$(eval $(call test,$t,$v))))
+WIDER  := $(wildcard tests/check/test_*.sh)
+CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
+          $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
+$(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
+$(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%)) $O/examples/libgokore.a)))
+$(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/libgokore.a)))
+
+# ---- what people call
+
+run: $(BUILD)/examples/packets ## runs the main job on CAPTURE: make run ARGS='--workers 2 --conversations'
+	@$< $(ARGS) $(CAPTURE)
+
+test: $(RESULTS) ## builds and runs all tests; the last line is the total
+	@sh tests/support/sum.sh $^
+results: $(RESULTS)
+
+check: ## the wider set: warnings, standards, C++, clang, sanitizers, installation; beside `make test`
+	@rm -rf $(BUILD)/check/*/results
+	@$(MAKE) --no-print-directory checks
+	@sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
+checks: $(CHECKS)
+check-%: force
+	+@$(CHECK_$*) sh tests/support/check.sh $* $(BUILD)/check/$*
+
+cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, i686, musl
+	@sh tests/check/cross_tools.sh
+	@sh tests/check/test_cross.sh
+
+examples: $(EXAMPLES) ## builds the examples
+
+bench: $(BENCHES) $(EXAMPLES) ## builds and runs the benchmarks one after the other
+	@for b in $(BENCHES); do echo "== $$b"; $$b || exit 1; done
+	@for b in $(wildcard bench/bench_*.sh); do echo "== $$b"; sh $$b || exit 1; done
+
+install: ## copies the headers and gokore.pc below $(DESTDIR)$(PREFIX)
+	mkdir -p $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 $(HEADERS) $(DESTDIR)$(PREFIX)/include
+	printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include' '' 'Name: goKore' 'Version: $(VERSION)' \
+	    'Description: header-only C11 concurrency: atomics, cancellable locks and channels, task pool, lock checker' \
+	    'Cflags: -I$${includedir} -pthread' 'Libs: -pthread' > $(DESTDIR)$(PREFIX)/lib/pkgconfig/gokore.pc
+
+uninstall: ## removes what install copied
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(HEADERS)) $(DESTDIR)$(PREFIX)/lib/pkgconfig/gokore.pc
+
+help: ## lists the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+clean: ## removes everything that was built
+	rm -rf $(BUILD)

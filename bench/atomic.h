@@ -1,0 +1,17 @@
+// atomic.h - what the parts of bench_atomic.sh share
+#ifndef BENCH_ATOMIC_H
+#define BENCH_ATOMIC_H
+
+#include "../gokore_atomic.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct bench_part { // one way to do the four operations, n times each
+    const char *name;
+    void (*run[4])(long n);
+    void (*begin)(void);
+} bench_part;
+
+#endif

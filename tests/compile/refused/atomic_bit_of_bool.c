@@ -1,0 +1,6 @@
+// expect: compatible with any
+#include "gokore_atomic.h"
+int main(void) {
+    gokore_atomic_bool x = GOKORE_ATOMIC_INIT(0); // control: gokore_atomic_u8 x = GOKORE_ATOMIC_INIT(0);
+    return gokore_atomic_bit_test_and_set(&x, 1);
+}

@@ -1,0 +1,6 @@
+// expect: compatible with any
+#include "gokore_atomic.h"
+int main(void) {
+    gokore_atomic_ptr x = GOKORE_ATOMIC_INIT(0); // control: gokore_atomic_size x = GOKORE_ATOMIC_INIT(0);
+    return gokore_atomic_fetch_min(&x, 1) != 0;
+}

@@ -1,0 +1,7 @@
+// expect: compatible with any
+#include "gokore_atomic.h"
+int main(void) {
+    int x = 0; // control: gokore_atomic_i32 x = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_wait(&x, 1);
+    return 0;
+}
