@@ -784,7 +784,7 @@ GOKORE_API size_t gokore_barrier_violations(gokore_barrier_violation *out, size_
 
 typedef struct gokore_memory_info {
     uint32_t cache_line; // bytes
-    uint32_t lock_free;  // bit n: objects of 1 << n bytes
+    uint32_t lock_free;  // bit n: the compiler promises no locks for 1 << n bytes (gcc < 14 on RISC-V: not for 1, 2)
 } gokore_memory_info;
 GOKORE_API void gokore_memory_model(gokore_memory_info *out);
 typedef struct gokore_litmus { // how often each test's weak outcome was seen, of runs tries

@@ -836,7 +836,7 @@ TEST(allocator, default_is_the_heap) {
         gokore_free_(NULL, q, 100);
     }
     gokore_free_(NULL, NULL, 0);
-    CHECK_PTR(NULL, gokore_alloc_(NULL, SIZE_MAX / 2, 8));
+    CHECK_PTR(NULL, gokore_alloc_(NULL, SIZE_MAX / 2 + 1, 8));
 }
 
 TEST(allocator, hooks_get_every_call) {

@@ -66,12 +66,17 @@ TEST(check, order_of_every_operation) { // C11 7.17.4 and 7.17.7; columns: relax
 
 // ---- the memory model
 
+#if defined(__riscv) && !defined(__clang__) && __GNUC__ < 14
+#define PROMISED_LOCK_FREE 12 // libatomic's loops of lr and sc do 1 and 2 bytes, without a lock, but nothing promises it
+#else
+#define PROMISED_LOCK_FREE 15
+#endif
 TEST(memory_model, is_this_machines) {
     gokore_memory_info info;
     memset(&info, 0xff, sizeof info);
     gokore_memory_model(&info);
     CHECK_UINT(GOKORE_CACHE_LINE, info.cache_line);
-    CHECK_UINT(15, info.lock_free);
+    CHECK_UINT(PROMISED_LOCK_FREE, info.lock_free);
 }
 TEST(memory_model, litmus_tests_see_nothing_forbidden) {
     gokore_litmus seen;
