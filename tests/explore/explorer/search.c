@@ -32,6 +32,7 @@ static int line_count;
 static long runs_wanted = 20000, search_most = 200000;
 static uint64_t seed;
 static const char *replay;
+static bool stop;    // at the first failure, and only name it
 
 
 // ---- choices
@@ -434,7 +435,7 @@ static bool scenario_run(const char *program) {
     char failure[sizeof engine.failure], lost[32];
     memcpy(failure, engine.failure, sizeof failure);
     bool good = limits->fails ? !fine && strstr(failure, limits->fails) : fine;
-    if (!fine && !good) {
+    if (!fine && !good && !stop) {
         how = REPLAY;
         shorten(failure);
     } else if (good && !limits->fails && missing(lost, sizeof lost)) {
@@ -445,8 +446,8 @@ static bool scenario_run(const char *program) {
     if (t.bound >= 0) printf(", all with %d preemptions", t.bound);
     printf("  %.1f s, %.0f/s\n", took, (double)t.runs / (took > 0 ? took : 1));
     if (limits->fails && !good) printf("    expected to fail with '%s'\n", limits->fails);
-    if (!good && fine) printf("    %s\n", engine.failure);
-    if (!good && !fine) show(program);
+    if (!good && (fine || stop)) printf("    %s\n", engine.failure);
+    if (!good && !fine && !stop) show(program);
     record(good ? "pass" : "fail", engine.scenario->name, took);
     (void)fflush(stdout);
     return good;
@@ -475,8 +476,9 @@ static void options(int argc, char **argv) {
         else if (!strcmp(argv[i], "--runs")) runs_wanted = strtol(value, NULL, 0);
         else if (!strcmp(argv[i], "--most")) search_most = strtol(value, NULL, 0);
         else if (!strcmp(argv[i], "--replay")) replay = value;
+        else if (!strcmp(argv[i], "--stop")) stop = atoi(value) != 0;
         else {
-            printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--seed N] [--replay SCHEDULE]\n"
+            printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--seed N] [--replay SCHEDULE] [--stop 1]\n"
                    "  --runs   random runs, and as many of PCT; default %ld\n"
                    "  --most   depth-first runs per bound; default %ld\n", argv[0], runs_wanted, search_most);
             exit(2);
@@ -505,6 +507,7 @@ int main(int argc, char **argv) {
             continue;
         }
         if (scenario_run(argv[0])) passed++; else failed++;
+        if (stop && failed) break;
     }
     if (!replay) printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
