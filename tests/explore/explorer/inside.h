@@ -18,7 +18,8 @@ typedef enum thread_state { UNUSED, READY, PARKED, JOINING, DONE } thread_state;
 typedef struct thread {
     int id;
     thread_state state;
-    bool yielded, woken, expired; // yielded: waits in a loop, until anything is written
+    bool yielded, expired;        // yielded: waits in a loop, until anything is written
+    int pauses;                   // in loops, that it did not spend on letting others go on
     explore_fn *fn;
     void *arg;
     const void *word;             // PARKED: where
@@ -34,7 +35,7 @@ typedef struct thread {
     ucontext_t context;
 } thread;
 
-typedef enum choice_kind { CHOOSE_THREAD, CHOOSE_MESSAGE, CHOOSE_FAILURE, CHOOSE_SLEEPER, CHOOSE_TIME } choice_kind;
+typedef enum choice_kind { CHOOSE_THREAD, CHOOSE_MESSAGE, CHOOSE_FAILURE, CHOOSE_SLEEPER, CHOOSE_TIME, CHOOSE_PAUSE } choice_kind;
 
 typedef enum operation { OP_LOAD, OP_STORE, OP_EXCHANGE, OP_CAS, OP_RMW, OP_FENCE, OP_OTHER } operation;
 typedef struct site { // a place in the code with an atomic operation
@@ -48,7 +49,7 @@ extern struct engine {
     thread threads[THREADS], *running; // NULL: the explorer itself
     int thread_count;
     uint32_t run;     // the number of this run; what bears another number is not of this run
-    int steps, quiet; // quiet: turns of waiting threads in which nothing was written
+    int steps, streak, quiet; // streak: of one thread; quiet: turns of waiting threads in which nothing was written
     uint64_t parks;
     int64_t now_ns;
     const explore_scenario *scenario;

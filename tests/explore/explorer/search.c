@@ -22,6 +22,7 @@ static explore_scenario *scenarios;
 static struct { uint8_t chosen, of; } choices[CHOICES];
 static int choice_count, choice_fixed; // made in this run; given to it beforehand
 static search_mode how;
+static int bound;                             // of preemptions, in this run; -1 = none, and what else is limited is so less
 static uint64_t random_state;
 static int switch_every;                      // RANDOM: a switch every so many points, on average
 static int length_seen, points[POINTS];       // PCT: steps of the longest run; where priorities change
@@ -46,7 +47,7 @@ static uint64_t random_next(void) { // xorshift64*
 static int random_below(int n) { return (int)((random_next() >> 32) * (uint64_t)n >> 32); }
 
 static int guess(int n, choice_kind kind) {
-    static const int one_in[] = { 1, 2, 16, 1, 8 }; // how often something else than 0
+    static const int one_in[] = { 1, 2, 16, 1, 8, 2 }; // how often something else than 0
     return random_below(one_in[kind]) ? 0 : random_below(n);
 }
 
@@ -158,7 +159,8 @@ static bool run(void) { // false: it failed
     engine.run++;
     engine.failure[0] = 0;
     engine.left = engine.scenario->limits;
-    if (how == RANDOM || how == PCT) {
+    engine.left.preemptions = bound;
+    if (bound < 0) {
         engine.left.preemptions = INT32_MAX;
         if (engine.left.stale) engine.left.stale = INT32_MAX;
         engine.left.spurious *= 2;
@@ -314,10 +316,10 @@ static void shorten(const char *failure) {
     choice_fixed = n;
 }
 
-static void schedule_write(char *out, size_t size) { // choices other than 0 are letters, a number says how many 0 come before
-    size_t at = 0;
+// The bound, a colon, the choices: those other than 0 are letters, a number says how many 0 come before.
+static void schedule_write(char *out, size_t size) {
+    size_t at = (size_t)snprintf(out, size, "%d:", bound);
     int zeros = 0;
-    out[0] = 0;
     for (int i = 0; i < choice_fixed && at + 16 < size; i++) {
         if (!choices[i].chosen) {
             zeros++;
@@ -328,16 +330,17 @@ static void schedule_write(char *out, size_t size) { // choices other than 0 are
         out[at] = 0;
         zeros = 0;
     }
-    if (at == 0) (void)snprintf(out, size, "0");
 }
 
 static void schedule_read(const char *text) {
+    char *at;
+    bound = (int)strtol(text, &at, 10);
     choice_fixed = 0;
-    for (char *end; *text; text = end) {
-        long zeros = strtol(text, &end, 10);
-        while (zeros-- > 0 && choice_fixed < CHOICES) choices[choice_fixed++].chosen = 0;
-        if (*end >= 'a' && *end <= 'z' && choice_fixed < CHOICES) choices[choice_fixed++].chosen = (uint8_t)(*end++ - 'a' + 1);
-        else if (end == text) break;
+    if (*at == ':') at++;
+    while (*at && choice_fixed < CHOICES) {
+        for (long zeros = strtol(at, &at, 10); zeros > 0 && choice_fixed < CHOICES; zeros--) choices[choice_fixed++].chosen = 0;
+        if (*at < 'a' || *at > 'z' || choice_fixed == CHOICES) return;
+        choices[choice_fixed++].chosen = (uint8_t)(*at++ - 'a' + 1);
     }
 }
 
@@ -359,26 +362,24 @@ static void show(const char *program) {
 
 typedef struct tally { long runs; int bound; bool complete; } tally;
 
-static bool search(tally *t, int bound) { // false: a run failed
-    explore_limits all = engine.scenario->limits, *limits = &((explore_scenario *)(uintptr_t)engine.scenario)->limits;
-    how = SEARCH;
-    choice_fixed = 0;
-    limits->preemptions = bound;
+static bool search(tally *t) { // false: a run failed
     bool fine, more = true;
     long n = 0;
+    how = SEARCH;
+    choice_fixed = 0;
     do {
         fine = run();
         n++;
     } while (fine && n < search_most && (more = search_next()));
-    limits->preemptions = all.preemptions;
     t->runs += n;
-    if (fine && !more) t->bound = bound;
     t->complete = fine && !more;
+    if (t->complete) t->bound = bound;
     return fine;
 }
 
 static bool chance(tally *t, search_mode mode, long n) {
     how = mode;
+    bound = -1;
     length_seen = 0;
     random_state = seed * 2 + 1;
     choice_fixed = 0;
@@ -389,8 +390,8 @@ static bool chance(tally *t, search_mode mode, long n) {
 
 static bool explore(tally *t) {
     *t = (tally) { 0, -1, false };
-    for (int bound = 0; bound <= engine.scenario->limits.preemptions; bound++) {
-        if (!search(t, bound)) return false;
+    for (bound = 0; bound <= engine.scenario->limits.preemptions; bound++) {
+        if (!search(t)) return false;
         if (!t->complete) break;
     }
     if (engine.scenario->limits.outcomes && t->complete) return true;

@@ -15,7 +15,7 @@
 
 struct engine engine;
 
-enum { BLOCKS = 4096, QUIET = 2000, ARENA = 0x10000000 }; // not far from a program that is not position independent
+enum { BLOCKS = 4096, QUIET = 2000, STREAK = 300, PAUSES = 2, ARENA = 0x10000000 }; // not far from a program that is not position independent
 typedef struct block {
     char *p;
     size_t size;
@@ -52,6 +52,7 @@ static void fiber_switch(thread *to) { // does not return
 static void switch_to(thread *to) {
     thread *me = engine.running;
     if (to == me) return;
+    engine.streak = 0;
     if (tls.size) __builtin_memcpy(me->tls, tls.base, tls.size);
     if (!_setjmp(me->env)) fiber_switch(to);
 }
@@ -97,7 +98,8 @@ static thread *thread_make(explore_fn *fn, void *arg) {
     if (engine.thread_count == THREADS) explore_fail("more than %d threads", THREADS);
     thread *t = &engine.threads[engine.thread_count++];
     t->state = READY;
-    t->yielded = t->woken = t->expired = false;
+    t->yielded = t->expired = false;
+    t->pauses = 0;
     t->fn = fn;
     t->arg = arg;
     if (tls.size) {
@@ -109,7 +111,7 @@ static thread *thread_make(explore_fn *fn, void *arg) {
 
 void explore_threads_begin(void) {
     engine.running = NULL;
-    engine.thread_count = engine.steps = engine.quiet = block_count = 0;
+    engine.thread_count = engine.steps = engine.streak = engine.quiet = block_count = 0;
     engine.parks = 0;
     engine.now_ns = 1000000000;
     engine.heap_next = engine.heap;
@@ -215,7 +217,8 @@ static thread *next(bool stays) {
 
 void explore_point(void) {
     if (++engine.steps > engine.scenario->limits.steps) explore_fail("livelock: %d steps and no end", engine.steps);
-    if (engine.thread_count > 1) switch_to(next(true));
+    if (++engine.streak > STREAK) engine.running->yielded = true; // a loop without a pause must not keep the others out
+    if (engine.thread_count > 1) switch_to(next(!engine.running->yielded));
 }
 
 void explore_written(void) {
@@ -227,9 +230,13 @@ void explore_pause(void) {
     if (!engine.running) return;
     if (++engine.steps > engine.scenario->limits.steps) explore_fail("livelock: %d steps and no end", engine.steps);
     if (++engine.quiet > QUIET) explore_fail("livelock: threads wait in loops, and nothing is written any more");
-    engine.running->yielded = true;
-    engine.running->priority -= 1000; // for PCT
-    switch_to(next(false));
+    thread *me = engine.running;
+    me->priority -= 1000; // for PCT
+    me->yielded = me->pauses >= PAUSES || !explore_choose(2, CHOOSE_PAUSE);
+    if (me->yielded)
+        switch_to(next(false));
+    else
+        me->pauses++;
 }
 
 static void block_here(thread_state state) {
