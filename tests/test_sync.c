@@ -46,7 +46,7 @@ static void until_waiting(gokore_context *ctx, size_t n) {
     while (waiting(ctx) != n) pause_ns(20 * US);
 }
 
-static uint32_t word(const gokore_mutex *m) { return gokore_atomic_load(&m->word_); }
+static uint32_t word(const gokore_mutex *m) { return gokore_atomic_load(&m->sync_.word_); }
 static void take(gokore_mutex *m) { REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(m, NULL)); }
 
 // ---- contexts: one thread
