@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 typedef struct explore_limits { // what depth-first search may do per run; 0 = none of it
-    int preemptions;      // switches away from a thread that could go on
+    int bound;            // deviations of all kinds together: preemptions (switches away from a thread that could go on), and
     int stale;            // loads that don't see the newest value
     int spurious;         // wake-ups and failures of a weak CAS without a cause
     int expiries;         // deadlines that come while somebody could run
@@ -28,7 +28,7 @@ typedef struct explore_scenario {
 } explore_scenario;
 void explore_add(explore_scenario *scenario);
 
-// SCENARIO(mutex, a_cancelled_waiter_leaves_nothing, .preemptions = 2) { ... } runs as thread 0. Static objects are as the
+// SCENARIO(mutex, a_cancelled_waiter_leaves_nothing, .bound = 3) { ... } runs as thread 0. Static objects are as the
 // program began in every run.
 #define SCENARIO(suite, name, ...)                                                                                  \
     static void suite##_##name(void);                                                                               \

@@ -45,7 +45,7 @@ static void canceller(void *arg) {
 }
 static void nothing_is_left(void) {
     const gokore_bucket_ *b = gokore_bucket_of_(&lock);
-    CHECK(gokore_atomic_load_relaxed(&lock.word_) == 0);
+    CHECK(gokore_atomic_load_relaxed(&lock.sync_.word_) == 0);
     CHECK(b->queue.head == NULL && b->queue.tail == NULL);
     CHECK(gokore_atomic_load_relaxed(&b->latch.word_) == 0);
     CHECK(ctx.waiters_ == NULL && inside == 0);
@@ -58,18 +58,18 @@ static void all_took(int n) {
     nothing_is_left();
 }
 
-SCENARIO(mutex, two_threads_take_turns, .preemptions = 3, .stale = 2, .spurious = 1, .jumps = 1) {
+SCENARIO(mutex, two_threads_take_turns, .bound = 6, .stale = 2, .spurious = 1, .jumps = 1) {
     explore_go(taker_twice, NULL);
     explore_go(taker_twice, NULL);
     all_took(4);
 }
-SCENARIO(mutex, three_threads_take_turns, .preemptions = 2, .stale = 1, .spurious = 1, .jumps = 1) {
+SCENARIO(mutex, three_threads_take_turns, .bound = 4, .stale = 1, .spurious = 1, .jumps = 1) {
     explore_go(taker, NULL);
     explore_go(taker, NULL);
     explore_go(taker, NULL);
     all_took(3);
 }
-SCENARIO(mutex, a_cancelled_waiter_leaves_nothing_and_swallows_no_wake_up, .preemptions = 2, .stale = 1, .spurious = 1, .jumps = 1) {
+SCENARIO(mutex, a_cancelled_waiter_leaves_nothing_and_swallows_no_wake_up, .bound = 4, .stale = 1, .spurious = 1, .jumps = 1) {
     explore_go(taker, NULL);
     explore_go(taker_with_context, NULL);
     explore_go(canceller, NULL);
@@ -77,7 +77,7 @@ SCENARIO(mutex, a_cancelled_waiter_leaves_nothing_and_swallows_no_wake_up, .pree
     CHECK(answers[0] == GOKORE_OK || answers[0] == GOKORE_CANCELED);
     all_took(1 + (answers[0] == GOKORE_OK));
 }
-SCENARIO(mutex, an_expired_waiter_leaves_nothing_and_swallows_no_wake_up, .preemptions = 2, .stale = 1, .expiries = 1, .spurious = 1, .jumps = 1) {
+SCENARIO(mutex, an_expired_waiter_leaves_nothing_and_swallows_no_wake_up, .bound = 4, .stale = 1, .expiries = 1, .spurious = 1, .jumps = 1) {
     explore_go(taker, NULL);
     explore_go(taker_with_timeout, NULL);
     explore_go(taker, NULL);
@@ -85,7 +85,7 @@ SCENARIO(mutex, an_expired_waiter_leaves_nothing_and_swallows_no_wake_up, .preem
     CHECK(answers[1] == GOKORE_OK || answers[1] == GOKORE_TIMEOUT);
     all_took(2 + (answers[1] == GOKORE_OK));
 }
-SCENARIO(mutex, one_cancels_one_expires_one_takes, .preemptions = 2, .expiries = 1, .jumps = 1) {
+SCENARIO(mutex, one_cancels_one_expires_one_takes, .bound = 4, .expiries = 1, .jumps = 1) {
     explore_go(taker, NULL);
     explore_go(taker_with_context, NULL);
     explore_go(taker_with_timeout, NULL);
@@ -95,16 +95,16 @@ SCENARIO(mutex, one_cancels_one_expires_one_takes, .preemptions = 2, .expiries =
     CHECK(answers[1] == GOKORE_OK || answers[1] == GOKORE_TIMEOUT);
     all_took(1 + (answers[0] == GOKORE_OK) + (answers[1] == GOKORE_OK));
 }
-SCENARIO(mutex, a_waiter_is_cancelled_while_the_lock_stays_held, .preemptions = 3, .stale = 2, .spurious = 1) {
+SCENARIO(mutex, a_waiter_is_cancelled_while_the_lock_stays_held, .bound = 6, .stale = 2, .spurious = 1) {
     CHECK(gokore_mutex_lock(&lock, NULL) == GOKORE_OK);
     explore_go(taker_with_context, NULL);
     explore_go(canceller, NULL);
     explore_join();
-    CHECK(answers[0] == GOKORE_CANCELED && gokore_atomic_load_relaxed(&lock.word_) == GOKORE_MUTEX_LOCKED_);
+    CHECK(answers[0] == GOKORE_CANCELED && gokore_atomic_load_relaxed(&lock.sync_.word_) == GOKORE_SYNC_LOCKED_);
     gokore_mutex_unlock(&lock);
     nothing_is_left();
 }
-SCENARIO(mutex, a_try_never_waits, .preemptions = 3, .stale = 2, .jumps = 1) {
+SCENARIO(mutex, a_try_never_waits, .bound = 6, .stale = 2, .jumps = 1) {
     explore_go(taker, NULL);
     explore_go(trier, NULL);
     explore_go(taker, NULL);
@@ -121,7 +121,7 @@ static void last_one_frees(void *arg) {
     gokore_mutex_unlock(m);
     if (last) GOKORE_SEAM_FREE_(m);
 }
-SCENARIO(mutex, an_unlocker_does_not_touch_it_any_more, .preemptions = 3, .stale = 1, .jumps = 2) {
+SCENARIO(mutex, an_unlocker_does_not_touch_it_any_more, .bound = 6, .stale = 1, .jumps = 2) {
     gokore_mutex *m = GOKORE_SEAM_ALLOC_(sizeof *m, _Alignof(gokore_mutex));
     gokore_mutex_init(m, NULL);
     explore_go(last_one_frees, m);

@@ -1,7 +1,7 @@
 // search.c - the explorer's choices, its three searches, and what it shows of a failure.
 //
-// Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007); the other choices
-// have budgets of their own. PCT: S. Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"
+// Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007). Deviation: what else
+// is out of the ordinary (an old value, a spurious wake-up, a late clock) counts like a preemption. PCT: S. Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"
 // (ASPLOS 2010), 3 points of change. A failure is made shorter by taking back one choice after the other.
 #define _GNU_SOURCE 1
 #include "inside.h"
@@ -22,7 +22,7 @@ static explore_scenario *scenarios;
 static struct { uint8_t chosen, of; } choices[CHOICES];
 static int choice_count, choice_fixed; // made in this run; given to it beforehand
 static search_mode how;
-static int bound;                             // of preemptions, in this run; -1 = none, and what else is limited is so less
+static int bound;                             // of deviations, in this run; -1 = none, and what else is limited is so less
 static uint64_t random_state;
 static int switch_every;                      // RANDOM: a switch every so many points, on average
 static int length_seen, points[POINTS];       // PCT: steps of the longest run; where priorities change
@@ -61,17 +61,15 @@ static int decide(int n, int by_chance) {
     return c;
 }
 
-static int budget(choice_kind kind, bool spend) {
-    int *left = kind == CHOOSE_MESSAGE ? &engine.left.stale : kind == CHOOSE_FAILURE ? &engine.left.spurious : NULL;
-    if (!left) return 1;
-    if (spend) --*left;
-    return *left;
-}
-
 int explore_choose(int n, choice_kind kind) {
-    if (n < 2 || budget(kind, false) <= 0) return 0;
+    int *const budgets[] = { [CHOOSE_MESSAGE] = &engine.left.stale, [CHOOSE_FAILURE] = &engine.left.spurious,
+                             [CHOOSE_TIME] = &engine.left.jumps, [CHOOSE_PAUSE] = &engine.left.bound, [CHOOSE_SLEEPER] = NULL };
+    int *left = budgets[kind];
+    if (n < 2 || (left && (*left <= 0 || engine.left.bound <= 0))) return 0;
     int c = decide(n, how == RANDOM || how == PCT ? guess(n, kind) : 0);
-    if (c) (void)budget(kind, true);
+    if (!c || !left) return c;
+    engine.left.bound--;
+    if (left != &engine.left.bound) --*left;
     return c;
 }
 
@@ -159,9 +157,9 @@ static bool run(void) { // false: it failed
     engine.run++;
     engine.failure[0] = 0;
     engine.left = engine.scenario->limits;
-    engine.left.preemptions = bound;
+    engine.left.bound = bound;
     if (bound < 0) {
-        engine.left.preemptions = INT32_MAX;
+        engine.left.bound = INT32_MAX;
         if (engine.left.stale) engine.left.stale = INT32_MAX;
         engine.left.spurious *= 2;
         engine.left.expiries *= 2;
@@ -390,7 +388,7 @@ static bool chance(tally *t, search_mode mode, long n) {
 
 static bool explore(tally *t) {
     *t = (tally) { 0, -1, false };
-    for (bound = 0; bound <= engine.scenario->limits.preemptions; bound++) {
+    for (bound = 0; bound <= engine.scenario->limits.bound; bound++) {
         if (!search(t)) return false;
         if (!t->complete) break;
     }
@@ -444,7 +442,7 @@ static bool scenario_run(const char *program) {
         (void)snprintf(engine.failure, sizeof engine.failure, "outcome %s was never seen", lost);
     }
     printf("%s  %-60s %8ld runs", good ? "ok   " : "FAIL ", engine.scenario->name, t.runs);
-    if (t.bound >= 0) printf(", all with %d preemptions", t.bound);
+    if (t.bound >= 0) printf(", all with %d deviations", t.bound);
     printf("  %.1f s, %.0f/s\n", took, (double)t.runs / (took > 0 ? took : 1));
     if (limits->fails && !good) printf("    expected to fail with '%s'\n", limits->fails);
     if (!good && (fine || stop)) printf("    %s\n", engine.failure);

@@ -199,11 +199,11 @@ static thread *next(bool stays) {
     thread *who[3 * THREADS];
     int n = candidates_ready(all, stays);
     if (n == 0) return after_all();
-    if (stays && engine.left.preemptions <= 0) return engine.running;
-    n = candidates_parked(all, n);
+    if (stays && engine.left.bound <= 0) return engine.running;
+    if (engine.left.bound > 0) n = candidates_parked(all, n);
     for (int i = 0; i < n; i++) who[i] = all[i].t;
     candidate chosen = all[explore_choose_thread(who, n, stays)];
-    if (stays && chosen.t != engine.running) engine.left.preemptions--;
+    if (chosen.how != GO || (stays && chosen.t != engine.running)) engine.left.bound--;
     if (chosen.how == EXPIRE) {
         engine.left.expiries--;
         expire(chosen.t);
@@ -341,8 +341,7 @@ uint64_t explore_thread_id(void) { return engine.running ? (uint64_t)engine.runn
 
 int64_t explore_now(void) {
     if (!engine.running) return 1000000000;
-    if (engine.left.jumps > 0 && explore_choose(2, CHOOSE_TIME)) {
-        engine.left.jumps--;
+    if (explore_choose(2, CHOOSE_TIME)) {
         engine.now_ns += engine.scenario->limits.jump_ns;
         if (engine.tracing) explore_trace(CALLER, NULL, "the clock is late");
     }
