@@ -407,6 +407,7 @@ typedef enum gokore_atomic_op {
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
+#define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
 #define GOKORE_SEAM_ALLOC_(size, align)                      gokore_heap_alloc_((size), (align))
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   gokore_clock_ns_()
@@ -854,7 +855,8 @@ GOKORE_API void gokore_yield_(void);
 GOKORE_API int64_t gokore_clock_ns_(void);
 GOKORE_API void *gokore_heap_alloc_(size_t size, size_t align);
 GOKORE_API void gokore_heap_free_(void *p);
-GOKORE_API uint64_t gokore_thread_id_(void); // gettid, cached
+GOKORE_API uint64_t gokore_thread_number_(void); // gettid
+GOKORE_API uint64_t gokore_thread_id_(void); // the same, cached
 GOKORE_API int gokore_thread_node_(void);    // NUMA node of the running CPU, -1 = unknown
 
 typedef struct gokore_thread_ { GOKORE_ALIGNAS_(8) unsigned char bytes_[16]; } gokore_thread_; // holds a pthread_t
@@ -1031,11 +1033,13 @@ static void gokore_thread_id_forget_(void) { gokore_thread_id_cached_ = 0; } // 
 
 static void gokore_thread_id_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_thread_id_forget_); }
 
+uint64_t gokore_thread_number_(void) { return (uint64_t)syscall(SYS_gettid); }
+
 uint64_t gokore_thread_id_(void) {
     static pthread_once_t prepared = PTHREAD_ONCE_INIT;
     if (gokore_thread_id_cached_) return gokore_thread_id_cached_;
     (void)pthread_once(&prepared, gokore_thread_id_prepare_);
-    return gokore_thread_id_cached_ = (uint64_t)syscall(SYS_gettid);
+    return gokore_thread_id_cached_ = GOKORE_SEAM_THREAD_ID_();
 }
 
 int gokore_thread_node_(void) {
@@ -1187,8 +1191,12 @@ gokore_status gokore_writef_(gokore_writer writer, const char *format, ...) {
 }
 
 // >>latch: U. Drepper, "Futexes Are Tricky" (2011), the third mutex, with a short spin before sleeping.
+#ifndef GOKORE_LATCH_SPINS_ // looks at the latch before its waiter sleeps; the explorer has fewer
+#define GOKORE_LATCH_SPINS_ 64
+#endif
+
 void gokore_latch_lock_(gokore_latch_ *latch) {
-    for (int i = 0; i < 64; i++) { // by the seam: the library's own latches are neither checked nor counted
+    for (int i = 0; i < GOKORE_LATCH_SPINS_; i++) { // by the seam: the library's own latches are neither checked nor counted
         uint32_t free = 0;
         if (GOKORE_SEAM_LOAD_(&latch->word_.v_, __ATOMIC_RELAXED) == 0 &&
             GOKORE_SEAM_CAS_(&latch->word_.v_, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) // pairs with gokore_latch_unlock_
