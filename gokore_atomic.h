@@ -34,6 +34,8 @@
 //          GOKORE_ATOMIC_CHECKS       [call]  0       1: every typed atomic operation looks for misaligned objects, fences
 //                                             that order nothing, and publication without a release
 //          GOKORE_ATOMIC_COUNT        [call]  0       1: operations on tracked atomics are counted
+//          GOKORE_HELGRIND            [call]  0       1: valgrind's helgrind is told what atomics order (needs valgrind's
+//                                             headers); TSan needs no telling
 //          GOKORE_ON_VIOLATION        [impl]  GOKORE_REPORT   what a broken rule does beside its report:
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
 //          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  in the header each belongs to
@@ -158,6 +160,9 @@
 #ifndef GOKORE_HWLOC
 #define GOKORE_HWLOC 0
 #endif
+#ifndef GOKORE_HELGRIND
+#define GOKORE_HELGRIND 0
+#endif
 #define GOKORE_REPORT 0
 #define GOKORE_DENY   1
 #define GOKORE_ABORT  2
@@ -205,6 +210,8 @@ typedef enum gokore_qos {
 #error "GOKORE_NUMA must be 0 or 1"
 #elif GOKORE_HWLOC != 0 && GOKORE_HWLOC != 1
 #error "GOKORE_HWLOC must be 0 or 1"
+#elif GOKORE_HELGRIND != 0 && GOKORE_HELGRIND != 1
+#error "GOKORE_HELGRIND must be 0 or 1"
 #elif GOKORE_ON_VIOLATION < GOKORE_REPORT || GOKORE_ON_VIOLATION > GOKORE_ABORT
 #error "GOKORE_ON_VIOLATION must be GOKORE_REPORT, GOKORE_DENY or GOKORE_ABORT"
 #endif
@@ -394,16 +401,45 @@ typedef enum gokore_atomic_op {
 // >>private shared part: the seam
 // Every atomic access, fence, pause, park, wake, thread, allocation and clock read of the library goes through these
 // macros, so that GOKORE_CONFIG_FILE can put a deterministic scheduler under the same code. p points to the bare object.
+#if GOKORE_HELGRIND && !defined(GOKORE_SEAM_LOAD_)
+#include <valgrind/helgrind.h>
+// Valgrind takes a locked instruction for a read, so no two of these race; what they order, it is told. A failed exchange
+// and a fence order more than C11 says: a race may stay unseen, none is made up.
+#define GOKORE_HEARD_(p, order, before, after, T, value)                                                            \
+    __extension__({                                                                                                 \
+        if ((before) && (order) != __ATOMIC_RELAXED) ANNOTATE_HAPPENS_BEFORE(p);                                    \
+        T got_ = value;                                                                                             \
+        if ((after) && (order) != __ATOMIC_RELAXED) ANNOTATE_HAPPENS_AFTER(p);                                      \
+        got_;                                                                                                       \
+    })
+#define GOKORE_SEAM_LOAD_(p, order)         GOKORE_HEARD_(p, order, 0, 1, __typeof__(*(p)), __atomic_load_n((p), (order)))
+#define GOKORE_SEAM_STORE_(p, v, order)     (void)GOKORE_HEARD_(p, order, 1, 0, __typeof__(*(p)), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+#define GOKORE_SEAM_EXCHANGE_(p, v, order)  GOKORE_HEARD_(p, order, 1, 1, __typeof__(*(p)), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+#define GOKORE_SEAM_RMW_(op, p, v, order)   GOKORE_HEARD_(p, order, 1, 1, __typeof__(*(p)), __atomic_##op((p), (v), __ATOMIC_SEQ_CST))
+#define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other)                                                        \
+    GOKORE_HEARD_(p, order, 1, 1, bool, __atomic_compare_exchange_n((p), (expected), (v), (weak), __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+#define GOKORE_UNHEARD_(word) /* a wake-up reads nothing, but valgrind thinks it does */                            \
+    __extension__({ VALGRIND_HG_DISABLE_CHECKING((word), sizeof *(word)); })
+#define GOKORE_SEAM_FENCE_(order) /* by one address that stands for all fences */                                   \
+    __extension__({                                                                                                 \
+        ANNOTATE_HAPPENS_BEFORE(gokore_atomic_tracked_);                                                            \
+        __atomic_thread_fence(order);                                                                               \
+        ANNOTATE_HAPPENS_AFTER(gokore_atomic_tracked_);                                                             \
+    })
+#endif
 #ifndef GOKORE_SEAM_LOAD_
+#define GOKORE_UNHEARD_(word)                                (void)0
 #define GOKORE_SEAM_LOAD_(p, order)                          __atomic_load_n((p), (order))
 #define GOKORE_SEAM_STORE_(p, v, order)                      __atomic_store_n((p), (v), (order))
 #define GOKORE_SEAM_EXCHANGE_(p, v, order)                   __atomic_exchange_n((p), (v), (order))
 #define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other) __atomic_compare_exchange_n((p), (expected), (v), (weak), (order), (other))
 #define GOKORE_SEAM_RMW_(op, p, v, order)                    __atomic_##op((p), (v), (order))
 #define GOKORE_SEAM_FENCE_(order)                            __atomic_thread_fence(order)
+#endif
+#ifndef GOKORE_SEAM_WAIT_
 #define GOKORE_SEAM_PAUSE_()                                 gokore_pause_()
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)       gokore_futex_wait_((word), (expected), (deadline_ns))
-#define GOKORE_SEAM_WAKE_(word, count)                       gokore_futex_wake_((word), (count))
+#define GOKORE_SEAM_WAKE_(word, count)                       (GOKORE_UNHEARD_(word), gokore_futex_wake_((word), (count)))
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
@@ -1121,7 +1157,7 @@ const char *gokore_config(void) {
            " LOCKORDER=" GOKORE_TEXT_(GOKORE_LOCKORDER) " POLICY=" GOKORE_TEXT_(GOKORE_POLICY)
            " ON_VIOLATION=" GOKORE_TEXT_(GOKORE_ON_VIOLATION) " QOS=" GOKORE_TEXT_(GOKORE_QOS)
            " METRICS=" GOKORE_TEXT_(GOKORE_METRICS) " TRACE=" GOKORE_TEXT_(GOKORE_TRACE)
-           " NUMA=" GOKORE_TEXT_(GOKORE_NUMA) " HWLOC=" GOKORE_TEXT_(GOKORE_HWLOC);
+           " NUMA=" GOKORE_TEXT_(GOKORE_NUMA) " HWLOC=" GOKORE_TEXT_(GOKORE_HWLOC) " HELGRIND=" GOKORE_TEXT_(GOKORE_HELGRIND);
 }
 
 // >>status
