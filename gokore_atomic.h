@@ -1415,7 +1415,7 @@ bool gokore_refcount_dec(gokore_refcount *r) {
 static uint32_t gokore_thread_cell_(void) { // dealt to threads in turn
     static gokore_atomic_u32 next;
     static _Thread_local uint32_t mine;
-    if (!mine) mine = gokore_atomic_add_relaxed(&next, 1) | 0x80000000u; // relaxed: any number will do
+    if (!mine) mine = GOKORE_SEAM_RMW_(add_fetch, &next.v_, 1, __ATOMIC_RELAXED) | 0x80000000u; // relaxed: any number will do
     return mine & 0x7fffffffu;
 }
 
