@@ -10,7 +10,8 @@
 //          Everywhere else just include it. The implementation is C11 and sees GNU and POSIX names (it defines
 //          _GNU_SOURCE if no libc header was included before); the declarations are C11, C17, C23 and C++17.
 //
-// NEEDS    gcc or clang, Linux; link with -pthread.
+// NEEDS    gcc or clang, Linux; link with -pthread. On 32-bit ARM compile with -funwind-tables where reports shall have
+//          stacks: without it they hold one address, in the library.
 //
 // EXAMPLE
 //      #include "gokore_atomic.h"
@@ -460,7 +461,7 @@ GOKORE_INLINE_ void gokore_atomic_look_(const void *object, size_t size, gokore_
 // One-member structs, so that each is a type of its own and no plain integer passes for one. Lock-free, aligned to their
 // size. Don't touch the member: it is there for the static initialiser.
 #define GOKORE_ATOMIC_INIT(v) { (v) }
-typedef struct gokore_atomic_bool { uint8_t v_; } gokore_atomic_bool;
+typedef struct gokore_atomic_bool { bool v_; } gokore_atomic_bool; // operated on as a byte
 typedef struct gokore_atomic_i8 { int8_t v_; } gokore_atomic_i8;
 typedef struct gokore_atomic_u8 { uint8_t v_; } gokore_atomic_u8;
 typedef struct gokore_atomic_i16 { GOKORE_ALIGNAS_(2) int16_t v_; } gokore_atomic_i16;
@@ -477,7 +478,7 @@ typedef struct gokore_atomic_ptr { void *v_; } gokore_atomic_ptr;
 #define GOKORE_ATOMIC_LOAD_(N, T, S, X, O)                                                                          \
     GOKORE_INLINE_ T N##_load##X(const N *a) {                                                                      \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_LOAD, O);                                                \
-        S got = GOKORE_SEAM_LOAD_(&a->v_, O);                                                                       \
+        S got = GOKORE_SEAM_LOAD_((S const *)&a->v_, O);                                                            \
         T out; /* copied, not converted: a stored bool is 0 or 1 and needs no comparison */                         \
         __builtin_memcpy(&out, &got, sizeof out);                                                                   \
         return out;                                                                                                 \
@@ -485,32 +486,32 @@ typedef struct gokore_atomic_ptr { void *v_; } gokore_atomic_ptr;
 #define GOKORE_ATOMIC_STORE_(N, T, S, X, O)                                                                         \
     GOKORE_INLINE_ void N##_store##X(N *a, T v) {                                                                   \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_STORE, O);                                               \
-        GOKORE_SEAM_STORE_(&a->v_, (S)v, O);                                                                        \
+        GOKORE_SEAM_STORE_((S *)&a->v_, (S)v, O);                                                                   \
     }
 #define GOKORE_ATOMIC_SWAP_(N, T, S, X, O, F)                                                                       \
     GOKORE_INLINE_ T N##_exchange##X(N *a, T v) {                                                                   \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_EXCHANGE, O);                                            \
-        S got = GOKORE_SEAM_EXCHANGE_(&a->v_, (S)v, O);                                                             \
+        S got = GOKORE_SEAM_EXCHANGE_((S *)&a->v_, (S)v, O);                                                        \
         T out; /* as in load */                                                                                     \
         __builtin_memcpy(&out, &got, sizeof out);                                                                   \
         return out;                                                                                                 \
     }                                                                                                               \
     GOKORE_INLINE_ bool N##_cas##X(N *a, T old, T v) {                                                              \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_COMPARE_EXCHANGE, O);                                    \
-        return GOKORE_SEAM_CAS_(&a->v_, (S *)&old, (S)v, 0, O, F); /* bool's is a byte */                           \
+        return GOKORE_SEAM_CAS_((S *)&a->v_, (S *)&old, (S)v, 0, O, F); /* bool's is a byte */                      \
     }                                                                                                               \
     GOKORE_INLINE_ bool N##_compare_exchange##X(N *a, T *expected, T v) {                                           \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_COMPARE_EXCHANGE, O);                                    \
-        return GOKORE_SEAM_CAS_(&a->v_, (S *)expected, (S)v, 0, O, F); /* bool's is a byte */                       \
+        return GOKORE_SEAM_CAS_((S *)&a->v_, (S *)expected, (S)v, 0, O, F); /* bool's is a byte */                  \
     }                                                                                                               \
     GOKORE_INLINE_ bool N##_compare_exchange_weak##X(N *a, T *expected, T v) {                                      \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_COMPARE_EXCHANGE, O);                                    \
-        return GOKORE_SEAM_CAS_(&a->v_, (S *)expected, (S)v, 1, O, F); /* bool's is a byte */                       \
+        return GOKORE_SEAM_CAS_((S *)&a->v_, (S *)expected, (S)v, 1, O, F); /* bool's is a byte */                  \
     }
 #define GOKORE_ATOMIC_FETCH_(N, T, S, OP, KIND, X, O)                                                               \
     GOKORE_INLINE_ T N##_##OP##X(N *a, T v) {                                                                       \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_##KIND, O);                                              \
-        return (T)GOKORE_SEAM_RMW_(OP, &a->v_, (S)v, O);                                                            \
+        return (T)GOKORE_SEAM_RMW_(OP, (S *)&a->v_, (S)v, O);                                                       \
     }
 // min and max are CAS loops: no builtin. A value that is already right is written again, so that the order holds.
 #define GOKORE_ATOMIC_MIN_MAX_(N, T, OP, REL, X, O, F)                                                              \
@@ -583,9 +584,9 @@ typedef struct gokore_atomic_ptr { void *v_; } gokore_atomic_ptr;
     GOKORE_INLINE_ GOKORE_NODISCARD gokore_status N##_wait_until(const N *a, T old, int64_t deadline_ns) {          \
         S expected = (S)old;                                                                                        \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_LOAD, __ATOMIC_SEQ_CST);                                 \
-        while (GOKORE_SEAM_LOAD_(&a->v_, __ATOMIC_SEQ_CST) == expected)                                             \
+        while (GOKORE_SEAM_LOAD_((S const *)&a->v_, __ATOMIC_SEQ_CST) == expected)                                  \
             if (gokore_atomic_park_(&a->v_, &expected, sizeof expected, deadline_ns) != GOKORE_OK)                  \
-                return GOKORE_SEAM_LOAD_(&a->v_, __ATOMIC_SEQ_CST) == expected ? GOKORE_TIMEOUT : GOKORE_OK;        \
+                return GOKORE_SEAM_LOAD_((S const *)&a->v_, __ATOMIC_SEQ_CST) == expected ? GOKORE_TIMEOUT : GOKORE_OK; \
         return GOKORE_OK;                                                                                           \
     }                                                                                                               \
     GOKORE_INLINE_ void N##_wait(const N *a, T old) { (void)!N##_wait_until(a, old, INT64_MAX); }                   \
@@ -766,7 +767,7 @@ GOKORE_API void gokore_refcount_inc(gokore_refcount *r);
 // One more unless there is none. Acquire: for objects found in a table.
 GOKORE_API GOKORE_NODISCARD bool gokore_refcount_inc_not_zero(gokore_refcount *r);
 // One less; true: this call reached zero, and sees all that others did before theirs. On 0 a report, and it saturates.
-GOKORE_API GOKORE_NODISCARD bool gokore_refcount_dec(gokore_refcount *r);
+GOKORE_API bool gokore_refcount_dec(gokore_refcount *r);
 
 // >>counter
 // A sum that many threads add to: a cell per thread (16 of them, shared by those beyond), so that adding does not make
@@ -1213,6 +1214,7 @@ static _Unwind_Reason_Code gokore_stack_frame_(struct _Unwind_Context *context, 
 void gokore_stack_capture_(gokore_stack_ *out) {
     out->depth = 0;
     (void)_Unwind_Backtrace(gokore_stack_frame_, out);
+    if (out->depth == 0) out->frames[out->depth++] = GOKORE_CALLER_; // no unwind tables
 }
 
 // >>reports
