@@ -47,8 +47,15 @@
 //   Operations   gokore_atomic_OP(p, ...) selects by the type of p; gokore_atomic_TYPE_OP are the functions behind it.
 //   Orders       No suffix is sequentially consistent; _acquire, _release, _acq_rel, _relaxed say less.
 //   Wrapping     Signed arithmetic wraps, as in C11.
-//   Errors       A wrong type is "not compatible with any association". With gcc -fmax-errors=1, or clang
-//                -ferror-limit=1 -fmacro-backtrace-limit=1, that is all that is shown.
+//   Errors       A wrong type is "not compatible with any association". Two flags keep the macros behind it out of the
+//                message: gcc -ftrack-macro-expansion=0 (your line and nothing else), clang -fmacro-backtrace-limit=1.
+//   Waiting      wait sleeps until the object holds something else than old, as C++20's; wait_until at most until an absolute
+//                deadline of gokore_now_ns: GOKORE_TIMEOUT if it still holds old then. Who changes it calls notify_one or
+//                notify_all afterwards, which costs no system call where nobody waits. Sizes 1, 2, 4 and 8; any thread.
+//   Looking      GOKORE_ATOMIC_CHECKS finds misuse at run time (>>validation), GOKORE_ATOMIC_COUNT counts operations
+//                (>>counting): a dozen instructions on tracked objects, eight on others, on memory of the thread's own.
+//   Reports      A suspicion or a caller's bug is a gokore_report sent to one process-wide hook; the default hook
+//                writes one line to stderr. Reports carry a stable id, a message, and a stack of return addresses.
 //
 //   operation                                      types                 orders                    answers
 //   load                                           all                   - acquire relaxed         the value
@@ -62,7 +69,8 @@
 //   fetch_and fetch_or fetch_xor                   integers, bool        any                       the old value
 //   add_unless inc_not_zero dec_if_positive        integers              -                         done?
 //   bit_test_and_set _clear _flip                  integers              -                         the old bit
-//   wait wait_until notify_one notify_all          all                   -                         woken; status
+//   wait wait_until notify_one notify_all          all                   -                         -; wait_until a status
+//   fence                                          no object             - acquire release acq_rel
 //   Orders: - is sequentially consistent; any is that and _acquire, _release, _acq_rel, _relaxed.
 //
 // WHICH ORDER, BY EXAMPLE
@@ -88,8 +96,6 @@
 //
 //   Two flags, each thread sets its own and looks at the other's (Dekker, sleeping and waking): only the default order, or
 //   a gokore_atomic_fence between the store and the load, keeps both from missing each other.
-//   Reports      A suspicion or a caller's bug is a gokore_report sent to one process-wide hook; the default hook
-//                writes one line to stderr. Reports carry a stable id, a message, and a stack of return addresses.
 
 #ifndef GOKORE_ATOMIC_H
 #define GOKORE_ATOMIC_H 100 // 0.1.0
@@ -1389,7 +1395,10 @@ static void gokore_refcount_saturate_(gokore_refcount *r, const char *why) {
     if (why) gokore_reportf_(GOKORE_REPORT_REFCOUNT, NULL, "reference count %p: %s", (void *)r, why);
 }
 
-void gokore_refcount_init(gokore_refcount *r, uint32_t n) { gokore_atomic_store_relaxed(&r->count_, n); } // relaxed: before sharing
+void gokore_refcount_init(gokore_refcount *r, uint32_t n) { // too many is saturated, far from both ends
+    gokore_atomic_store_relaxed(&r->count_, n > 0x7fffffffu ? GOKORE_REFCOUNT_SATURATED_ : n); // relaxed: before sharing
+}
+
 uint32_t gokore_refcount_read(const gokore_refcount *r) { return gokore_atomic_load_relaxed(&r->count_); } // relaxed: a hint
 
 void gokore_refcount_inc(gokore_refcount *r) {
