@@ -13,8 +13,8 @@ done
 for short in -ftrack-macro-expansion=0 -fmacro-backtrace-limit=1; do
     : > "$work/empty.c"
     $CC -Werror $short -fsyntax-only "$work/empty.c" > "$work/output" 2>&1 || continue # the other compiler's
-    $CC -std=c11 $short -I. -fsyntax-only tests/compile/refused/atomic_load_plain_int.c > "$work/output" 2>&1
-    works "$short: says what is wrong" grep -q "compatible with any" "$work/output"
-    none "$short: hardly shows the header" sh -c 'grep gokore_atomic.h: "$1" | sed 1d' sh "$work/output"
+    $CC -std=c11 $short -I. -fsyntax-only tests/compile/refused/atomic_load_plain_int.c > "$work/said" 2>&1
+    works "$short: says what is wrong" grep -q "compatible with any" "$work/said"
+    none "$short: hardly shows the header" sh -c 'grep gokore_atomic.h: "$1" | sed 1d' sh "$work/said"
 done
 finish
