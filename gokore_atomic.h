@@ -1350,7 +1350,8 @@ static bool gokore_atomic_same_(const void *object, const void *expected, size_t
     case 1: return GOKORE_SEAM_LOAD_((const uint8_t *)object, __ATOMIC_RELAXED) == *(const uint8_t *)expected;
     case 2: return GOKORE_SEAM_LOAD_((const uint16_t *)object, __ATOMIC_RELAXED) == *(const uint16_t *)expected;
     case 4: return GOKORE_SEAM_LOAD_((const uint32_t *)object, __ATOMIC_RELAXED) == *(const uint32_t *)expected;
-    default: return GOKORE_SEAM_LOAD_((const uint64_t *)object, __ATOMIC_RELAXED) == *(const uint64_t *)expected;
+    default: // by the type that is aligned to 8: i386's uint64_t is not, and clang would call a function that locks
+        return GOKORE_SEAM_LOAD_(&((const gokore_atomic_u64 *)object)->v_, __ATOMIC_RELAXED) == *(const uint64_t *)expected;
     }
 }
 
