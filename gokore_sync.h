@@ -124,19 +124,47 @@ GOKORE_API void gokore_mutex_deinit(gokore_mutex *m);
 
 // Blocks until the mutex is held (GOKORE_OK, acquire) or the context is over (its status, even if the mutex is free). With
 // GOKORE_LOCKORDER: GOKORE_DEADLOCK if this thread holds it, GOKORE_ORDER if refused. Anything but GOKORE_OK: not held.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx);
 // 0: takes it if it is free, else GOKORE_BUSY, never blocks. Otherwise waits for up to timeout_ns, then GOKORE_TIMEOUT.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns);
 // Gives it up (release) and wakes a waiter. Does not touch the mutex once another may have it. Only the thread that holds it:
 // LOCK_NOT_HELD if nobody does (then nothing happens), LOCK_WRONG_THREAD if it is seen to be another (with GOKORE_LOCKORDER;
 // it is unlocked all the same).
-GOKORE_API void gokore_mutex_unlock(gokore_mutex *m);
+GOKORE_INLINE_ void gokore_mutex_unlock(gokore_mutex *m);
 // Does anybody hold it? Only a hint where others lock it.
 GOKORE_API bool gokore_mutex_is_held(const gokore_mutex *m);
 // Reports LOCK_NOT_HELD if nobody holds it, LOCK_WRONG_THREAD if another thread does (with GOKORE_LOCKORDER).
 GOKORE_API void gokore_mutex_assert_held(gokore_mutex *m);
 // Sets or, with NULL, removes the observer. Nobody may use the mutex meanwhile.
 GOKORE_API void gokore_mutex_set_observer(gokore_mutex *m, gokore_lock_observer *observer);
+
+// >>private shared part: the mutex that nobody waits for
+// One CAS each way, in the caller: a call before it would cost as much as a third of it, since the CAS waits for the stores.
+// What the library was built with is asked at run time, because the caller may be built with other options.
+extern const bool gokore_mutex_inline_; // false with GOKORE_LOCKORDER: every call goes to the library
+GOKORE_INLINE_ bool gokore_mutex_is_inline_(void) { return GOKORE_STATIC ? !GOKORE_LOCKORDER : gokore_mutex_inline_; }
+enum { GOKORE_MUTEX_LOCKED_ = 1, GOKORE_MUTEX_PARKED_ = 2, GOKORE_MUTEX_WATCHED_ = 4 };
+GOKORE_API gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx);
+GOKORE_API gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns);
+GOKORE_API void gokore_mutex_unlock_slow_(gokore_mutex *m);
+
+GOKORE_INLINE_ bool gokore_mutex_lock_fast_(gokore_mutex *m) {
+    return GOKORE_LIKELY_(gokore_mutex_is_inline_() && gokore_atomic_cas_acquire(&m->word_, 0, GOKORE_MUTEX_LOCKED_)); // pairs: unlock
+}
+// Can it not be over, whatever the time is?
+GOKORE_INLINE_ bool gokore_context_is_live_(gokore_context *ctx) {
+    return !ctx || (gokore_atomic_load_relaxed(&ctx->status_) == GOKORE_OK && !ctx->deadline_ns_); // relaxed: no data behind it
+}
+GOKORE_INLINE_ gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx) {
+    return GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && gokore_mutex_lock_fast_(m) ? GOKORE_OK : gokore_mutex_lock_slow_(m, ctx);
+}
+GOKORE_INLINE_ gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns) {
+    return gokore_mutex_lock_fast_(m) ? GOKORE_OK : gokore_mutex_try_lock_slow_(m, timeout_ns);
+}
+GOKORE_INLINE_ void gokore_mutex_unlock(gokore_mutex *m) {
+    if (GOKORE_LIKELY_(gokore_mutex_is_inline_() && gokore_atomic_cas_release(&m->word_, GOKORE_MUTEX_LOCKED_, 0))) return; // pairs with lock
+    gokore_mutex_unlock_slow_(m);
+}
 
 // >>private shared part: waiting
 // One blocked call. state_ is what its thread sleeps on: 0 = waiting, then WOKEN by the one who took it off its queue (stored
@@ -380,9 +408,11 @@ gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
 
 // >>mutex: WTF::Lock's scheme (F. Pizlo, "Locking in WebKit", 2016): the word in the object, the queue in a table of buckets
 // hashed by its address. Deviation: hand-over is decided by how long the waiter has waited, not by a random timer.
-enum { GOKORE_MUTEX_LOCKED_ = 1, GOKORE_MUTEX_PARKED_ = 2, GOKORE_MUTEX_WATCHED_ = 4 };
 enum { GOKORE_MUTEX_RETRY_, GOKORE_MUTEX_HANDED_ };
 #define GOKORE_MUTEX_PATIENCE_NS_ 1000000
+#if !GOKORE_STATIC
+const bool gokore_mutex_inline_ = !GOKORE_LOCKORDER;
+#endif
 
 typedef struct gokore_bucket_ {
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ latch;
@@ -502,7 +532,7 @@ static void gokore_mutex_observe_(gokore_mutex *m, gokore_lock_observer *o, goko
 }
 
 // Every lock call that is more than one CAS: the checker, the context, the wait, the observer.
-static gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+static gokore_status gokore_mutex_take_(gokore_mutex *m, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
     gokore_status status = gokore_context_status(ctx);
     if (status == GOKORE_OK) status = gokore_lockorder_before_(gokore_mutex_identity_(m), mode);
     if (status != GOKORE_OK) return status;
@@ -521,18 +551,16 @@ static gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ct
     return status;
 }
 
-gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx) {
-    if (!GOKORE_LOCKORDER && !ctx && GOKORE_LIKELY_(gokore_atomic_cas_acquire(&m->word_, 0, GOKORE_MUTEX_LOCKED_))) // pairs with unlock
-        return GOKORE_OK;
-    return gokore_mutex_lock_slow_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
+    return gokore_mutex_take_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns) {
-    if (timeout_ns <= 0) return gokore_mutex_lock_slow_(m, NULL, INT64_MAX, GOKORE_LOCK_TRY);
-    return gokore_mutex_lock_slow_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
+gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
+    if (timeout_ns <= 0) return gokore_mutex_take_(m, NULL, INT64_MAX, GOKORE_LOCK_TRY);
+    return gokore_mutex_take_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
 
-static void gokore_mutex_unlock_slow_(gokore_mutex *m) {
+void gokore_mutex_unlock_slow_(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m)) {
         (void)gokore_lockorder_released_(m); // if another thread has unlocked it
         gokore_mutex_report_(m, GOKORE_REPORT_LOCK_NOT_HELD, "unlocked while nobody holds it");
@@ -542,11 +570,6 @@ static void gokore_mutex_unlock_slow_(gokore_mutex *m) {
     if (observer && observer->released) observer->released(observer->user, m);
     if (!gokore_lockorder_released_(m)) gokore_mutex_report_(m, GOKORE_REPORT_LOCK_WRONG_THREAD, "unlocked by a thread that does not hold it");
     if (!gokore_atomic_cas_release(&m->word_, GOKORE_MUTEX_LOCKED_, 0)) gokore_mutex_release_(m); // pairs with gokore_mutex_grab_
-}
-
-void gokore_mutex_unlock(gokore_mutex *m) {
-    if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_atomic_cas_release(&m->word_, GOKORE_MUTEX_LOCKED_, 0))) return; // pairs with lock
-    gokore_mutex_unlock_slow_(m);
 }
 
 bool gokore_mutex_is_held(const gokore_mutex *m) {
