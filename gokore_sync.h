@@ -71,8 +71,8 @@ typedef struct gokore_context {
     int64_t deadline_ns_;      // 0 = none
     struct gokore_context *parent_, *child_, *next_, *prev_; // first child, siblings
     struct gokore_waiter_ *waiters_;
-    gokore_latch_ latch_;      // guards waiters_
-    uint32_t reserved_;
+    gokore_latch_ latch_;       // guards waiters_
+    gokore_atomic_u32 waiting_; // calls that are not done with it
 } gokore_context;
 
 // Sets up a context below parent (NULL = a root). A child of a context that is over is over too. Any thread; parent must
@@ -175,7 +175,7 @@ typedef struct gokore_waiter_ {
     gokore_atomic_u32 state_;
     uint32_t answer_;                                  // what the waker says
     struct gokore_waiter_ *next_, *prev_;              // in the object's queue
-    struct gokore_waiter_ *context_next_, *context_prev_;
+    struct gokore_waiter_ *context_next_, *context_prev_; // context_prev_ is itself when its context has taken it off
     const void *key_;                                  // whose queue
     void *item_;                                       // a channel's: what to send, where to receive
     int64_t since_ns_;                                 // when the call began to wait
@@ -263,6 +263,7 @@ static bool gokore_context_enlist_(gokore_context *ctx, gokore_waiter_ *w) {
         w->context_next_ = ctx->waiters_;
         if (ctx->waiters_) ctx->waiters_->context_prev_ = w;
         ctx->waiters_ = w;
+        (void)gokore_atomic_fetch_add_relaxed(&ctx->waiting_, 1); // relaxed: a count
     }
     gokore_latch_unlock_(&ctx->latch_);
     return live;
@@ -270,8 +271,10 @@ static bool gokore_context_enlist_(gokore_context *ctx, gokore_waiter_ *w) {
 
 static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
     gokore_latch_lock_(&ctx->latch_);
-    *(w->context_prev_ ? &w->context_prev_->context_next_ : &ctx->waiters_) = w->context_next_;
-    if (w->context_next_) w->context_next_->context_prev_ = w->context_prev_;
+    if (w->context_prev_ != w) {
+        *(w->context_prev_ ? &w->context_prev_->context_next_ : &ctx->waiters_) = w->context_next_;
+        if (w->context_next_) w->context_next_->context_prev_ = w->context_prev_;
+    }
     gokore_latch_unlock_(&ctx->latch_);
 }
 
@@ -289,10 +292,11 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
         why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_WAITING_, deadline_ns);
         state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
     }
-    if (ctx) gokore_context_delist_(ctx, w);
-    if (state == GOKORE_WAITER_WOKEN_) return GOKORE_OK;
-    gokore_status over = gokore_context_status(ctx);
-    return over != GOKORE_OK ? over : why;
+    if (ctx && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
+    bool woken = state == GOKORE_WAITER_WOKEN_;
+    gokore_status over = woken ? GOKORE_OK : gokore_context_status(ctx);
+    if (ctx) (void)gokore_atomic_fetch_sub_release(&ctx->waiting_, 1); // pairs with gokore_context_deinit
+    return woken || over != GOKORE_OK ? over : why;
 }
 
 // >>context
@@ -339,15 +343,33 @@ gokore_status gokore_context_status(gokore_context *ctx) {
     return status == GOKORE_OK ? GOKORE_TIMEOUT : (gokore_status)status;
 }
 
-// Ends one context and pokes those who wait with it.
+// Takes up to n waiters off the context's list and pokes them; how many have to be woken. A poked one may be gone at once.
+static int gokore_context_poke_(gokore_context *ctx, gokore_atomic_u32 **sleepers, int n) {
+    int count = 0;
+    gokore_latch_lock_(&ctx->latch_);
+    while (count < n && ctx->waiters_) {
+        gokore_waiter_ *w = ctx->waiters_;
+        ctx->waiters_ = w->context_next_;
+        if (ctx->waiters_) ctx->waiters_->context_prev_ = NULL;
+        w->context_prev_ = w;
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_wait_
+            sleepers[count++] = &w->state_;
+    }
+    gokore_latch_unlock_(&ctx->latch_);
+    return count;
+}
+
+// Ends one context and wakes those who wait with it, after its latch is free: the woken may need it.
 static void gokore_context_end_(gokore_context *ctx) {
+    enum { AT_ONCE = 16 };
+    gokore_atomic_u32 *sleepers[AT_ONCE];
     if (gokore_context_status(ctx) != GOKORE_OK) return; // perhaps it expired and nobody looked: the first cause stays
     if (!gokore_atomic_cas_release(&ctx->status_, GOKORE_OK, GOKORE_CANCELED)) return; // pairs with gokore_context_status
-    gokore_latch_lock_(&ctx->latch_);
-    for (gokore_waiter_ *w = ctx->waiters_; w; w = w->context_next_)
-        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_wait_
-            gokore_waiter_kick_(&w->state_);
-    gokore_latch_unlock_(&ctx->latch_);
+    int count;
+    do {
+        count = gokore_context_poke_(ctx, sleepers, AT_ONCE);
+        for (int i = 0; i < count; i++) gokore_waiter_kick_(sleepers[i]);
+    } while (count == AT_ONCE);
 }
 
 void gokore_context_cancel(gokore_context *ctx) {
@@ -380,11 +402,9 @@ void gokore_context_deinit(gokore_context *ctx) {
         if (parent) gokore_context_link_(child, parent);
     }
     ctx->parent_ = ctx->child_ = ctx->next_ = ctx->prev_ = NULL;
-    gokore_latch_lock_(&ctx->latch_);
-    bool busy = ctx->waiters_ != NULL;
-    gokore_latch_unlock_(&ctx->latch_);
     gokore_latch_unlock_(tree);
-    if (busy) gokore_reportf_(GOKORE_REPORT_CONTEXT_BUSY, NULL, "context %p destroyed while threads wait with it", (void *)ctx);
+    if (gokore_atomic_load_acquire(&ctx->waiting_)) // pairs with gokore_waiter_wait_
+        gokore_reportf_(GOKORE_REPORT_CONTEXT_BUSY, NULL, "context %p destroyed while threads wait with it", (void *)ctx);
 }
 
 gokore_status gokore_context_wait(gokore_context *ctx) {
