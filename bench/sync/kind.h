@@ -14,7 +14,6 @@ static BENCH_ALIGNED void BENCH_JOIN(ID, _pairs)(long n) {
     }
 }
 static BENCH_ALIGNED void BENCH_JOIN(ID, _work)(sync_worker *w) {
-    sync_meet(w);
     uint64_t entered = 0;
     for (; !gokore_atomic_load_relaxed(&sync_stop); entered++) {
         LOCK(&BENCH_JOIN(ID, _it).lock);

@@ -7,7 +7,7 @@
 #include <time.h>
 
 gokore_atomic_u32 sync_stop;
-enum { ROUNDS = 31, N = 100000, WORK_ROUNDS = 9, WORK_MS = 60, FAIR_MS = 300, THREADS_MAX = 64, WAKES = 600, TIMED = 200, PONGS = 2000, KINDS = 16 };
+enum { ROUNDS = 31, N = 100000, WORK_ROUNDS = 15, WORK_MS = 5, ATTEMPTS = 8, FAIR_MS = 200, THREADS_MAX = 64, WAKES = 600, TIMED = 200, PONGS = 2000, KINDS = 16 };
 
 #define KIND(id) extern const sync_kind sync_##id __attribute__((weak)); // where the library is
 KIND(gokore) KIND(gokore_live) KIND(gokore_timed) KIND(gokore_try) KIND(gokore_static)
@@ -64,53 +64,85 @@ static void alone(void) {
 }
 
 // ---- several threads
-static void work(void *arg);
-static const sync_kind *working;
-static void work(void *arg) { working->work((sync_worker *)arg); }
-typedef struct outcome { double mops, fairness; } outcome;
+typedef struct share { // one thread's
+    const sync_kind *kind;
+    sync_worker worker;
+    gokore_atomic_u32 *ready;
+    uint32_t threads;
+    uint64_t waited_ns; // for a CPU
+} share;
+
+static uint64_t waited_for_cpu_ns(void) { // this thread; 0 where the kernel does not say
+    unsigned long long ran = 0, waited = 0;
+    FILE *f = fopen("/proc/thread-self/schedstat", "r");
+    if (f && fscanf(f, "%llu %llu", &ran, &waited) != 2) waited = 0;
+    if (f) (void)fclose(f);
+    return waited;
+}
+static void work(void *arg) {
+    share *s = (share *)arg;
+    (void)gokore_atomic_fetch_add(s->ready, 1);
+    while (gokore_atomic_load(s->ready) < s->threads) gokore_yield_(); // all begin together
+    uint64_t before = waited_for_cpu_ns();
+    s->kind->work(&s->worker);
+    s->waited_ns = waited_for_cpu_ns() - before;
+}
+typedef struct outcome {
+    double mops, fairness;
+    bool disturbed; // its threads have waited for CPUs
+} outcome;
 
 static outcome contend(const sync_kind *kind, uint32_t threads, int inside, int outside, int ms) {
     gokore_thread_ handles[THREADS_MAX];
-    sync_worker workers[THREADS_MAX];
+    share shares[THREADS_MAX];
     gokore_atomic_u32 ready = GOKORE_ATOMIC_INIT(0);
     gokore_atomic_store(&sync_stop, 0);
-    working = kind;
     for (uint32_t i = 0; i < threads; i++) {
-        workers[i] = (sync_worker) { inside, outside, 0, &ready, threads };
-        if (gokore_thread_start_(&handles[i], work, &workers[i], 0) != GOKORE_OK) abort();
+        shares[i] = (share) { kind, { inside, outside, 0 }, &ready, threads, 0 };
+        if (gokore_thread_start_(&handles[i], work, &shares[i], 0) != GOKORE_OK) abort();
     }
     while (gokore_atomic_load(&ready) < threads) gokore_yield_();
     int64_t start = gokore_now_ns();
     (void)usleep((useconds_t)ms * 1000);
     gokore_atomic_store(&sync_stop, 1);
     int64_t ns = gokore_now_ns() - start;
-    uint64_t total = 0, least = UINT64_MAX, most = 0;
+    uint64_t total = 0, least = UINT64_MAX, most = 0, waited_ns = 0;
     for (uint32_t i = 0; i < threads; i++) {
         gokore_thread_join_(&handles[i]);
-        total += workers[i].entered;
-        if (workers[i].entered < least) least = workers[i].entered;
-        if (workers[i].entered > most) most = workers[i].entered;
+        uint64_t entered = shares[i].worker.entered;
+        total += entered;
+        if (entered < least) least = entered;
+        if (entered > most) most = entered;
+        waited_ns += shares[i].waited_ns;
     }
-    return (outcome) { (double)total * 1000 / (double)ns, most ? (double)least / (double)most : 0 };
+    return (outcome) { (double)total * 1000 / (double)ns, most ? (double)least / (double)most : 0, waited_ns > (uint64_t)ns / 20 };
 }
 
 // Prints a line for each kind and gives medians; the kind that is compared comes first.
 static void compete(const sync_kind *const *kinds, size_t count, uint32_t threads, int inside, int outside, int ms, outcome *medians) {
     static double mops[KINDS][WORK_ROUNDS], fairness[KINDS][WORK_ROUNDS];
+    uint32_t cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    int disturbed = 0;
     for (int round = 0; round < WORK_ROUNDS; round++)
         for (size_t k = 0; k < count; k++) {
             size_t i = (k + (size_t)round) % count;
             if (!kinds[i]) continue;
-            outcome o = contend(kinds[i], threads, inside, outside, ms);
+            outcome o;
+            for (int attempt = 0; attempt < ATTEMPTS; attempt++) { // where each thread has a CPU, until others leave it alone
+                o = contend(kinds[i], threads, inside, outside, ms);
+                if (threads > cpus || !o.disturbed) break;
+            }
+            disturbed += threads <= cpus && o.disturbed;
             mops[i][round] = o.mops;
             fairness[i][round] = o.fairness;
         }
-    printf("%u threads, %d iterations inside, %d outside: Mops and fairness (fewest/most per thread), %d alternating rounds of %d ms\n", threads,
+    printf("%u threads, %d iterations inside, %d outside: Mops and fairness (fewest/most per thread), %d alternating rounds of %d ms", threads,
            inside, outside, WORK_ROUNDS, ms);
+    printf(disturbed ? ", %d disturbed by other programs\n" : "\n", disturbed);
     for (size_t i = 0; i < count; i++) {
-        medians[i] = (outcome) { 0, 0 };
+        medians[i] = (outcome) { 0, 0, false };
         if (!kinds[i]) continue;
-        medians[i] = (outcome) { bench_median(mops[i], WORK_ROUNDS), bench_median(fairness[i], WORK_ROUNDS) };
+        medians[i] = (outcome) { bench_median(mops[i], WORK_ROUNDS), bench_median(fairness[i], WORK_ROUNDS), false };
         printf("  %-22s%9.2f Mops   fairness %.2f\n", kinds[i]->name, medians[i].mops, medians[i].fairness);
     }
 }

@@ -12,8 +12,6 @@ extern gokore_atomic_u32 sync_stop; // ends every work()
 typedef struct sync_worker {        // one thread's share of a section that several threads enter
     int inside, outside;            // iterations with the lock held, and between
     uint64_t entered;
-    gokore_atomic_u32 *ready;
-    uint32_t threads;
 } sync_worker;
 typedef struct sync_kind { // a lock, or a way to take one
     const char *name;
@@ -41,10 +39,6 @@ typedef struct sync_timed { // a wait for a lock that is held by another thread,
 
 static inline void sync_spend(int iterations) {
     for (int i = 0; i < iterations; i++) __asm__ __volatile__("");
-}
-static inline void sync_meet(sync_worker *w) { // all threads begin together
-    (void)gokore_atomic_fetch_add(w->ready, 1);
-    while (gokore_atomic_load(w->ready) < w->threads) gokore_yield_();
 }
 
 #ifdef __cplusplus
