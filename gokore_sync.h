@@ -24,7 +24,7 @@
 //          return status;
 //      }
 //
-// OPTIONS  GOKORE_SPIN_MAX      [impl]  100   looks at a lock before its waiter sleeps
+// OPTIONS  GOKORE_SPIN_MAX      [impl]  100   pauses, between looks, before a lock's waiter sleeps
 //          GOKORE_LOCKORDER     [impl]  0     1: gokore_mutex is watched, see gokore_lockorder.h
 //
 // CONCEPTS
@@ -457,12 +457,13 @@ static bool gokore_mutex_grab_(gokore_mutex *m, uint32_t *v) {
     return false;
 }
 
+// Looks ever more rarely: each look takes the word's cache line from the owner, who is soon done if left alone.
 static bool gokore_mutex_spin_(gokore_mutex *m) {
-    for (int i = 0; i <= GOKORE_SPIN_MAX; i++) {
+    for (int spent = 0, rest = 1; spent <= GOKORE_SPIN_MAX; spent += rest, rest *= 2) {
         uint32_t v = gokore_atomic_load_relaxed(&m->word_); // relaxed: the CAS decides
         if (gokore_mutex_grab_(m, &v)) return true;
         if (v & GOKORE_MUTEX_PARKED_) return false; // others sleep already: get in line
-        GOKORE_SEAM_PAUSE_();
+        for (int i = 0; i < rest; i++) GOKORE_SEAM_PAUSE_();
     }
     return false;
 }
