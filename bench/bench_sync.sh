@@ -19,7 +19,7 @@ compile() { # object, source, further flags
 has() { echo "#include <$1>" | $CC $CPPFLAGS -E - > /dev/null 2>&1; }
 objects= libraries=
 compile implementation "$here/../tests/support/implementation.c"
-for part in main gokore gokore_static pthread; do compile "$part" "$here/sync/$part.c"; done
+for part in main gokore gokore_more gokore_static pthread; do compile "$part" "$here/sync/$part.c"; done
 strict=$STRICT STRICT= # not ours
 if has nsync.h; then
     compile nsync "$here/sync/nsync.c"
