@@ -333,6 +333,7 @@ typedef struct gokore_waiter_ {
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
     int64_t since_ns_;                                 // when the call began to wait
     bool queued_;                                      // under the queue's latch
+    bool sleeps_;                                      // at once: it has spun already, or it is likely to wait for long
 } gokore_waiter_;
 typedef struct gokore_wait_queue_ {
     gokore_waiter_ *head, *tail;
@@ -461,7 +462,7 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
     if (ctx && !gokore_context_enlist_(ctx, w)) return gokore_context_status(ctx);
     if (ctx && gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
     uint32_t state = GOKORE_WAITER_WAITING_;
-    for (int i = 0; i < GOKORE_SPIN_MAX && state == GOKORE_WAITER_WAITING_; i++) {
+    for (int i = 0; !w->sleeps_ && i < GOKORE_SPIN_MAX && state == GOKORE_WAITER_WAITING_; i++) {
         GOKORE_SEAM_PAUSE_();
         state = gokore_atomic_load_acquire(&w->state_); // pairs with the release in gokore_waiter_woken_
     }
@@ -586,14 +587,14 @@ void gokore_context_deinit(gokore_context *ctx) {
 
 gokore_status gokore_context_wait(gokore_context *ctx) {
     gokore_lock_none_held_("while its thread waits for a context");
-    gokore_waiter_ w = { .key_ = ctx };
+    gokore_waiter_ w = { .key_ = ctx, .sleeps_ = true };
     gokore_status status;
     while ((status = gokore_context_status(ctx)) == GOKORE_OK) (void)gokore_waiter_wait_(&w, ctx, INT64_MAX);
     return status;
 }
 
 gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
-    gokore_waiter_ w = { .key_ = ctx };
+    gokore_waiter_ w = { .key_ = ctx, .sleeps_ = true };
     int64_t until = gokore_deadline_after_(ns > 0 ? ns : 0);
     gokore_status status = gokore_context_status(ctx);
     while (status == GOKORE_OK && gokore_now_ns() < until) {
@@ -730,8 +731,9 @@ static bool gokore_sync_leave_(gokore_sync_ *s, const gokore_sync_kind_ *kind, g
 
 static gokore_status gokore_sync_acquire_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     for (bool again = false;; again = true) {
-        if (gokore_sync_spin_(s, kind, w)) return GOKORE_OK;
+        if ((again || !w->sleeps_) && gokore_sync_spin_(s, kind, w)) return GOKORE_OK;
         if (!again) w->since_ns_ = gokore_now_ns();
+        w->sleeps_ = true;
         if (gokore_sync_park_(s, kind, w, again)) return GOKORE_OK;
         gokore_status status = gokore_waiter_wait_(w, ctx, deadline_ns);
         if (status != GOKORE_OK && gokore_sync_leave_(s, kind, w)) return status;
@@ -1072,6 +1074,7 @@ static void gokore_cond_relock_(gokore_mutex *m) {
     gokore_status refused = gokore_lockorder_before_(gokore_sync_identity_(&m->sync_), GOKORE_LOCK_EXCLUSIVE);
     (void)refused;
     gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
+    w.sleeps_ = true; // if the lock is held it is by the one who woke this thread, perhaps on this very CPU
     int64_t waited_ns = 0;
     (void)gokore_sync_get_(&m->sync_, gokore_mutex_kind_of_(m), &w, NULL, INT64_MAX, 0, &waited_ns);
     gokore_lockorder_acquired_(gokore_sync_identity_(&m->sync_), GOKORE_LOCK_EXCLUSIVE);
@@ -1086,7 +1089,7 @@ gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *
         gokore_sync_report_(&m->sync_, &gokore_mutex_kind_, GOKORE_REPORT_LOCK_NOT_HELD, "is not held by the thread that waits for a condition");
         return GOKORE_INVALID;
     }
-    gokore_waiter_ w = { .key_ = c, .since_ns_ = gokore_sync_observer_(&c->sync_) ? gokore_now_ns() : 0 };
+    gokore_waiter_ w = { .key_ = c, .sleeps_ = true, .since_ns_ = gokore_sync_observer_(&c->sync_) ? gokore_now_ns() : 0 };
     (void)gokore_sync_park_(&c->sync_, &gokore_cond_kind_, &w, false);
     gokore_mutex_unlock(m);
     gokore_lock_none_held_("while its thread waits for a condition");
