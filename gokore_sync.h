@@ -201,13 +201,13 @@ GOKORE_API void gokore_rwlock_deinit(gokore_rwlock *rw); // reports LOCK_DESTROY
 // As gokore_mutex_lock. Read and write locks of one thread exclude each other: GOKORE_DEADLOCK with GOKORE_LOCKORDER. Without
 // recursive_readers a second read lock of one thread may wait for a writer that waits for the first: with GOKORE_LOCKORDER
 // it is reported as LOCK_RECURSION, and tried.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx);
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx);
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns); // as gokore_mutex_try_lock
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns);
 // As gokore_mutex_unlock. With recursive_readers, a read lock is given up by the thread that took it.
-GOKORE_API void gokore_rwlock_read_unlock(gokore_rwlock *rw);
-GOKORE_API void gokore_rwlock_write_unlock(gokore_rwlock *rw);
+GOKORE_INLINE_ void gokore_rwlock_read_unlock(gokore_rwlock *rw);
+GOKORE_INLINE_ void gokore_rwlock_write_unlock(gokore_rwlock *rw);
 GOKORE_API void gokore_rwlock_set_observer(gokore_rwlock *rw, gokore_lock_observer *observer);
 
 // >>once
@@ -316,6 +316,33 @@ GOKORE_INLINE_ void gokore_mutex_unlock(gokore_mutex *m) {
                        gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) // pairs with lock
         return;
     gokore_mutex_unlock_slow_(m);
+}
+
+GOKORE_API gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_API gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_API void gokore_rwlock_read_unlock_slow_(gokore_rwlock *rw);
+GOKORE_API void gokore_rwlock_write_unlock_slow_(gokore_rwlock *rw);
+GOKORE_INLINE_ gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx) {
+    bool live = gokore_sync_is_inline_() && gokore_context_is_live_(ctx);
+    if (GOKORE_LIKELY_(live && gokore_atomic_cas_acquire(&rw->sync_.word_, 0, GOKORE_SYNC_ONE_))) return GOKORE_OK; // pairs with write_unlock
+    return gokore_rwlock_read_lock_slow_(rw, ctx);
+}
+GOKORE_INLINE_ void gokore_rwlock_read_unlock(gokore_rwlock *rw) {
+    if (GOKORE_LIKELY_(gokore_sync_is_inline_() &&
+                       gokore_atomic_cas_release(&rw->sync_.word_, GOKORE_SYNC_ONE_, 0))) // pairs with write_lock
+        return;
+    gokore_rwlock_read_unlock_slow_(rw);
+}
+GOKORE_INLINE_ gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx) {
+    bool free = gokore_sync_is_inline_() && gokore_context_is_live_(ctx);
+    if (GOKORE_LIKELY_(free && gokore_atomic_cas_acquire(&rw->sync_.word_, 0, GOKORE_SYNC_LOCKED_))) return GOKORE_OK; // pairs with the unlocks
+    return gokore_rwlock_write_lock_slow_(rw, ctx);
+}
+GOKORE_INLINE_ void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
+    if (GOKORE_LIKELY_(gokore_sync_is_inline_() &&
+                       gokore_atomic_cas_release(&rw->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) // pairs with the locks
+        return;
+    gokore_rwlock_write_unlock_slow_(rw);
 }
 
 // >>private shared part: waiting
@@ -1192,10 +1219,10 @@ static gokore_status gokore_rwlock_read_slow_(gokore_rwlock *rw, gokore_context 
     return status;
 }
 
-gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx) {
+gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: the CAS decides
     if (!GOKORE_LOCKORDER && !(v & ~GOKORE_SYNC_COUNT_) && v != GOKORE_SYNC_COUNT_ && gokore_context_is_live_(ctx) &&
-        gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // pairs with write_unlock
+        gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // others read too; pairs with write_unlock
         return GOKORE_OK;
     return gokore_rwlock_read_slow_(rw, ctx, INT64_MAX, 0);
 }
@@ -1210,9 +1237,7 @@ static gokore_status gokore_rwlock_write_slow_(gokore_rwlock *rw, gokore_context
     return gokore_sync_lock_(&rw->sync_, &gokore_rwlock_kind_, &w, ctx, deadline_ns, mode);
 }
 
-gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx) {
-    if (!GOKORE_LOCKORDER && gokore_context_is_live_(ctx) && gokore_atomic_cas_acquire(&rw->sync_.word_, 0, GOKORE_SYNC_LOCKED_)) // pairs with the unlocks
-        return GOKORE_OK;
+gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
     return gokore_rwlock_write_slow_(rw, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
@@ -1232,7 +1257,7 @@ static void gokore_rwlock_give_(gokore_rwlock *rw, uint32_t held) {
     gokore_sync_release_(&rw->sync_, &gokore_rwlock_kind_, held);
 }
 
-void gokore_rwlock_read_unlock(gokore_rwlock *rw) {
+void gokore_rwlock_read_unlock_slow_(gokore_rwlock *rw) {
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: this thread's own hold is in it
     if (!(v & GOKORE_SYNC_COUNT_)) {
         gokore_sync_not_held_(&rw->sync_, &gokore_rwlock_kind_);
@@ -1243,7 +1268,7 @@ void gokore_rwlock_read_unlock(gokore_rwlock *rw) {
     gokore_rwlock_give_(rw, GOKORE_SYNC_ONE_);
 }
 
-void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
+void gokore_rwlock_write_unlock_slow_(gokore_rwlock *rw) {
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: likewise
     if (!(v & GOKORE_SYNC_LOCKED_)) {
         gokore_sync_not_held_(&rw->sync_, &gokore_rwlock_kind_);

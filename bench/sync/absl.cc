@@ -21,6 +21,7 @@ static void without_checker() { absl::SetMutexDeadlockDetectionMode(absl::OnDead
 #define LOCK(l)   (l)->ReaderLock()
 #define UNLOCK(l) (l)->ReaderUnlock()
 #define READ
+#define BEGIN     without_checker
 #include "kind.h"
 
 #define ID         absl

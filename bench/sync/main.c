@@ -7,7 +7,7 @@
 #include <time.h>
 
 gokore_atomic_u32 sync_stop;
-enum { ROUNDS = 31, N = 100000, WORK_ROUNDS = 15, WORK_MS = 5, ATTEMPTS = 8, FAIR_MS = 200, THREADS_MAX = 64, WAKES = 600, TIMED = 200, PONGS = 2000, KINDS = 16 };
+enum { ROUNDS = 31, N = 100000, WORK_ROUNDS = 11, WORK_MS = 5, ATTEMPTS = 8, FAIR_MS = 200, THREADS_MAX = 64, WAKES = 600, TIMED = 200, PONGS = 2000, KINDS = 16 };
 
 #define KIND(id) extern const sync_kind sync_##id __attribute__((weak)); // where the library is
 KIND(gokore) KIND(gokore_live) KIND(gokore_timed) KIND(gokore_try) KIND(gokore_static)
@@ -276,7 +276,7 @@ static void shared(void) {
     const sync_kind *const readers[] = { &sync_gokore_read, &sync_pthread_read, &sync_absl_read, &sync_nsync_read };
     outcome o[4];
     for (uint32_t threads = 1; threads <= 4; threads *= 2) {
-        compete(readers, 4, threads, 20, 100, WORK_MS, o);
+        compete(readers, 4, threads, 20, 100, threads > 2 ? FAIR_MS : WORK_MS, o);
         target("readers' throughput / the best peer's", o[0].mops / best(o, 4), false, 0.95);
     }
 }
