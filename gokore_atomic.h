@@ -250,7 +250,7 @@ typedef enum gokore_qos {
 // An option that is a word instead of a number (-DGOKORE_LOCKORDER=ON) stops here.
 __extension__ GOKORE_STATIC_ASSERT_(__atomic_always_lock_free(8, 0), "goKore needs lock-free atomics of 8 bytes, which this target lacks");
 GOKORE_STATIC_ASSERT_((GOKORE_STATIC) + (GOKORE_CHECKS) + (GOKORE_ATOMIC_CHECKS) + (GOKORE_ATOMIC_COUNT) + (GOKORE_LOCKORDER) +
-                              (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) + (GOKORE_NUMA) + (GOKORE_HWLOC) +
+                              (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) + (GOKORE_NUMA) + (GOKORE_HWLOC) + (GOKORE_HELGRIND) +
                               (GOKORE_ON_VIOLATION) + (GOKORE_QOS) >= 0,
                       "options are numbers");
 
