@@ -85,6 +85,7 @@ GOKORE_API size_t gokore_deque_len(const gokore_deque *d);
 typedef struct gokore_worker gokore_worker;
 typedef struct gokore_pool gokore_pool;
 typedef struct gokore_task gokore_task;
+typedef struct gokore_group gokore_group;
 // The work. On a worker; the task may be gone when it returns.
 typedef void gokore_task_fn(gokore_worker *worker, gokore_task *task);
 // Called instead of the work: the context's status, or GOKORE_SHUTDOWN. On a worker, or on the thread that shuts down.
@@ -93,12 +94,14 @@ struct gokore_task {
     gokore_task_fn *fn;
     gokore_task_cancel_fn *on_cancel; // may be NULL
     gokore_qos qos;                   // its lane; default 0: the pool's
-    gokore_atomic_u32 state_;         // of a spawned task: 0 pending, 1 done, 2 pending and its joiner sleeps
+    gokore_atomic_u32 state_;         // 3 submitted; of a spawned task: 0 pending, 1 done, 2 pending and its joiner sleeps
     gokore_task *next_;               // in a lane
     gokore_context *context_;
     void *waiter_;                    // who waits in gokore_pool_run, or NULL; of a spawned task: its worker
+    gokore_pool *pool_;               // of a submitted task
+    gokore_group *group_;             // or NULL
 };
-#define GOKORE_TASK_INIT(fn) { (fn), NULL, GOKORE_QOS_DEFAULT, GOKORE_ATOMIC_INIT(0), NULL, NULL, NULL }
+#define GOKORE_TASK_INIT(fn) { (fn), NULL, GOKORE_QOS_DEFAULT, GOKORE_ATOMIC_INIT(0), NULL, NULL, NULL, NULL, NULL }
 GOKORE_API void gokore_task_init(gokore_task *task, gokore_task_fn *fn);
 
 // On a worker: puts a task up for stealing; it inherits the running task's context and always runs. Never fails: where the
@@ -107,8 +110,19 @@ GOKORE_API void gokore_spawn(gokore_worker *worker, gokore_task *task);
 // On a worker: returns when the task has run; runs it itself if nobody stole it. Last spawned first: anything else is
 // reported as TASK_BUSY, and works all the same. What the task wrote is visible.
 GOKORE_API void gokore_join(gokore_worker *worker, gokore_task *task);
+// The same with the function named, so that the compiler can inline it where the task was not stolen:
+// GOKORE_JOIN(worker, fib_run, &a.task). fn must be the task's own.
+#define GOKORE_JOIN(worker, fn, task) gokore_join_with_((worker), (fn), (task))
+// The same, but it runs nothing that is not its own: where the task was stolen its worker sleeps until it has run. For a task
+// that holds a lock which others may want.
+GOKORE_API void gokore_join_passive(gokore_worker *worker, gokore_task *task);
 
-GOKORE_API unsigned gokore_worker_index(const gokore_worker *worker); // 0 to workers - 1
+// On a worker, around what blocks outside the library (a read, a foreign lock): another worker, started if need be, stands in
+// meanwhile. May nest. Where no thread can be had, the pool is one short meanwhile.
+GOKORE_API void gokore_worker_blocking_begin(gokore_worker *worker);
+GOKORE_API void gokore_worker_blocking_end(gokore_worker *worker);
+
+GOKORE_API unsigned gokore_worker_index(const gokore_worker *worker); // 0 to workers - 1; beyond for one that stands in
 GOKORE_API int gokore_worker_node(const gokore_worker *worker);       // its home node, or where it runs now
 GOKORE_API double gokore_worker_load(const gokore_worker *worker);    // what its deque holds, against its capacity: 0 to 1
 GOKORE_API gokore_pool *gokore_worker_pool(const gokore_worker *worker);
@@ -124,15 +138,22 @@ typedef struct gokore_pool_desc {
     bool pin;                   // the same with all nodes, where none is preferred
     gokore_allocator allocator; // default: C heap
     size_t stack_size;          // of each worker; default 0: the system's
+    size_t queue_limit;         // most tasks queued from outside; default 0: no limit. Submitting beyond it waits: see there
+    const gokore_retry_policy *retry; // steal_attempts, backoff: of gokore_pool_try_steal, and of idle workers with a coordinator;
+                                      // default NULL: the table of qos. Copied
+    const gokore_concurrency_policy *concurrency; // share of steals that may cross nodes, shortest queue that is stolen from
+                                // across nodes; default NULL: the policy in force, without one no limit. Copied
+    const struct gokore_provider *provider; // default NULL: the program's
 } gokore_pool_desc;
 
 // Starts the workers; desc NULL = defaults. If one can't be started, none is: GOKORE_NO_MEMORY, GOKORE_SYSTEM or
 // GOKORE_INVALID, and *out is NULL.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc);
-// Queues a task; never allocates, never blocks for long. ctx, which must outlive the task, may be NULL. GOKORE_SHUTDOWN: the
-// pool takes no more work and the task is the caller's again. Any thread.
+// Queues a task; never allocates. ctx, which must outlive the task, may be NULL. Blocks only where queue_limit tasks are
+// queued, until there is room or ctx is over (its status); never on a worker of this pool, which may exceed the limit.
+// GOKORE_SHUTDOWN: the pool takes no more work. Anything but GOKORE_OK: the task is the caller's again. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit(gokore_pool *pool, gokore_task *task, gokore_context *ctx);
-// The same for n tasks at once: all or none.
+// The same for n tasks at once: all or none. More than queue_limit are taken when nothing is queued.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_many(gokore_pool *pool, gokore_task *const *tasks, size_t n, gokore_context *ctx);
 // Submits a function; the pool allocates the task. If the context ends first, the function is not called. GOKORE_NO_MEMORY.
 typedef void gokore_pool_fn(gokore_worker *worker, void *arg);
@@ -149,6 +170,98 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_shutdown(gokore_pool *pool
 // be under way. On one of its own workers: a TASK_BUSY report, and nothing happens. NULL is fine.
 GOKORE_API void gokore_pool_destroy(gokore_pool *pool);
 
+// From now on so many workers, 1 to 1024; 0: as many as this container may use CPUs now, read anew. A worker too many leaves
+// when what it runs has ended; what it has spawned is taken over. If a thread can't be started (GOKORE_NO_MEMORY,
+// GOKORE_SYSTEM) the width is what it was. GOKORE_SHUTDOWN after shutdown. Any thread, any time before destroy.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_scale(gokore_pool *pool, unsigned workers);
+// Takes over workers, qos, queue_limit, stack_size (of workers started from now on), retry, concurrency, and numa where it
+// prefers nodes (as pool_create: then every worker moves to its new home); a member that is zero leaves things as they are.
+// GOKORE_INVALID, and nothing is changed, for impossible values, or for another name or allocator.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_set_config(gokore_pool *pool, const gokore_pool_desc *config);
+// All workers move to this node's CPUs: those that run something, when that has ended. GOKORE_NOT_FOUND without such a node,
+// GOKORE_UNSUPPORTED with GOKORE_NUMA 0.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_pin(gokore_pool *pool, int node);
+// The caller counted n accesses to another node's memory; they are added to numa_crossings. Returns all that were reported.
+GOKORE_API uint64_t gokore_pool_report_cross_node(gokore_pool *pool, uint64_t n);
+
+// >>parallel for
+// Called with pieces [begin, end) of the whole, each index in exactly one.
+typedef void gokore_for_fn(gokore_worker *worker, size_t begin, size_t end, void *user);
+// Calls fn for all of [begin, end), on the pool's workers at once, and returns when all has been done: GOKORE_OK. No piece is
+// longer than grain; grain 0: as long as about 10 us take. Where ctx is over, no new piece is begun: the context's status if
+// any was left out. GOKORE_SHUTDOWN: nothing was done. begin >= end: no calls. Any thread; a worker of this pool takes part.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_parallel_for(gokore_pool *pool, gokore_context *ctx, size_t begin, size_t end, size_t grain,
+                                                              gokore_for_fn *fn, void *user);
+
+// >>groups
+// Tasks that are waited for together, of any pools. All-zero is an empty group. May be used again after the wait.
+struct gokore_group {
+    gokore_waitgroup pending_;
+    gokore_atomic_u32 status_; // the first failure
+    bool cancel_on_failure_;
+    gokore_context context_;   // of members that bring none
+};
+typedef struct gokore_group_desc {
+    bool cancel_on_failure; // default false. true: after a failure, members that have not started are cancelled (GOKORE_CANCELED),
+                            // and the context of running members that brought none is over
+} gokore_group_desc;
+GOKORE_API void gokore_group_init(gokore_group *group, const gokore_group_desc *desc); // desc NULL = defaults
+// As gokore_pool_submit. A task without a context has the group's. On failure the group is as before.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_submit(gokore_group *group, gokore_pool *pool, gokore_task *task, gokore_context *ctx);
+// The group has failed; only the first why counts, GOKORE_OK never does. From a member's function, before it returns.
+GOKORE_API void gokore_group_fail(gokore_group *group, gokore_status why);
+// Waits until all members have run or were cancelled: the first failure, GOKORE_OK if there was none. A member that was cancelled
+// failed with what on_cancel is told. If ctx is over first: its status, and the group goes on. A worker helps meanwhile.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group, gokore_context *ctx);
+
+// >>stealers and observers
+// Takes a task of the pool for a thread that will run it with gokore_task_run: it belongs to the pool until it has run. If there
+// is none, tries again as often as desc.retry says, with its delays; then GOKORE_EMPTY, or the context's status. Any thread.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_try_steal(gokore_pool *pool, gokore_context *ctx, gokore_task **out);
+// Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and pool. worker:
+// the calling thread's, NULL on a thread that is none; the task's function gets the same.
+GOKORE_API void gokore_task_run(gokore_worker *worker, gokore_task *task);
+// Called on the thief, NULL for a thread that is no worker, after each steal, before the task runs. NULL removes it; calls that
+// are under way may come to their end after that.
+typedef void gokore_steal_fn(gokore_worker *thief, gokore_task *task, void *user);
+GOKORE_API void gokore_pool_on_steal(gokore_pool *pool, gokore_steal_fn *fn, void *user);
+// Its workers, for gokore_worker_load and the like; they live as long as the pool.
+GOKORE_API size_t gokore_pool_stealers(gokore_pool *pool, gokore_worker **out, size_t cap);
+
+// Around each function that runs; not for tasks that are cancelled. Members may be NULL. worker is NULL for gokore_task_run outside.
+typedef struct gokore_pool_observer {
+    void (*task_begin)(void *user, gokore_pool *pool, gokore_worker *worker, gokore_task *task);
+    void (*task_end)(void *user, gokore_pool *pool, gokore_worker *worker, int64_t ran_ns);
+    void *user;
+} gokore_pool_observer;
+// Copied; NULL removes it. Tasks that run keep the one they began with. Allocates; without memory a TASK_BUSY report, and nothing changes.
+GOKORE_API void gokore_pool_set_observer(gokore_pool *pool, const gokore_pool_observer *observer);
+
+// >>cluster
+// What connects pools. Every member may be NULL. Must outlive the pools that use it, or gokore_pool_set_coordinator(pool, NULL).
+typedef struct gokore_cluster_coordinator {
+    gokore_status (*register_pool)(void *user, gokore_pool *pool); // anything but GOKORE_OK: set_coordinator fails with it
+    void (*unregister_pool)(void *user, gokore_pool *pool);
+    // A task for an idle worker of thief on this node (-1 = not known), or GOKORE_EMPTY; must not block beyond ctx (never NULL).
+    gokore_status (*try_steal)(void *user, gokore_pool *thief, gokore_context *ctx, int node, gokore_task **out);
+    // The pool's workers are busy and work is waiting: LOW from one queued task per worker on, MEDIUM 4, HIGH 16, CRITICAL 64.
+    void (*report_pressure)(void *user, gokore_pool *pool, gokore_pressure_level level);
+    size_t (*stealers)(void *user, gokore_worker **out, size_t cap); // of all registered pools
+    void *user;
+} gokore_cluster_coordinator;
+// The one in this process: idle workers take what is queued in other registered pools, and pressure in one wakes a worker of another.
+GOKORE_API gokore_cluster_coordinator *gokore_cluster_coordinator_default(void);
+// Joins a cluster, after leaving the one before; NULL only leaves. When it returns, the one before is not called any more.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_set_coordinator(gokore_pool *pool, gokore_cluster_coordinator *coordinator);
+GOKORE_API gokore_cluster_coordinator *gokore_pool_coordinator(gokore_pool *pool); // NULL = none
+
+// >>schedulers
+// A pool, and a lock, by name: made at the first call, the same ever after, kept until the program ends; NULL, and a TASK_BUSY report, if it
+// can't be made. The pool has all defaults; the lock's class is the name. Don't destroy them.
+GOKORE_API gokore_pool *gokore_scheduler_pool(const char *name);
+GOKORE_API gokore_mutex *gokore_scheduler_lock(const char *name);
+
+// >>metrics
 typedef struct gokore_pool_metrics {
     double worker_utilization; // share of the workers' time not spent asleep or looking for work, since create
     uint64_t queue_depth;      // submitted and not started
@@ -156,6 +269,8 @@ typedef struct gokore_pool_metrics {
     uint64_t context_cancels;  // tasks not run because their context was over
     uint64_t numa_crossings;   // tasks stolen from another node's worker
     uint64_t executed;         // functions run
+    uint64_t submitted, spawned; // tasks taken on; while idle: submitted + spawned == executed + context_cancels + shutdown_cancels
+    uint64_t shutdown_cancels;   // tasks not run because of shutdown or destroy
 } gokore_pool_metrics;
 typedef struct gokore_worker_metrics {
     uint64_t executed, steal_attempts, steal_successes;
@@ -163,7 +278,133 @@ typedef struct gokore_worker_metrics {
 // Any thread. Exact while the pool is idle; otherwise each number is at most a little old.
 GOKORE_API void gokore_pool_get_metrics(gokore_pool *pool, gokore_pool_metrics *out);
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_worker_metrics(gokore_pool *pool, unsigned i, gokore_worker_metrics *out);
-GOKORE_API unsigned gokore_pool_worker_count(const gokore_pool *pool);
+GOKORE_API unsigned gokore_pool_worker_count(const gokore_pool *pool); // the width asked for
+
+// >>private shared part
+GOKORE_API bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it, then calls the next
+GOKORE_API void gokore_join_end_(gokore_worker *worker);
+GOKORE_INLINE_ void gokore_join_with_(gokore_worker *worker, gokore_task_fn *fn, gokore_task *task) {
+    if (!gokore_join_begin_(worker, task)) return;
+    fn(worker, task);
+    gokore_join_end_(worker);
+}
+// The stack of a worker's typed tasks. Addresses stay until the pop.
+GOKORE_API void *gokore_frame_push_(gokore_worker *worker, size_t size);
+GOKORE_API void *gokore_frame_top_(gokore_worker *worker, size_t size); // the last pushed, which had this size
+GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
+
+// >>typed tasks
+// What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in scope in its
+// body, and must not name an argument. Spawned arguments and results lie on a stack of the worker's own.
+//   void fib_spawn(gokore_worker *, int)     puts a call up for stealing. Never fails, unless the C heap does: then FATAL
+//   long fib_join(gokore_worker *)           the result of the last spawn that was not joined, which must have been fib's
+//   long fib_call(gokore_worker *, int)      a plain call
+//   gokore_status fib_run(gokore_pool *, gokore_context *, long *result, int)    as gokore_pool_run; *result only with GOKORE_OK
+// GOKORE_VOID_TASKn(name, T1, a1, ...) is the same without results.
+#define GOKORE_OPEN_(...) __VA_ARGS__
+#define GOKORE_TYPED_TASK_ static inline __attribute__((unused))
+#define GOKORE_TYPED_(R, name, FIELDS, USER, PARAMS, STORE, LOAD)                                                     \
+    typedef struct name##_frame_ { gokore_task task_; R result_; GOKORE_OPEN_ FIELDS } name##_frame_;                 \
+    static R name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                    \
+    GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
+        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_t_;                                                        \
+        gokore_f_->result_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
+        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_push_(gokore_w_, sizeof *gokore_f_);                 \
+        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        GOKORE_OPEN_ STORE                                                                                            \
+        gokore_spawn(gokore_w_, &gokore_f_->task_);                                                                   \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ R name##_join(gokore_worker *gokore_w_) {                                                      \
+        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_f_);                  \
+        if (gokore_join_begin_(gokore_w_, &gokore_f_->task_)) {                                                       \
+            gokore_f_->result_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                            \
+            gokore_join_end_(gokore_w_);                                                                              \
+        }                                                                                                             \
+        R gokore_r_ = gokore_f_->result_;                                                                             \
+        gokore_frame_pop_(gokore_w_, sizeof *gokore_f_);                                                              \
+        return gokore_r_;                                                                                             \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_, R *gokore_r_ GOKORE_OPEN_ PARAMS) {\
+        name##_frame_ gokore_i_, *gokore_f_ = &gokore_i_;                                                             \
+        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        GOKORE_OPEN_ STORE                                                                                            \
+        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_f_->task_, gokore_c_);                           \
+        if (gokore_s_ == GOKORE_OK && gokore_r_) *gokore_r_ = gokore_f_->result_;                                     \
+        return gokore_s_;                                                                                             \
+    }                                                                                                                 \
+    static R name##_call(gokore_worker *worker __attribute__((unused)) GOKORE_OPEN_ USER)
+#define GOKORE_TYPED_VOID_(name, FIELDS, USER, PARAMS, STORE, LOAD)                                                   \
+    typedef struct name##_frame_ { gokore_task task_; GOKORE_OPEN_ FIELDS } name##_frame_;                            \
+    static void name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                 \
+    GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
+        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_t_;                                                        \
+        (void)gokore_f_;                                                                                              \
+        name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                     \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
+        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_push_(gokore_w_, sizeof *gokore_f_);                 \
+        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        GOKORE_OPEN_ STORE                                                                                            \
+        gokore_spawn(gokore_w_, &gokore_f_->task_);                                                                   \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ void name##_join(gokore_worker *gokore_w_) {                                                   \
+        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_f_);                  \
+        if (gokore_join_begin_(gokore_w_, &gokore_f_->task_)) {                                                       \
+            name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                 \
+            gokore_join_end_(gokore_w_);                                                                              \
+        }                                                                                                             \
+        gokore_frame_pop_(gokore_w_, sizeof *gokore_f_);                                                              \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_ GOKORE_OPEN_ PARAMS) {\
+        name##_frame_ gokore_i_, *gokore_f_ = &gokore_i_;                                                             \
+        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        GOKORE_OPEN_ STORE                                                                                            \
+        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_f_->task_, gokore_c_);                           \
+        return gokore_s_;                                                                                             \
+    }                                                                                                                 \
+    static void name##_call(gokore_worker *worker __attribute__((unused)) GOKORE_OPEN_ USER)
+#define GOKORE_TASK0(R, name)                                                                                         \
+    GOKORE_TYPED_(R, name, (), (), (), (), ())
+#define GOKORE_TASK1(R, name, T1, a1)                                                                                 \
+    GOKORE_TYPED_(R, name, (T1 gokore_1_;), (, T1 a1), (, T1 gokore_1_),                                              \
+        (gokore_f_->gokore_1_ = gokore_1_;), (, gokore_f_->gokore_1_))
+#define GOKORE_TASK2(R, name, T1, a1, T2, a2)                                                                         \
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_;), (, T1 a1, T2 a2), (, T1 gokore_1_, T2 gokore_2_),           \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_))
+#define GOKORE_TASK3(R, name, T1, a1, T2, a2, T3, a3)                                                                 \
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_;), (, T1 a1, T2 a2, T3 a3), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_))
+#define GOKORE_TASK4(R, name, T1, a1, T2, a2, T3, a3, T4, a4)                                                         \
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_;), (, T1 a1, T2 a2, T3 a3, T4 a4), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_))
+#define GOKORE_TASK5(R, name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5)                                                 \
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_))
+#define GOKORE_TASK6(R, name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5, T6, a6)                                         \
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_; T6 gokore_6_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5, T6 a6), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_, T6 gokore_6_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_; gokore_f_->gokore_6_ = gokore_6_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, gokore_f_->gokore_6_))
+#define GOKORE_VOID_TASK0(name)                                                                                       \
+    GOKORE_TYPED_VOID_(name, (), (), (), (), ())
+#define GOKORE_VOID_TASK1(name, T1, a1)                                                                               \
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_;), (, T1 a1), (, T1 gokore_1_),                                            \
+        (gokore_f_->gokore_1_ = gokore_1_;), (, gokore_f_->gokore_1_))
+#define GOKORE_VOID_TASK2(name, T1, a1, T2, a2)                                                                       \
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_;), (, T1 a1, T2 a2), (, T1 gokore_1_, T2 gokore_2_),         \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_))
+#define GOKORE_VOID_TASK3(name, T1, a1, T2, a2, T3, a3)                                                               \
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_;), (, T1 a1, T2 a2, T3 a3), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_))
+#define GOKORE_VOID_TASK4(name, T1, a1, T2, a2, T3, a3, T4, a4)                                                       \
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_;), (, T1 a1, T2 a2, T3 a3, T4 a4), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_))
+#define GOKORE_VOID_TASK5(name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5)                                               \
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_))
+#define GOKORE_VOID_TASK6(name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5, T6, a6)                                       \
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_; T6 gokore_6_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5, T6 a6), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_, T6 gokore_6_),\
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_; gokore_f_->gokore_6_ = gokore_6_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, gokore_f_->gokore_6_))
 
 #ifdef __cplusplus
 }
@@ -175,7 +416,9 @@ GOKORE_API unsigned gokore_pool_worker_count(const gokore_pool *pool);
 #include "gokore_sync.h" // again: they may have been seen before the switch was set
 #include "gokore_topology.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 // >>deque
@@ -293,27 +536,66 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_TASK_DONE_     1
 #define GOKORE_TASK_AWAITED_  2
 
+#define GOKORE_TASK_SUBMITTED_ 3
+#define GOKORE_NESTED_MAX_    64         // functions on a worker's stack, beyond which it does not help
+#define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
+
 typedef struct gokore_lane_ {
     gokore_task *head, *tail;
 } gokore_lane_;
+typedef struct gokore_frames_ gokore_frames_;
+
+// What happened to a pool's tasks: on one of its workers, which alone writes these, or on all other threads together.
+typedef struct gokore_tally_ {
+    gokore_atomic_u64 executed, cancels, steal_attempts, steal_successes, crossings; // relaxed: counts
+    gokore_atomic_u64 spawned;  // release, these four; pair with the acquires under "sleeping and waking"
+    gokore_atomic_u64 finished; // submitted and spawned tasks that have run, before anybody is told
+    gokore_atomic_u64 left;     // the same, once they are not touched any more
+    gokore_atomic_u64 own;      // spawned ones that their owner took back: executed, finished and left at once
+} gokore_tally_;
+
+typedef struct gokore_hooks_ { // never changed, replaced
+    gokore_pool_observer observer;
+    gokore_steal_fn *steal;
+    void *steal_user;
+    struct gokore_hooks_ *older;
+} gokore_hooks_;
+
+typedef struct gokore_bottom_ { // the task at the bottom of a worker's stack: who is told if it ends its thread
+    gokore_pool *pool;
+    gokore_task *spawned; // NULL for a submitted one
+    gokore_waiter_ *waiter;
+    gokore_group *group;
+} gokore_bottom_;
 
 struct gokore_worker {
     gokore_deque deque;
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_pool *pool;
-    unsigned index;
-    int node; // -1 = not placed
     gokore_context *context;
-    gokore_waiter_ rest; // what it sleeps on in a join
+    gokore_tally_ tally;
+    unsigned index;
+    gokore_atomic_i32 node;  // -1 = not placed
+    int pinned;              // the node it was last pinned to
+    gokore_waiter_ rest;     // what it sleeps on in a join
+    bool passive;            // in a join that helps nobody; under sleep_latch
+    bool alive, started;     // under scale_latch: it runs, or is about to; its thread is to be joined
+    uint32_t nested;         // functions on its stack
+    uint32_t blocking;       // calls of gokore_worker_blocking_begin that are open
     uint64_t random;
     uint32_t picks;
+    gokore_bottom_ bottom;
+    gokore_frames_ *frames;          // of typed tasks
     gokore_atomic_i64 busy_since_ns; // 0 = looking for work or asleep
-    gokore_atomic_i64 busy_ns;       // the counters: written by the worker, read by all, relaxed
-    gokore_atomic_u64 executed, steal_attempts, steal_successes, crossings, cancels;
-    gokore_atomic_u64 spawned;  // release, these three; pair with the acquires under "sleeping and waking"
-    gokore_atomic_u64 finished; // submitted and spawned tasks that have run, before anybody is told
-    gokore_atomic_u64 left;     // the same, once they are not touched any more
+    gokore_atomic_i64 busy_ns;       // these four: written by the worker, read by all, relaxed
+    gokore_atomic_i64 lives_since_ns; // 0 = it has no thread
+    gokore_atomic_i64 lived_ns;
     gokore_thread_ thread;
 };
+
+typedef struct gokore_pool_homes_ { // the nodes that workers are dealt to, in turn; count 0 = anywhere
+    int nodes[64];
+    size_t count;
+} gokore_pool_homes_;
 
 struct gokore_pool {
     gokore_latch_ latch; // guards the lanes and accepting
@@ -328,12 +610,30 @@ struct gokore_pool {
     gokore_atomic_bool ending;     // workers leave once all is done
     gokore_wait_queue_ sleepers, joiners, waiting_for_idle;
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) const char *name;
-    gokore_qos qos;
-    unsigned worker_count, started;
-    gokore_atomic_u64 cancels; // by the thread that shuts down
-    int64_t created_ns;
+    gokore_atomic_u32 qos;
+    gokore_atomic_u64 cancels;     // by the thread that shuts down
+    gokore_atomic_u64 reported;    // gokore_pool_report_cross_node
     gokore_allocator allocator;
-    gokore_worker *workers;
+    uint32_t forks;                // how often this process had forked when it was created
+    size_t queue_limit;            // 0 = none; this and room under latch
+    gokore_wait_queue_ room;       // who waits for it
+    gokore_latch_ config_latch;    // guards retry, homes' changes and hooks' replacement
+    gokore_retry_policy retry;
+    gokore_atomic_ptr hooks;       // const gokore_hooks_ *, NULL = none
+    gokore_atomic_u32 cross_percent, steal_threshold;
+    gokore_atomic_i32 numa_fallback, numa_distance; // of gokore_numa_policy; -1 = any distance
+    gokore_atomic_ptr coordinator; // gokore_cluster_coordinator *
+    gokore_atomic_u32 coordinating; // threads that are in one of its calls
+    gokore_pool *cluster_next;     // under the cluster's latch
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_tally_ outside;
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ scale_latch; // guards what follows, and who is alive
+    gokore_atomic_u32 width;       // workers asked for
+    unsigned blocked;              // workers that block, and have others stand in
+    size_t stack_size;
+    gokore_pool_homes_ homes;
+    gokore_atomic_u32 target;      // workers of this index and beyond leave; changes under scale_latch
+    gokore_atomic_u32 slots;       // workers there have ever been; release, pairs with gokore_pool_slots_
+    gokore_worker *workers[GOKORE_WORKERS_MAX_];
 };
 
 static _Thread_local gokore_worker *gokore_worker_here_; // this thread's, if it is one
@@ -346,9 +646,56 @@ static void gokore_count_up_(gokore_atomic_u64 *counter) { // the same, and what
     gokore_atomic_store_release(counter, gokore_atomic_load_relaxed(counter) + 1); // pairs with the sums of gokore_pool_is_idle_
 }
 
+static void gokore_count_add_(gokore_atomic_u64 *counter, bool shared) { // gokore_count_, of a tally that others may write too
+    if (shared)
+        (void)gokore_atomic_fetch_add_relaxed(counter, 1); // relaxed: a count
+    else
+        gokore_count_(counter);
+}
+
+static void gokore_count_up_add_(gokore_atomic_u64 *counter, bool shared) {
+    if (shared)
+        (void)gokore_atomic_fetch_add_release(counter, 1); // pairs with the sums of gokore_pool_is_idle_
+    else
+        gokore_count_up_(counter);
+}
+
+static gokore_tally_ *gokore_tally_of_(gokore_worker *w, gokore_pool *p) { return w && w->pool == p ? &w->tally : &p->outside; }
+
+static unsigned gokore_pool_slots_(gokore_pool *p) { return gokore_atomic_load_acquire(&p->slots); } // pairs with gokore_worker_new_
+
 void gokore_task_init(gokore_task *task, gokore_task_fn *fn) { *task = (gokore_task)GOKORE_TASK_INIT(fn); }
 
+// In the child of a fork there are no workers, and latches may be held for ever: its pools only refuse, and can be destroyed.
+static gokore_atomic_u32 gokore_forks_; // in this process and its ancestors
+static void gokore_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); } // relaxed: a child has one thread
+static void gokore_fork_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_fork_count_); }
+static bool gokore_pool_is_forked_(const gokore_pool *p) { return p->forks != gokore_atomic_load_relaxed(&gokore_forks_); } // relaxed: likewise
+
 // >>running
+static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
+    const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
+    if (GOKORE_LIKELY_(!hooks || (!hooks->observer.task_begin && !hooks->observer.task_end))) {
+        task->fn(w, task);
+        return;
+    }
+    const gokore_pool_observer *o = &hooks->observer;
+    int64_t began = gokore_now_ns();
+    if (o->task_begin) o->task_begin(o->user, p, w, task);
+    task->fn(w, task);
+    if (o->task_end) o->task_end(o->user, p, w, gokore_now_ns() - began);
+}
+
+static void gokore_group_leave_(gokore_group *group, gokore_status status) {
+    if (status != GOKORE_OK) gokore_group_fail(group, status);
+    gokore_waitgroup_done(&group->pending_);
+}
+
+static gokore_status gokore_submitted_status_(const gokore_task *task) { // may it start?
+    gokore_status status = gokore_context_status(task->context_);
+    if (status == GOKORE_OK && task->group_) status = gokore_context_status(&task->group_->context_);
+    return status;
+}
 static void gokore_task_complete_(gokore_waiter_ *waiter, gokore_status status) { // the waiter may be gone after it is marked
     gokore_atomic_u32 *state = &waiter->state_;
     waiter->answer_ = (uint32_t)status;
@@ -358,56 +705,80 @@ static void gokore_task_complete_(gokore_waiter_ *waiter, gokore_status status) 
 
 static void gokore_task_cancel_(gokore_task *task, gokore_status why) {
     gokore_waiter_ *waiter = (gokore_waiter_ *)task->waiter_;
+    gokore_group *group = task->group_;
     if (task->on_cancel) task->on_cancel(task, why);
+    if (group) gokore_group_leave_(group, why);
     if (waiter) gokore_task_complete_(waiter, why);
 }
 
-// A task from a lane: run, or cancelled because its context is over. It is not touched afterwards.
-static void gokore_worker_run_submitted_(gokore_worker *w, gokore_task *task) {
+// A task from a lane of p: run, or cancelled because its context is over. It is not touched afterwards. w is NULL, or of another
+// pool, for a stolen one.
+static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
     gokore_waiter_ *waiter = (gokore_waiter_ *)task->waiter_;
-    gokore_context *outer = w->context;
-    gokore_status status = gokore_context_status(task->context_);
+    gokore_group *group = task->group_;
+    gokore_tally_ *tally = gokore_tally_of_(w, p);
+    bool shared = tally == &p->outside;
+    gokore_context *outer = w ? w->context : NULL;
+    gokore_status status = gokore_submitted_status_(task);
+    if (w && w->nested++ == 0) w->bottom = (gokore_bottom_) { p, NULL, waiter, group };
     if (status == GOKORE_OK) {
-        w->context = task->context_;
-        task->fn(w, task);
-        w->context = outer;
-        gokore_count_(&w->executed);
-        gokore_count_up_(&w->finished);
-        if (waiter) gokore_task_complete_(waiter, GOKORE_OK);
+        if (w) w->context = task->context_;
+        gokore_worker_call_(w, p, task);
+        if (w) w->context = outer;
+        gokore_count_add_(&tally->executed, shared);
     } else {
-        gokore_count_(&w->cancels);
+        gokore_count_add_(&tally->cancels, shared);
         if (task->on_cancel) task->on_cancel(task, status);
-        gokore_count_up_(&w->finished);
-        if (waiter) gokore_task_complete_(waiter, status);
     }
-    gokore_count_up_(&w->left);
+    if (w) w->nested--;
+    gokore_count_up_add_(&tally->finished, shared);
+    if (group) gokore_group_leave_(group, status);
+    if (waiter) gokore_task_complete_(waiter, status);
+    gokore_count_up_add_(&tally->left, shared);
 }
 
 static void gokore_worker_rouse_(gokore_worker *w) { // if it sleeps in a join
     gokore_pool *p = w->pool;
     gokore_latch_lock_(&p->sleep_latch);
-    bool sleeps = w->rest.queued_;
-    if (sleeps) {
+    bool sleeps = w->rest.queued_ || w->passive;
+    if (w->rest.queued_) {
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
-        (void)gokore_atomic_fetch_sub_relaxed(&p->joining, 1);              // relaxed: under the latch
-        gokore_atomic_store_release(&w->rest.state_, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
+        (void)gokore_atomic_fetch_sub_relaxed(&p->joining, 1); // relaxed: under the latch
     }
+    if (sleeps) gokore_atomic_store_release(&w->rest.state_, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
     gokore_latch_unlock_(&p->sleep_latch);
     if (sleeps) gokore_waiter_kick_(&w->rest.state_);
 }
 
 // A spawned task, popped or stolen. Its joiner may free it as soon as it is marked done.
 static void gokore_worker_run_spawned_(gokore_worker *w, gokore_task *task) {
-    gokore_context *outer = w->context;
-    w->context = task->context_;
-    task->fn(w, task);
-    w->context = outer;
-    gokore_count_(&w->executed);
-    gokore_count_up_(&w->finished);
     gokore_worker *owner = (gokore_worker *)task->waiter_;
+    gokore_pool *p = owner->pool;
+    gokore_tally_ *tally = gokore_tally_of_(w, p);
+    bool shared = tally == &p->outside;
+    gokore_context *outer = w ? w->context : NULL;
+    if (w) w->context = task->context_;
+    if (w && w->nested++ == 0) w->bottom = (gokore_bottom_) { p, task, NULL, NULL };
+    gokore_worker_call_(w, p, task);
+    if (w) w->context = outer;
+    if (w) w->nested--;
+    gokore_count_add_(&tally->executed, shared);
+    gokore_count_up_add_(&tally->finished, shared);
     if (gokore_atomic_exchange_release(&task->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_) // pairs with gokore_task_is_done_
         gokore_worker_rouse_(owner);
-    gokore_count_up_(&w->left);
+    gokore_count_up_add_(&tally->left, shared);
+}
+
+void gokore_task_run(gokore_worker *w, gokore_task *task) {
+    if (gokore_atomic_load_relaxed(&task->state_) == GOKORE_TASK_SUBMITTED_) { // relaxed: it came with the task
+        gokore_worker_run_submitted_(w, task->pool_, task);
+    } else if (task->waiter_) {
+        gokore_worker_run_spawned_(w, task);
+    } else { // a coordinator made it
+        task->fn(w, task);
+        if (w) gokore_count_up_(&w->tally.spawned);
+        if (w) gokore_count_up_(&w->tally.own);
+    }
 }
 
 // >>sleeping and waking
@@ -435,8 +806,8 @@ static void gokore_pool_wake_for_spawned_(gokore_pool *p) { // a sleeper may pre
 }
 
 static bool gokore_pool_has_spawned_(gokore_pool *p) {
-    for (unsigned i = 0; i < p->worker_count; i++)
-        if (gokore_deque_len(&p->workers[i].deque) != 0) return true;
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
+        if (gokore_deque_len(&p->workers[i]->deque) != 0) return true;
     return false;
 }
 
@@ -445,14 +816,19 @@ static bool gokore_pool_has_work_(gokore_pool *p) {
 }
 
 static uint64_t gokore_pool_finished_(gokore_pool *p) {
-    uint64_t sum = gokore_atomic_load_acquire(&p->cancels); // pairs with gokore_pool_cancel_queued_
-    for (unsigned i = 0; i < p->worker_count; i++) sum += gokore_atomic_load_acquire(&p->workers[i].finished); // pairs with gokore_count_up_
+    uint64_t sum = gokore_atomic_load_acquire(&p->cancels);  // pairs with gokore_pool_cancel_queued_
+    sum += gokore_atomic_load_acquire(&p->outside.finished); // pairs with gokore_count_up_add_
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.finished); // pairs with gokore_count_up_, as the next
+        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.own);
+    }
     return sum;
 }
 
 static uint64_t gokore_pool_started_(gokore_pool *p) {
     uint64_t sum = gokore_atomic_load(&p->submitted);
-    for (unsigned i = 0; i < p->worker_count; i++) sum += gokore_atomic_load_acquire(&p->workers[i].spawned); // pairs with gokore_count_up_
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
+        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.spawned); // pairs with gokore_count_up_
     return sum;
 }
 
@@ -466,7 +842,11 @@ static bool gokore_pool_is_idle_(gokore_pool *p) {
 static void gokore_pool_let_go_(gokore_pool *p, uint64_t finished) {
     for (;;) {
         uint64_t left = gokore_atomic_load_acquire(&p->cancels); // pairs with gokore_pool_cancel_queued_
-        for (unsigned i = 0; i < p->worker_count; i++) left += gokore_atomic_load_acquire(&p->workers[i].left); // pairs with gokore_count_up_
+        left += gokore_atomic_load_acquire(&p->outside.left);    // pairs with gokore_count_up_add_
+        for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+            left += gokore_atomic_load_acquire(&p->workers[i]->tally.left); // pairs with gokore_count_up_, as the next
+            left += gokore_atomic_load_acquire(&p->workers[i]->tally.own);
+        }
         if (left >= finished) return;
         GOKORE_SEAM_YIELD_();
     }
@@ -501,24 +881,39 @@ static void gokore_worker_set_busy_(gokore_worker *w, bool busy) {
     if (!busy) gokore_atomic_store_relaxed(&w->busy_ns, gokore_atomic_load_relaxed(&w->busy_ns) + now - since);
 }
 
-static void gokore_worker_sleep_(gokore_worker *w) {
+static bool gokore_worker_is_surplus_(gokore_worker *w) { return w->index >= gokore_atomic_load(&w->pool->target); }
+
+static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
     gokore_pool *p = w->pool;
-    gokore_waiter_ me = { .key_ = p };
+    gokore_waiter_ me = { .key_ = p, .item_ = w };
     gokore_latch_lock_(&p->sleep_latch);
     gokore_wait_queue_push_(&p->sleepers, &me, true); // the last to sleep is the warmest
     (void)gokore_atomic_fetch_add_relaxed(&p->sleeping, 1); // relaxed: ordered by the fence
     gokore_latch_unlock_(&p->sleep_latch);
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wake_ and in gokore_pool_wait_idle
     gokore_pool_tell_idle_(p);
-    bool over = gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p);
+    bool over = (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) || gokore_worker_is_surplus_(w);
     if (!over && !gokore_pool_has_work_(p)) {
-        (void)gokore_waiter_wait_(&me, NULL, INT64_MAX);
-        return;
+        if (gokore_waiter_wait_(&me, NULL, deadline_ns) == GOKORE_OK) return;
     }
     gokore_latch_lock_(&p->sleep_latch);
     if (me.queued_) {
         gokore_wait_queue_remove_(&p->sleepers, &me);
         (void)gokore_atomic_fetch_sub_relaxed(&p->sleeping, 1); // relaxed: under the latch
+    }
+    gokore_latch_unlock_(&p->sleep_latch);
+}
+
+static void gokore_pool_wake_surplus_(gokore_pool *p) { // those that are to leave; kicked under the latch, on their way out
+    gokore_latch_lock_(&p->sleep_latch);
+    for (gokore_waiter_ *sleeper = p->sleepers.head, *next; sleeper; sleeper = next) {
+        next = sleeper->next_;
+        if (!gokore_worker_is_surplus_((gokore_worker *)sleeper->item_)) continue;
+        gokore_atomic_u32 *state = &sleeper->state_;
+        gokore_wait_queue_remove_(&p->sleepers, sleeper);
+        (void)gokore_atomic_fetch_sub_relaxed(&p->sleeping, 1);  // relaxed: under the latch
+        gokore_atomic_store_release(state, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
+        gokore_waiter_kick_(state);
     }
     gokore_latch_unlock_(&p->sleep_latch);
 }
@@ -542,7 +937,11 @@ static gokore_task *gokore_pool_take_(gokore_pool *p, uint32_t pick) {
     gokore_latch_lock_(&p->latch);
     for (int i = 0; i < GOKORE_LANES_ && !task; i++) task = gokore_lane_pop_(&p->lanes[gokore_lane_at_(pick, i)]);
     if (task) (void)gokore_atomic_fetch_sub_relaxed(&p->queued, 1); // relaxed: under the latch
+    gokore_waiter_ *waiting = task ? p->room.head : NULL;
+    gokore_atomic_u32 *state = waiting ? &waiting->state_ : NULL;
+    if (state) (void)gokore_wait_queue_wake_(&p->room, 0);
     gokore_latch_unlock_(&p->latch);
+    if (state) gokore_waiter_kick_(state);
     return task;
 }
 
@@ -553,21 +952,105 @@ static uint32_t gokore_worker_random_(gokore_worker *w, uint32_t below) { // xor
     return (uint32_t)((w->random * 0x2545f4914f6cdd1du >> 32) * below >> 32);
 }
 
-// One round over the others' deques, from a random one on.
-static gokore_task *gokore_worker_steal_(gokore_worker *w) {
+static void gokore_pool_tell_steal_(gokore_pool *p, gokore_worker *thief, gokore_task *task) {
+    const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
+    if (hooks && hooks->steal) hooks->steal(thief, task, hooks->steal_user);
+}
+
+// How many of the distances that there are from this node lie below this one.
+static int gokore_numa_steps_(const gokore_topology *t, int from, int distance) {
+    int ids[64], steps = 0;
+    size_t n = gokore_topology_node_ids(t, ids, 64);
+    for (int below = 10; below < distance; steps++) {
+        int next = distance;
+        for (size_t i = 0; i < n && i < 64; i++) {
+            int d = gokore_topology_distance(t, from, ids[i]);
+            if (d > below && d < next) next = d;
+        }
+        below = next;
+    }
+    return steps;
+}
+
+// What the policy says about a steal over this distance: 10 to 254 as the firmware has it, never 255.
+static bool gokore_worker_may_cross_(gokore_worker *w, gokore_worker *victim, int distance) {
     gokore_pool *p = w->pool;
-    unsigned first = gokore_worker_random_(w, p->worker_count);
-    for (unsigned i = 0; i < p->worker_count; i++) {
-        gokore_worker *victim = &p->workers[(first + i) % p->worker_count];
+    int fallback = gokore_atomic_load_relaxed(&p->numa_fallback), allowed = gokore_atomic_load_relaxed(&p->numa_distance); // relaxed: settings
+    uint64_t crossed = gokore_atomic_load_relaxed(&w->tally.crossings), stole = gokore_atomic_load_relaxed(&w->tally.steal_successes);
+    if (fallback == GOKORE_NUMA_WAIT || distance >= 255) return false;
+    if (fallback == GOKORE_NUMA_STEAL && allowed >= 0) {
+        int node = gokore_atomic_load_relaxed(&w->node);
+        int far = allowed < 10 ? gokore_numa_steps_(gokore_topology_default(), node, distance) : distance;
+        if (far > allowed) return false;
+    }
+    if (gokore_deque_len(&victim->deque) < gokore_atomic_load_relaxed(&p->steal_threshold)) return false; // relaxed: a setting
+    return (crossed + 1) * 100 <= (stole + 1) * gokore_atomic_load_relaxed(&p->cross_percent); // relaxed: likewise
+}
+
+static int gokore_worker_distance_(gokore_worker *w, gokore_worker *victim) { // 0 = the same node, or not known
+    int from = gokore_atomic_load_relaxed(&w->node), to = gokore_atomic_load_relaxed(&victim->node); // relaxed: hints
+    if (from == to || from < 0 || to < 0) return 0;
+    int distance = gokore_topology_distance(gokore_topology_default(), from, to);
+    return distance < 10 ? 254 : distance;
+}
+
+// One round over the deques at this distance, from a random one on. *next becomes the next larger distance there is.
+static gokore_task *gokore_worker_steal_at_(gokore_worker *w, int distance, int *next) {
+    gokore_pool *p = w->pool;
+    unsigned n = gokore_pool_slots_(p), first = gokore_worker_random_(w, n);
+    for (unsigned i = 0; i < n; i++) {
+        gokore_worker *victim = p->workers[(first + i) % n];
         void *item;
         if (victim == w || gokore_deque_len(&victim->deque) == 0) continue;
-        gokore_count_(&w->steal_attempts);
+        int far = gokore_worker_distance_(w, victim);
+        if (far > distance && far < *next) *next = far;
+        if (far != distance || (far > 0 && !gokore_worker_may_cross_(w, victim, far))) continue;
+        gokore_count_(&w->tally.steal_attempts);
         if (gokore_deque_steal(&victim->deque, &item) != GOKORE_STEAL_SUCCESS) continue;
-        gokore_count_(&w->steal_successes);
-        if (victim->node != w->node) gokore_count_(&w->crossings);
+        gokore_count_(&w->tally.steal_successes);
+        if (far > 0) gokore_count_(&w->tally.crossings);
+        gokore_pool_tell_steal_(p, w, (gokore_task *)item);
         return (gokore_task *)item;
     }
     return NULL;
+}
+
+static gokore_task *gokore_worker_steal_(gokore_worker *w) { // nearest first
+    gokore_task *task = NULL;
+    for (int distance = 0, next = 256; !task && distance < 256; distance = next, next = 256)
+        task = gokore_worker_steal_at_(w, distance, &next);
+    return task;
+}
+
+static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
+    gokore_pool *p = w->pool;
+    gokore_task *task = NULL;
+    if (!gokore_atomic_load_relaxed(&p->coordinator)) return NULL; // relaxed: asked again below
+    (void)gokore_atomic_fetch_add(&p->coordinating, 1); // seq_cst, as the next: gokore_pool_set_coordinator waits for it
+    gokore_cluster_coordinator *c = (gokore_cluster_coordinator *)gokore_atomic_load(&p->coordinator);
+    if (c && c->try_steal) {
+        gokore_context patience;
+        gokore_context_init_timeout(&patience, NULL, GOKORE_CLUSTER_PATIENCE_NS_);
+        gokore_count_(&w->tally.steal_attempts);
+        if (c->try_steal(c->user, p, &patience, gokore_worker_node(w), &task) != GOKORE_OK) task = NULL;
+        gokore_context_deinit(&patience);
+    }
+    (void)gokore_atomic_fetch_sub(&p->coordinating, 1);
+    if (!task) return NULL;
+    gokore_count_(&w->tally.steal_successes);
+    gokore_pool_tell_steal_(p, w, task);
+    return task;
+}
+
+// A task of any kind for somebody else; tried counts the calls.
+static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
+    gokore_task *task = gokore_pool_take_(p, (uint32_t)tried);
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n && !task; i++) {
+        void *item = NULL;
+        if (gokore_deque_len(&p->workers[i]->deque) != 0) (void)gokore_deque_steal(&p->workers[i]->deque, &item); // RETRY: another has it
+        task = (gokore_task *)item;
+    }
+    return task;
 }
 
 // Runs one task, whatever is nearest; false if there is none.
@@ -578,42 +1061,114 @@ static bool gokore_worker_step_(gokore_worker *w) {
         w->picks += task != NULL;
     }
     if (!task) {
-        gokore_task *submitted = gokore_pool_take_(w->pool, w->picks);
-        if (submitted) {
-            w->picks++;
-            gokore_worker_set_busy_(w, true);
-            gokore_worker_run_submitted_(w, submitted);
-            return true;
-        }
-        task = gokore_worker_steal_(w);
+        task = gokore_pool_take_(w->pool, w->picks);
+        w->picks += task != NULL;
     }
+    if (!task) task = gokore_worker_steal_(w);
+    if (!task) task = gokore_cluster_steal_(w);
     if (!task) return false;
     gokore_worker_set_busy_(w, true);
-    gokore_worker_run_spawned_(w, task);
+    gokore_task_run(w, task);
     return true;
 }
 
-static void gokore_worker_main_(void *arg) {
-    gokore_worker *w = (gokore_worker *)arg;
+// >>a worker's life
+// One beyond the width leaves, unless the width changes meanwhile.
+static bool gokore_worker_leaves_(gokore_worker *w) {
     gokore_pool *p = w->pool;
-    char name[16];
-    (void)snprintf(name, sizeof name, "%.10s-%u", p->name, w->index % 10000);
-    gokore_thread_name_(name);
-    gokore_worker_here_ = w;
-    for (unsigned idle = 0;;) {
+    if (w->index < gokore_atomic_load_relaxed(&p->target) || gokore_deque_len(&w->deque) != 0) return false; // relaxed: asked again below
+    gokore_latch_lock_(&p->scale_latch);
+    bool leaves = gokore_worker_is_surplus_(w);
+    if (leaves) w->alive = false;
+    gokore_latch_unlock_(&p->scale_latch);
+    return leaves;
+}
+
+static void gokore_worker_settle_(gokore_worker *w) { // on its node
+    int node = gokore_atomic_load_relaxed(&w->node); // relaxed: a setting
+    if (node == w->pinned) return;
+    gokore_status pinned = gokore_pin_thread_to_node(gokore_topology_default(), node);
+    (void)pinned; // refused: it runs where it may, and its home stays its home
+    w->pinned = node;
+}
+
+// How long to sleep before asking the cluster once more: the delays of the retry table, then for ever.
+static int64_t gokore_worker_patience_(gokore_worker *w, unsigned *tries) {
+    gokore_pool *p = w->pool;
+    if (!gokore_atomic_load_relaxed(&p->coordinator)) return INT64_MAX; // relaxed: a hint
+    gokore_latch_lock_(&p->config_latch);
+    gokore_retry_policy retry = p->retry;
+    gokore_latch_unlock_(&p->config_latch);
+    if (*tries >= retry.steal_attempts) return INT64_MAX;
+    return gokore_deadline_after_(gokore_retry_delay_ns(&retry, (*tries)++, &w->random));
+}
+
+static void gokore_worker_set_living_(gokore_worker *w, bool lives) {
+    int64_t now = gokore_now_ns(), since = gokore_atomic_load_relaxed(&w->lives_since_ns); // relaxed, all here: counts
+    gokore_atomic_store_relaxed(&w->lives_since_ns, lives ? now : 0);
+    if (!lives) gokore_atomic_store_relaxed(&w->lived_ns, gokore_atomic_load_relaxed(&w->lived_ns) + now - since);
+}
+
+static void gokore_worker_main_(gokore_worker *w) {
+    gokore_pool *p = w->pool;
+    for (unsigned idle = 0, tries = 0; !gokore_worker_leaves_(w);) {
+        gokore_worker_settle_(w);
         if (gokore_worker_step_(w)) {
-            idle = 0;
+            idle = tries = 0;
         } else if (++idle < GOKORE_IDLE_ROUNDS_) {
             GOKORE_SEAM_PAUSE_();
         } else {
             gokore_worker_set_busy_(w, false);
             if (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) break;
-            gokore_worker_sleep_(w);
+            gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
             idle = 0;
         }
     }
+    gokore_worker_set_busy_(w, false);
+    gokore_worker_set_living_(w, false);
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fences in gokore_pool_wait_idle and gokore_worker_sleep_
     gokore_pool_tell_idle_(p);
+    if (gokore_pool_has_work_(p)) gokore_pool_wake_(p); // it may have been woken for that
+}
+
+static void gokore_worker_loop_(gokore_worker *w);
+
+// The thread ends inside a task, by pthread_exit: the worker goes on from here. Where other tasks lie below that one, on the
+// same stack, they can't go on, nor can those who wait for them.
+static void gokore_worker_ended_(void *arg) {
+    gokore_worker *w = (gokore_worker *)arg;
+    gokore_bottom_ bottom = w->bottom;
+    gokore_tally_ *tally = gokore_tally_of_(w, bottom.pool);
+    bool shared = tally != &w->tally;
+    gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "a task ended the thread of worker %u", w->index);
+    if (w->nested != 1 || gokore_deque_len(&w->deque) != 0) abort();
+    w->nested = 0;
+    w->context = NULL;
+    gokore_count_add_(&tally->executed, shared);
+    gokore_count_up_add_(&tally->finished, shared);
+    if (bottom.group) gokore_group_leave_(bottom.group, GOKORE_SYSTEM);
+    if (bottom.waiter) gokore_task_complete_(bottom.waiter, GOKORE_SYSTEM);
+    if (bottom.spawned && gokore_atomic_exchange_release(&bottom.spawned->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_)
+        gokore_worker_rouse_((gokore_worker *)bottom.spawned->waiter_);
+    gokore_count_up_add_(&tally->left, shared);
+    gokore_worker_loop_(w);
+}
+
+static void gokore_worker_loop_(gokore_worker *w) {
+    pthread_cleanup_push(gokore_worker_ended_, w);
+    gokore_worker_main_(w);
+    pthread_cleanup_pop(0);
+}
+
+static void gokore_worker_begin_(void *arg) {
+    gokore_worker *w = (gokore_worker *)arg;
+    char name[16];
+    (void)snprintf(name, sizeof name, "%.10s-%u", w->pool->name, w->index % 10000);
+    gokore_thread_name_(name);
+    gokore_worker_here_ = w;
+    w->pinned = -1;
+    gokore_worker_set_living_(w, true);
+    gokore_worker_loop_(w);
 }
 
 // >>fork and join
@@ -627,7 +1182,7 @@ void gokore_spawn(gokore_worker *w, gokore_task *task) {
     task->context_ = w->context;
     task->waiter_ = w;
     gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_PENDING_); // relaxed: published by the push
-    gokore_count_up_(&w->spawned);
+    gokore_count_up_(&w->tally.spawned);
     if (gokore_deque_push(&w->deque, task) == GOKORE_OK)
         gokore_pool_wake_for_spawned_(w->pool);
     else
@@ -677,32 +1232,246 @@ static void gokore_join_stolen_(gokore_worker *w, gokore_task *task) {
     if (slept && gokore_pool_has_spawned_(w->pool)) gokore_pool_wake_for_spawned_(w->pool); // it may have been woken for that
 }
 
-void gokore_join(gokore_worker *w, gokore_task *task) {
-    gokore_worker_check_(w, "gokore_join");
+// Takes back the youngest; true if it is this one and the caller is to run it, false if it is done.
+static bool gokore_join_pop_(gokore_worker *w, gokore_task *task) {
     gokore_task *mine = (gokore_task *)gokore_deque_pop(&w->deque);
+    if (mine == task && !gokore_atomic_load_relaxed(&w->pool->hooks)) { // relaxed: an observer may come a task too late
+        w->nested++;
+        return true;
+    }
     if (mine) gokore_worker_run_spawned_(w, mine);
-    if (mine == task) return;
-    if (mine && !gokore_task_is_done_(task))
+    if (mine && mine != task && !gokore_task_is_done_(task))
         gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "task %p joined before one that was spawned after it", (void *)task);
-    gokore_join_stolen_(w, task);
+    return false;
+}
+
+bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
+    gokore_worker_check_(w, "gokore_join");
+    if (gokore_join_pop_(w, task)) return true;
+    if (!gokore_task_is_done_(task)) gokore_join_stolen_(w, task);
+    return false;
+}
+
+void gokore_join_end_(gokore_worker *w) {
+    w->nested--;
+    gokore_count_up_(&w->tally.own);
+}
+
+void gokore_join(gokore_worker *w, gokore_task *task) {
+    if (!gokore_join_begin_(w, task)) return;
+    task->fn(w, task);
+    gokore_join_end_(w);
+}
+
+// Sleeps until the stolen task is done, whatever is spawned.
+static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
+    gokore_pool *p = w->pool;
+    (void)gokore_atomic_cas(&task->state_, GOKORE_TASK_PENDING_, GOKORE_TASK_AWAITED_);
+    gokore_latch_lock_(&p->sleep_latch); // who finds it AWAITED takes this latch after marking it done: before this, or after
+    gokore_atomic_store_relaxed(&w->rest.state_, GOKORE_WAITER_WAITING_); // relaxed: under the latch
+    w->passive = true;
+    gokore_latch_unlock_(&p->sleep_latch);
+    if (!gokore_task_is_done_(task)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    gokore_latch_lock_(&p->sleep_latch);
+    w->passive = false;
+    gokore_latch_unlock_(&p->sleep_latch);
+}
+
+void gokore_join_passive(gokore_worker *w, gokore_task *task) {
+    gokore_worker_check_(w, "gokore_join_passive");
+    if (gokore_join_pop_(w, task)) {
+        task->fn(w, task);
+        gokore_join_end_(w);
+        return;
+    }
+    while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
 }
 
 unsigned gokore_worker_index(const gokore_worker *worker) { return worker->index; }
-int gokore_worker_node(const gokore_worker *worker) { return worker->node >= 0 ? worker->node : gokore_thread_node_(); }
 gokore_pool *gokore_worker_pool(const gokore_worker *worker) { return worker->pool; }
 gokore_context *gokore_worker_context(const gokore_worker *worker) { return worker->context; }
 
+int gokore_worker_node(const gokore_worker *worker) {
+    int node = gokore_atomic_load_relaxed(&worker->node); // relaxed: a setting
+    return node >= 0 ? node : gokore_thread_node_();
+}
+
 double gokore_worker_load(const gokore_worker *worker) {
     const gokore_deque_array_ *a = (const gokore_deque_array_ *)gokore_atomic_load_acquire(&worker->deque.array_); // pairs with grow
-    return a ? (double)gokore_deque_len(&worker->deque) / (double)a->capacity : 0;
+    double load = a ? (double)gokore_deque_len(&worker->deque) / (double)a->capacity : 0;
+    return load < 1 ? load : 1; // it may have grown meanwhile
+}
+
+// >>typed tasks
+// Arguments and results of typed tasks lie on a stack of each worker's own, in chunks; thieves only look at what lies there.
+typedef struct gokore_frames_ {
+    struct gokore_frames_ *below, *above; // at most one empty chunk is kept above
+    gokore_allocator allocator;
+    size_t used, size; // bytes behind the header
+} gokore_frames_;
+#define GOKORE_FRAMES_HEAD_  ((sizeof(gokore_frames_) + GOKORE_CACHE_LINE - 1) / GOKORE_CACHE_LINE * GOKORE_CACHE_LINE)
+#define GOKORE_FRAMES_BYTES_ ((size_t)32768)
+
+static size_t gokore_frame_bytes_(size_t size) { return (size + GOKORE_CACHE_LINE - 1) / GOKORE_CACHE_LINE * GOKORE_CACHE_LINE; }
+
+static void gokore_frames_free_(gokore_frames_ *f) {
+    if (!f) return;
+    gokore_allocator allocator = f->allocator;
+    gokore_free_(&allocator, f, GOKORE_FRAMES_HEAD_ + f->size);
+}
+
+// A spawn can't fail: where the pool's allocator has no memory the C heap must have it.
+static gokore_frames_ *gokore_frames_new_(const gokore_pool *p, size_t least) {
+    size_t size = least > GOKORE_FRAMES_BYTES_ ? least : GOKORE_FRAMES_BYTES_;
+    gokore_allocator allocator = p->allocator;
+    gokore_frames_ *f = (gokore_frames_ *)gokore_alloc_(&allocator, GOKORE_FRAMES_HEAD_ + size, GOKORE_CACHE_LINE);
+    if (!f) {
+        memset(&allocator, 0, sizeof allocator);
+        f = (gokore_frames_ *)gokore_alloc_(&allocator, GOKORE_FRAMES_HEAD_ + size, GOKORE_CACHE_LINE);
+    }
+    GOKORE_ASSERT(f && "no memory for the arguments of a spawned task");
+    *f = (gokore_frames_) { NULL, NULL, allocator, 0, size };
+    return f;
+}
+
+static gokore_frames_ *gokore_frames_grow_(gokore_worker *w, size_t bytes) {
+    gokore_frames_ *f = w->frames, *above = f ? f->above : NULL;
+    if (!above || above->size < bytes) {
+        gokore_frames_free_(above);
+        above = gokore_frames_new_(w->pool, bytes);
+        above->below = f;
+        if (f) f->above = above;
+    }
+    return w->frames = above;
+}
+
+void *gokore_frame_push_(gokore_worker *w, size_t size) {
+    size_t bytes = gokore_frame_bytes_(size);
+    gokore_frames_ *f = w->frames;
+    if (!f || f->size - f->used < bytes) f = gokore_frames_grow_(w, bytes);
+    void *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used;
+    f->used += bytes;
+    return frame;
+}
+
+void *gokore_frame_top_(gokore_worker *w, size_t size) {
+    gokore_frames_ *f = w->frames;
+    GOKORE_ASSERT(f && f->used >= gokore_frame_bytes_(size)); // else there was no spawn to join
+    return (char *)f + GOKORE_FRAMES_HEAD_ + f->used - gokore_frame_bytes_(size);
+}
+
+void gokore_frame_pop_(gokore_worker *w, size_t size) {
+    gokore_frames_ *f = w->frames;
+    f->used -= gokore_frame_bytes_(size);
+    if (f->used != 0 || !f->below) return;
+    gokore_frames_free_(f->above);
+    f->above = NULL;
+    w->frames = f->below;
+}
+
+static void gokore_frames_deinit_(gokore_worker *w) {
+    for (gokore_frames_ *f = w->frames, *below; f; f = below) {
+        below = f->below;
+        gokore_frames_free_(f->above);
+        f->above = NULL;
+        if (below) below->above = NULL;
+        gokore_frames_free_(f);
+    }
+}
+
+// >>width
+static gokore_status gokore_worker_new_(gokore_pool *p, unsigned i) {
+    gokore_worker *w = (gokore_worker *)gokore_alloc_zeroed_(&p->allocator, sizeof *w, GOKORE_CACHE_LINE);
+    if (!w) return GOKORE_NO_MEMORY;
+    w->pool = p;
+    w->index = i;
+    gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1); // relaxed: published with slots
+    w->random = (uint64_t)(uintptr_t)w | 1;
+    gokore_status status = gokore_deque_init(&w->deque, &(gokore_deque_desc) { 0, p->allocator });
+    if (status != GOKORE_OK) {
+        gokore_free_(&p->allocator, w, sizeof *w);
+        return status;
+    }
+    p->workers[i] = w;
+    gokore_atomic_store_release(&p->slots, i + 1); // pairs with gokore_pool_slots_
+    return GOKORE_OK;
+}
+
+static gokore_status gokore_worker_start_(gokore_pool *p, unsigned i) { // unless it is there; under scale_latch
+    gokore_status status = i < gokore_pool_slots_(p) ? GOKORE_OK : gokore_worker_new_(p, i);
+    if (status != GOKORE_OK) return status;
+    gokore_worker *w = p->workers[i];
+    if (w->alive) return GOKORE_OK;
+    if (w->started) GOKORE_SEAM_THREAD_JOIN_(&w->thread); // it is on its way out, and needs no latch that is held here
+    status = GOKORE_SEAM_THREAD_START_(&w->thread, gokore_worker_begin_, w, p->stack_size);
+    w->alive = w->started = status == GOKORE_OK;
+    return status;
+}
+
+// Takes width and stand-ins into account; where a thread can't be started nothing changes. Under scale_latch.
+static gokore_status gokore_pool_set_target_(gokore_pool *p, unsigned width, unsigned blocked) {
+    unsigned before = gokore_atomic_load_relaxed(&p->target); // relaxed: under the latch
+    unsigned target = width + blocked < GOKORE_WORKERS_MAX_ ? width + blocked : GOKORE_WORKERS_MAX_;
+    gokore_status status = GOKORE_OK;
+    gokore_atomic_store(&p->target, target);
+    for (unsigned i = 0; i < target && status == GOKORE_OK; i++) status = gokore_worker_start_(p, i);
+    if (status != GOKORE_OK) gokore_atomic_store(&p->target, before);
+    return status;
+}
+
+static unsigned gokore_pool_default_workers_(void) {
+    gokore_container container;
+    if (gokore_container_read(&container, NULL) != GOKORE_OK) return 1;
+    unsigned count = gokore_container_worker_count(&container, 0);
+    return count < GOKORE_WORKERS_MAX_ ? count : GOKORE_WORKERS_MAX_;
+}
+
+static bool gokore_pool_is_accepting_(gokore_pool *p) {
+    gokore_latch_lock_(&p->latch);
+    bool accepting = p->accepting;
+    gokore_latch_unlock_(&p->latch);
+    return accepting;
+}
+
+gokore_status gokore_pool_scale(gokore_pool *p, unsigned workers) {
+    if (workers > GOKORE_WORKERS_MAX_) return GOKORE_INVALID;
+    if (gokore_pool_is_forked_(p) || !gokore_pool_is_accepting_(p)) return GOKORE_SHUTDOWN;
+    unsigned width = workers ? workers : gokore_pool_default_workers_();
+    gokore_latch_lock_(&p->scale_latch);
+    gokore_status status = gokore_pool_set_target_(p, width, p->blocked);
+    if (status == GOKORE_OK) gokore_atomic_store_relaxed(&p->width, width); // relaxed: a setting
+    gokore_latch_unlock_(&p->scale_latch);
+    gokore_pool_wake_surplus_(p); // also those that were started before one that could not be
+    return status;
+}
+
+unsigned gokore_pool_worker_count(const gokore_pool *p) {
+    return gokore_atomic_load_relaxed(&p->width); // relaxed: a setting
+}
+
+void gokore_worker_blocking_begin(gokore_worker *w) {
+    gokore_worker_check_(w, "gokore_worker_blocking_begin");
+    gokore_pool *p = w->pool;
+    if (w->blocking++ != 0) return;
+    gokore_latch_lock_(&p->scale_latch);
+    gokore_status started = gokore_pool_set_target_(p, gokore_pool_worker_count(p), ++p->blocked);
+    (void)started; // refused: one worker fewer meanwhile
+    gokore_latch_unlock_(&p->scale_latch);
+}
+
+void gokore_worker_blocking_end(gokore_worker *w) {
+    gokore_worker_check_(w, "gokore_worker_blocking_end");
+    gokore_pool *p = w->pool;
+    GOKORE_ASSERT(w->blocking != 0);
+    if (--w->blocking != 0) return;
+    gokore_latch_lock_(&p->scale_latch);
+    gokore_status fewer = gokore_pool_set_target_(p, gokore_pool_worker_count(p), --p->blocked);
+    (void)fewer; // one that could not be started before still can't be
+    gokore_latch_unlock_(&p->scale_latch);
+    gokore_pool_wake_surplus_(p);
 }
 
 // >>creating
-typedef struct gokore_pool_homes_ { // the nodes that workers are dealt to, in turn; count 0 = anywhere
-    int nodes[64];
-    size_t count;
-} gokore_pool_homes_;
-
 static gokore_status gokore_pool_find_homes_(const gokore_pool_desc *desc, gokore_pool_homes_ *homes) {
     homes->count = 0;
     if (!desc->pin && desc->numa.preferred_node_count == 0 && !desc->numa.required) return GOKORE_OK;
@@ -718,68 +1487,79 @@ static gokore_status gokore_pool_find_homes_(const gokore_pool_desc *desc, gokor
     return homes->count == 0 && desc->numa.required ? GOKORE_NOT_FOUND : GOKORE_OK;
 }
 
-static void gokore_worker_begin_(void *arg) {
-    gokore_worker *w = (gokore_worker *)arg;
-    gokore_status pinned = w->node >= 0 ? gokore_pin_thread_to_node(gokore_topology_default(), w->node) : GOKORE_OK;
-    (void)pinned; // refused: it runs where it may, and its home stays its home
-    gokore_worker_main_(arg);
-}
-
-static gokore_status gokore_pool_start_workers_(gokore_pool *p, const gokore_pool_desc *desc) {
-    gokore_pool_homes_ homes;
-    gokore_status status = gokore_pool_find_homes_(desc, &homes);
-    for (unsigned i = 0; i < p->worker_count && status == GOKORE_OK; i++) {
-        gokore_worker *w = &p->workers[i];
-        w->pool = p;
-        w->index = i;
-        w->node = homes.count ? homes.nodes[i % homes.count] : -1;
-        w->random = (uint64_t)(uintptr_t)w | 1;
-        status = gokore_deque_init(&w->deque, &(gokore_deque_desc) { 0, desc->allocator });
-    }
-    for (unsigned i = 0; i < p->worker_count && status == GOKORE_OK; i++) {
-        status = GOKORE_SEAM_THREAD_START_(&p->workers[i].thread, gokore_worker_begin_, &p->workers[i], desc->stack_size);
-        if (status == GOKORE_OK) p->started++;
-    }
-    return status;
-}
-
-static void gokore_pool_free_(gokore_pool *p) { // ends the workers that were started
+static void gokore_pool_free_(gokore_pool *p) { // ends the workers
+    bool forked = gokore_pool_is_forked_(p);
+    unsigned slots = gokore_pool_slots_(p);
     gokore_atomic_store(&p->ending, true);
-    for (unsigned i = 0; i < p->started; i++) gokore_pool_wake_(p);
-    for (unsigned i = 0; i < p->started; i++) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i].thread);
-    for (unsigned i = 0; i < p->worker_count; i++) gokore_deque_deinit(&p->workers[i].deque);
+    for (unsigned i = 0; i < slots && !forked; i++) gokore_pool_wake_(p);
+    for (unsigned i = 0; i < slots; i++) {
+        if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
+    }
     gokore_allocator allocator = p->allocator;
-    gokore_free_(&allocator, p->workers, p->worker_count * sizeof(gokore_worker));
+    for (unsigned i = 0; i < slots; i++) {
+        gokore_deque_deinit(&p->workers[i]->deque);
+        gokore_frames_deinit_(p->workers[i]);
+        gokore_free_(&allocator, p->workers[i], sizeof(gokore_worker));
+    }
+    for (gokore_hooks_ *h = (gokore_hooks_ *)gokore_atomic_load_relaxed(&p->hooks), *older; h; h = older) { // relaxed: nobody is left
+        older = h->older;
+        gokore_free_(&allocator, h, sizeof *h);
+    }
     gokore_free_(&allocator, p, sizeof *p);
 }
 
-static unsigned gokore_pool_default_workers_(void) {
-    gokore_container container;
-    if (gokore_container_read(&container, NULL) != GOKORE_OK) return 1;
-    unsigned count = gokore_container_worker_count(&container, 0);
-    return count < GOKORE_WORKERS_MAX_ ? count : GOKORE_WORKERS_MAX_;
+static bool gokore_pool_desc_is_sound_(const gokore_pool_desc *desc) {
+    return desc->workers <= GOKORE_WORKERS_MAX_ && (unsigned)desc->qos <= GOKORE_QOS_BEST_EFFORT;
+}
+
+static const gokore_concurrency_policy *gokore_pool_policy_(void) { // the one in force, or NULL
+    const gokore_policy_set *set = gokore_policy_current();
+    for (size_t i = 0, n = set ? gokore_policy_set_count(set) : 0; i < n; i++) {
+        const gokore_policy *policy = gokore_policy_set_at(set, i);
+        if (policy->kind == GOKORE_POLICY_CONCURRENCY) return policy->concurrency;
+    }
+    return NULL;
+}
+
+static void gokore_pool_obey_(gokore_pool *p, const gokore_concurrency_policy *policy) { // relaxed, all here: settings
+    gokore_atomic_store_relaxed(&p->cross_percent, policy ? policy->cross_access_percent : 100);
+    gokore_atomic_store_relaxed(&p->steal_threshold, policy ? policy->steal_threshold : 0);
+}
+
+static void gokore_pool_obey_numa_(gokore_pool *p, const gokore_numa_policy *numa) { // relaxed, as above
+    gokore_atomic_store_relaxed(&p->numa_fallback, (int)numa->fallback);
+    gokore_atomic_store_relaxed(&p->numa_distance, numa->has_allowed_distance ? numa->allowed_distance : -1);
+}
+
+static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
+    p->allocator = desc->allocator;
+    p->name = desc->name ? desc->name : "gokore";
+    gokore_atomic_store_relaxed(&p->qos, desc->qos ? (uint32_t)desc->qos : GOKORE_QOS); // relaxed: published with the threads
+    p->accepting = true;
+    p->stack_size = desc->stack_size;
+    p->queue_limit = desc->queue_limit;
+    p->retry = desc->retry ? *desc->retry : gokore_lock_policy_default(desc->qos).retry;
+    p->forks = gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: changes in the child of a fork only
+    gokore_pool_obey_(p, desc->concurrency ? desc->concurrency : gokore_pool_policy_());
+    gokore_pool_obey_numa_(p, &desc->numa);
 }
 
 gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc) {
     static const gokore_pool_desc defaults;
+    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
     *out = NULL;
     if (!desc) desc = &defaults;
+    if (!gokore_pool_desc_is_sound_(desc)) return GOKORE_INVALID;
+    (void)pthread_once(&prepared, gokore_fork_prepare_);
     unsigned count = desc->workers ? desc->workers : gokore_pool_default_workers_();
-    if (count > GOKORE_WORKERS_MAX_ || (unsigned)desc->qos > GOKORE_QOS_BEST_EFFORT) return GOKORE_INVALID;
     gokore_pool *p = (gokore_pool *)gokore_alloc_zeroed_(&desc->allocator, sizeof *p, GOKORE_CACHE_LINE);
     if (!p) return GOKORE_NO_MEMORY;
-    p->workers = (gokore_worker *)gokore_alloc_zeroed_(&desc->allocator, count * sizeof(gokore_worker), GOKORE_CACHE_LINE);
-    if (!p->workers) {
-        gokore_free_(&desc->allocator, p, sizeof *p);
-        return GOKORE_NO_MEMORY;
-    }
-    p->allocator = desc->allocator;
-    p->name = desc->name ? desc->name : "gokore";
-    p->qos = desc->qos ? desc->qos : (gokore_qos)GOKORE_QOS;
-    p->worker_count = count;
-    p->accepting = true;
-    p->created_ns = gokore_now_ns();
-    gokore_status status = gokore_pool_start_workers_(p, desc);
+    gokore_pool_set_up_(p, desc);
+    gokore_status status = gokore_pool_find_homes_(desc, &p->homes);
+    gokore_latch_lock_(&p->scale_latch);
+    if (status == GOKORE_OK) status = gokore_pool_set_target_(p, count, 0);
+    gokore_atomic_store_relaxed(&p->width, count); // relaxed: a setting
+    gokore_latch_unlock_(&p->scale_latch);
     if (status == GOKORE_OK)
         *out = p;
     else
@@ -787,11 +1567,65 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     return status;
 }
 
+// >>configuring
+static void gokore_pool_move_(gokore_pool *p, const gokore_pool_homes_ *homes) { // the workers follow when they look next
+    gokore_latch_lock_(&p->scale_latch);
+    p->homes = *homes;
+    for (unsigned i = 0; i < gokore_pool_slots_(p); i++)
+        gokore_atomic_store_relaxed(&p->workers[i]->node, homes->nodes[i % homes->count]); // relaxed: a setting
+    gokore_latch_unlock_(&p->scale_latch);
+    for (unsigned i = 0; i < gokore_pool_slots_(p); i++) gokore_pool_wake_(p);
+}
+
+gokore_status gokore_pool_pin(gokore_pool *p, int node) {
+    if (!GOKORE_NUMA) return GOKORE_UNSUPPORTED;
+    const gokore_topology *t = gokore_topology_default();
+    if (!t || !gokore_topology_has_node(t, node) || gokore_topology_cpus(t, node, NULL, 0) == 0) return GOKORE_NOT_FOUND;
+    gokore_pool_move_(p, &(gokore_pool_homes_) { { node }, 1 });
+    return GOKORE_OK;
+}
+
+uint64_t gokore_pool_report_cross_node(gokore_pool *p, uint64_t n) {
+    return gokore_atomic_fetch_add_relaxed(&p->reported, n) + n; // relaxed: a count
+}
+
+static void gokore_pool_wake_submitters_(gokore_pool *p) { // they look again; kicked under the latch, on their way out
+    gokore_latch_lock_(&p->latch);
+    gokore_pool_wake_all_(&p->room);
+    gokore_latch_unlock_(&p->latch);
+}
+
+gokore_status gokore_pool_set_config(gokore_pool *p, const gokore_pool_desc *config) {
+    gokore_pool_homes_ homes = { { 0 }, 0 };
+    if (!config || !gokore_pool_desc_is_sound_(config) || config->allocator.alloc || config->allocator.free) return GOKORE_INVALID;
+    if (config->name && strcmp(config->name, p->name) != 0) return GOKORE_INVALID;
+    gokore_status status = gokore_pool_find_homes_(config, &homes);
+    if (status == GOKORE_OK && config->workers) status = gokore_pool_scale(p, config->workers);
+    if (status != GOKORE_OK) return status;
+    if (config->qos) gokore_atomic_store_relaxed(&p->qos, (uint32_t)config->qos); // relaxed: a setting
+    if (config->concurrency) gokore_pool_obey_(p, config->concurrency);
+    if (homes.count) gokore_pool_obey_numa_(p, &config->numa);
+    if (homes.count) gokore_pool_move_(p, &homes);
+    gokore_latch_lock_(&p->config_latch);
+    if (config->retry) p->retry = *config->retry;
+    gokore_latch_unlock_(&p->config_latch);
+    gokore_latch_lock_(&p->scale_latch);
+    if (config->stack_size) p->stack_size = config->stack_size;
+    gokore_latch_unlock_(&p->scale_latch);
+    gokore_latch_lock_(&p->latch);
+    if (config->queue_limit) p->queue_limit = config->queue_limit;
+    gokore_latch_unlock_(&p->latch);
+    gokore_pool_wake_submitters_(p);
+    return GOKORE_OK;
+}
+
 // >>submitting
 static void gokore_lane_push_(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
-    gokore_qos qos = task->qos ? task->qos : p->qos;
-    gokore_lane_ *lane = &p->lanes[((unsigned)qos - 1) % GOKORE_LANES_];
+    unsigned qos = task->qos ? (unsigned)task->qos : gokore_atomic_load_relaxed(&p->qos); // relaxed: a setting
+    gokore_lane_ *lane = &p->lanes[(qos - 1) % GOKORE_LANES_];
     task->context_ = ctx;
+    task->pool_ = p;
+    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_SUBMITTED_); // relaxed: published with the lane
     task->next_ = NULL;
     if (lane->head)
         lane->tail->next_ = task;
@@ -800,19 +1634,65 @@ static void gokore_lane_push_(gokore_pool *p, gokore_task *task, gokore_context 
     lane->tail = task;
 }
 
-static gokore_status gokore_pool_queue_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
+// Work is waiting and nobody is free: the cluster is told, each time the queue has doubled.
+static void gokore_pool_press_(gokore_pool *p) {
+    uint64_t queued = gokore_atomic_load_relaxed(&p->queued), width = gokore_atomic_load_relaxed(&p->target); // relaxed: hints
+    if (queued < width || (queued & (queued - 1)) != 0 || gokore_atomic_load_relaxed(&p->sleeping) != 0) return; // relaxed: likewise
+    gokore_pressure_level level = queued < 4 * width    ? GOKORE_PRESSURE_LOW
+                                  : queued < 16 * width ? GOKORE_PRESSURE_MEDIUM
+                                  : queued < 64 * width ? GOKORE_PRESSURE_HIGH
+                                                        : GOKORE_PRESSURE_CRITICAL;
+    (void)gokore_atomic_fetch_add(&p->coordinating, 1); // as in gokore_cluster_steal_
+    gokore_cluster_coordinator *c = (gokore_cluster_coordinator *)gokore_atomic_load(&p->coordinator);
+    if (c && c->report_pressure) c->report_pressure(c->user, p, level);
+    (void)gokore_atomic_fetch_sub(&p->coordinating, 1);
+}
+
+// Under the latch: is there no room for n more? A worker of the pool can't wait for itself.
+static bool gokore_pool_is_full_(gokore_pool *p, size_t n, bool first_in_line) {
+    uint64_t queued = gokore_atomic_load_relaxed(&p->queued); // relaxed: under the latch
+    if (!p->queue_limit || !p->accepting || (gokore_worker_here_ && gokore_worker_here_->pool == p)) return false;
+    return (queued != 0 && queued + n > p->queue_limit) || (p->room.head && !first_in_line);
+}
+
+static gokore_status gokore_pool_wait_for_room_(gokore_pool *p, gokore_waiter_ *me, gokore_context *ctx) {
+    gokore_status status = gokore_waiter_wait_(me, ctx, INT64_MAX);
+    if (status == GOKORE_OK) return GOKORE_OK;
     gokore_latch_lock_(&p->latch);
-    bool accepting = p->accepting;
-    if (accepting) {
-        for (size_t i = 0; i < n; i++) gokore_lane_push_(p, tasks[i], ctx);
-        (void)gokore_atomic_fetch_add(&p->submitted, n);
-        (void)gokore_atomic_fetch_add_relaxed(&p->queued, n); // relaxed: ordered by the fence in gokore_pool_wake_
-    }
+    bool woken = !me->queued_;
+    if (!woken) gokore_wait_queue_remove_(&p->room, me);
     gokore_latch_unlock_(&p->latch);
+    if (woken) gokore_pool_wake_submitters_(p); // the room is somebody else's
+    return status;
+}
+
+static gokore_status gokore_pool_queue_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
+    bool accepting = false;
+    if (gokore_pool_is_forked_(p)) return GOKORE_SHUTDOWN;
+    for (bool waited = false;; waited = true) {
+        gokore_waiter_ me = { .key_ = p };
+        gokore_latch_lock_(&p->latch);
+        bool full = gokore_pool_is_full_(p, n, waited);
+        accepting = p->accepting;
+        if (full) {
+            gokore_wait_queue_push_(&p->room, &me, waited);
+        } else if (accepting) {
+            for (size_t i = 0; i < n; i++) gokore_lane_push_(p, tasks[i], ctx);
+            (void)gokore_atomic_fetch_add(&p->submitted, n);
+            (void)gokore_atomic_fetch_add_relaxed(&p->queued, n); // relaxed: ordered by the fence in gokore_pool_wake_
+        }
+        gokore_latch_unlock_(&p->latch);
+        if (!full) break;
+        gokore_status status = gokore_pool_wait_for_room_(p, &me, ctx);
+        if (status != GOKORE_OK) return status;
+    }
     if (!accepting) return GOKORE_SHUTDOWN;
-    for (size_t i = 0; i < n && i < p->worker_count; i++) gokore_pool_wake_(p);
+    for (size_t i = 0; i < n && i < gokore_atomic_load_relaxed(&p->target); i++) gokore_pool_wake_(p); // relaxed: a hint
+    if (gokore_atomic_load_relaxed(&p->coordinator)) gokore_pool_press_(p); // relaxed: asked again there
     return GOKORE_OK;
 }
+
+static bool gokore_task_is_sound_(const gokore_task *task) { return task && task->fn && (unsigned)task->qos <= GOKORE_QOS_BEST_EFFORT; }
 
 gokore_status gokore_pool_submit(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
     return gokore_pool_submit_many(p, &task, 1, ctx);
@@ -820,8 +1700,9 @@ gokore_status gokore_pool_submit(gokore_pool *p, gokore_task *task, gokore_conte
 
 gokore_status gokore_pool_submit_many(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
     for (size_t i = 0; i < n; i++) {
-        if (!tasks[i] || !tasks[i]->fn || (unsigned)tasks[i]->qos > GOKORE_QOS_BEST_EFFORT) return GOKORE_INVALID;
+        if (!gokore_task_is_sound_(tasks[i])) return GOKORE_INVALID;
         tasks[i]->waiter_ = NULL;
+        tasks[i]->group_ = NULL;
     }
     return gokore_pool_queue_(p, tasks, n, ctx);
 }
@@ -859,33 +1740,331 @@ gokore_status gokore_pool_submit_fn(gokore_pool *p, gokore_pool_fn *fn, void *ar
 static gokore_status gokore_pool_run_here_(gokore_worker *w, gokore_task *task, gokore_context *ctx) {
     gokore_context *outer = w->context;
     gokore_status status = gokore_context_status(ctx);
+    gokore_count_up_(&w->tally.spawned);
     if (status == GOKORE_OK) {
         w->context = ctx;
-        task->fn(w, task);
+        w->nested++;
+        gokore_worker_call_(w, w->pool, task);
+        w->nested--;
         w->context = outer;
-        gokore_count_(&w->executed);
+        gokore_count_(&w->tally.executed);
     } else {
-        gokore_count_(&w->cancels);
+        gokore_count_(&w->tally.cancels);
         if (task->on_cancel) task->on_cancel(task, status);
     }
+    gokore_count_up_(&w->tally.finished);
+    gokore_count_up_(&w->tally.left);
     return status;
 }
 
 gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
-    if (!task || !task->fn || (unsigned)task->qos > GOKORE_QOS_BEST_EFFORT) return GOKORE_INVALID;
+    if (!gokore_task_is_sound_(task)) return GOKORE_INVALID;
     gokore_worker *here = gokore_worker_here_;
     if (here && here->pool == p) return gokore_pool_run_here_(here, task, ctx);
     gokore_lock_none_held_("while its thread waits for a task");
     gokore_waiter_ me = { .key_ = task };
     task->waiter_ = &me;
+    task->group_ = NULL;
     gokore_status status = gokore_pool_queue_(p, &task, 1, ctx);
     if (status != GOKORE_OK) return status;
     (void)gokore_waiter_wait_(&me, NULL, INT64_MAX);
     return (gokore_status)me.answer_;
 }
 
+// >>parallel for
+// A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its deque
+// is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by the clock.
+#define GOKORE_FOR_PIECE_NS_ 10000
+typedef struct gokore_for_ {
+    gokore_for_fn *fn;
+    void *user;
+    gokore_context *ctx;
+    size_t grain;             // 0 = by the clock
+    gokore_atomic_u32 status; // why pieces were left out
+} gokore_for_;
+typedef struct gokore_for_part_ {
+    gokore_task task;
+    gokore_for_ *whole;
+    size_t begin, end;
+} gokore_for_part_;
+
+static size_t gokore_for_next_(size_t length, int64_t took_ns) { // so that a piece takes a quarter to all of the time meant
+    if (took_ns > GOKORE_FOR_PIECE_NS_) return length > 1 ? length / 2 : 1;
+    return took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length <= SIZE_MAX / 4 ? length * 4 : length;
+}
+
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length);
+
+static void gokore_for_part_run_(gokore_worker *w, gokore_task *task) {
+    gokore_for_part_ *part = (gokore_for_part_ *)task;
+    gokore_for_work_(w, part->whole, part->begin, part->end, part->whole->grain ? part->whole->grain : 1);
+}
+
+static void gokore_for_split_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+    size_t middle = begin + (end - begin) / 2;
+    gokore_for_part_ upper = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = whole, .begin = middle, .end = end };
+    gokore_spawn(w, &upper.task);
+    gokore_for_work_(w, whole, begin, middle, length);
+    gokore_join(w, &upper.task);
+}
+
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+    while (begin < end) {
+        gokore_status status = gokore_context_status(whole->ctx);
+        if (status != GOKORE_OK) {
+            gokore_atomic_store_relaxed(&whole->status, (uint32_t)status); // relaxed: published by the join
+            return;
+        }
+        size_t left = end - begin, piece = left < length ? left : length;
+        if (left > length && gokore_deque_len(&w->deque) == 0) {
+            gokore_for_split_(w, whole, begin, end, length);
+            return;
+        }
+        int64_t began = whole->grain ? 0 : gokore_now_ns();
+        whole->fn(w, begin, begin + piece, whole->user);
+        if (!whole->grain) length = gokore_for_next_(length, gokore_now_ns() - began);
+        begin += piece;
+    }
+}
+
+gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t begin, size_t end, size_t grain, gokore_for_fn *fn, void *user) {
+    if (begin >= end) return GOKORE_OK;
+    if (!fn) return GOKORE_INVALID;
+    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .grain = grain };
+    gokore_for_part_ all = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = &whole, .begin = begin, .end = end };
+    gokore_status status = gokore_pool_run(p, &all.task, ctx);
+    return status != GOKORE_OK ? status : (gokore_status)gokore_atomic_load_relaxed(&whole.status); // relaxed: all has been joined
+}
+
+// >>groups
+void gokore_group_init(gokore_group *g, const gokore_group_desc *desc) {
+    memset(g, 0, sizeof *g);
+    g->cancel_on_failure_ = desc && desc->cancel_on_failure;
+}
+
+void gokore_group_fail(gokore_group *g, gokore_status why) {
+    if (why == GOKORE_OK) return;
+    (void)gokore_atomic_cas_relaxed(&g->status_, GOKORE_OK, (uint32_t)why); // relaxed: published by gokore_waitgroup_done
+    if (g->cancel_on_failure_) gokore_context_cancel(&g->context_);
+}
+
+gokore_status gokore_group_submit(gokore_group *g, gokore_pool *p, gokore_task *task, gokore_context *ctx) {
+    if (!gokore_task_is_sound_(task)) return GOKORE_INVALID;
+    task->waiter_ = NULL;
+    task->group_ = g;
+    gokore_waitgroup_add(&g->pending_, 1);
+    gokore_status status = gokore_pool_queue_(p, &task, 1, ctx ? ctx : &g->context_);
+    if (status != GOKORE_OK) gokore_waitgroup_done(&g->pending_);
+    return status;
+}
+
+static bool gokore_group_is_done_(gokore_group *g) {
+    return (gokore_atomic_load_acquire(&g->pending_.sync_.word_) & GOKORE_SYNC_COUNT_) == 0; // pairs with gokore_waitgroup_done
+}
+
+// On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps.
+static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
+    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && w->nested < GOKORE_NESTED_MAX_;) {
+        if (gokore_group_is_done_(g)) return GOKORE_OK;
+        gokore_status status = gokore_context_status(ctx);
+        if (status != GOKORE_OK) return status;
+        idle = gokore_worker_step_(w) ? 0 : idle + 1;
+        GOKORE_SEAM_PAUSE_();
+    }
+    gokore_worker_blocking_begin(w);
+    gokore_status status = gokore_waitgroup_wait(&g->pending_, ctx);
+    gokore_worker_blocking_end(w);
+    return status;
+}
+
+gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
+    gokore_worker *w = gokore_worker_here_;
+    gokore_status status = w ? gokore_group_help_(w, g, ctx) : gokore_waitgroup_wait(&g->pending_, ctx);
+    if (status != GOKORE_OK) return status;
+    gokore_status failure = (gokore_status)gokore_atomic_exchange_relaxed(&g->status_, GOKORE_OK); // relaxed: ordered by the wait
+    if (failure != GOKORE_OK && g->cancel_on_failure_) gokore_context_init(&g->context_, NULL);
+    return failure;
+}
+
+// >>stealers and observers
+gokore_status gokore_pool_try_steal(gokore_pool *p, gokore_context *ctx, gokore_task **out) {
+    gokore_worker *w = gokore_worker_here_;
+    gokore_tally_ *tally = gokore_tally_of_(w, p);
+    bool shared = tally == &p->outside;
+    *out = NULL;
+    if (gokore_pool_is_forked_(p)) return GOKORE_EMPTY;
+    gokore_latch_lock_(&p->config_latch);
+    gokore_retry_policy retry = p->retry;
+    gokore_latch_unlock_(&p->config_latch);
+    for (unsigned tries = 0;; tries++) {
+        gokore_status status = gokore_context_status(ctx);
+        if (status != GOKORE_OK) return status;
+        gokore_count_add_(&tally->steal_attempts, shared);
+        *out = gokore_pool_give_(p, gokore_atomic_load_relaxed(&tally->steal_attempts)); // relaxed: a count
+        if (*out || tries == retry.steal_attempts) break;
+        status = gokore_sleep_ns(gokore_retry_delay_ns(&retry, tries, NULL), ctx);
+        if (status != GOKORE_OK) return status;
+    }
+    if (!*out) return GOKORE_EMPTY;
+    gokore_count_add_(&tally->steal_successes, shared);
+    gokore_pool_tell_steal_(p, w, *out);
+    return GOKORE_OK;
+}
+
+size_t gokore_pool_stealers(gokore_pool *p, gokore_worker **out, size_t cap) {
+    size_t n = gokore_pool_worker_count(p);
+    for (size_t i = 0; i < n && i < cap; i++) out[i] = p->workers[i];
+    return n;
+}
+
+// Replaces the hooks by a changed copy; those before live as long as the pool, because workers may be in them.
+static void gokore_pool_hook_(gokore_pool *p, const gokore_pool_observer *observer, gokore_steal_fn *const *steal, void *steal_user) {
+    gokore_hooks_ *h = (gokore_hooks_ *)gokore_alloc_zeroed_(&p->allocator, sizeof *h, sizeof(void *));
+    if (!h) {
+        gokore_reportf_(GOKORE_REPORT_TASK_BUSY, p->name, "pool '%s': no memory for an observer", p->name);
+        return;
+    }
+    gokore_latch_lock_(&p->config_latch);
+    gokore_hooks_ *older = (gokore_hooks_ *)gokore_atomic_load_relaxed(&p->hooks); // relaxed: under the latch
+    if (older) *h = *older;
+    h->older = older;
+    if (observer) h->observer = *observer;
+    if (steal) h->steal = *steal;
+    if (steal) h->steal_user = steal_user;
+    gokore_atomic_store_release(&p->hooks, h); // pairs with the acquires in gokore_worker_call_ and gokore_pool_tell_steal_
+    gokore_latch_unlock_(&p->config_latch);
+}
+
+void gokore_pool_set_observer(gokore_pool *p, const gokore_pool_observer *observer) {
+    static const gokore_pool_observer none;
+    gokore_pool_hook_(p, observer ? observer : &none, NULL, NULL);
+}
+
+void gokore_pool_on_steal(gokore_pool *p, gokore_steal_fn *fn, void *user) { gokore_pool_hook_(p, NULL, &fn, user); }
+
+// >>cluster
+static struct {
+    gokore_latch_ latch;
+    gokore_pool *first;
+} gokore_cluster_; // the pools in this process's coordinator
+
+static gokore_status gokore_cluster_register_(void *user, gokore_pool *p) {
+    (void)user;
+    gokore_latch_lock_(&gokore_cluster_.latch);
+    p->cluster_next = gokore_cluster_.first;
+    gokore_cluster_.first = p;
+    gokore_latch_unlock_(&gokore_cluster_.latch);
+    return GOKORE_OK;
+}
+
+static void gokore_cluster_unregister_(void *user, gokore_pool *p) {
+    (void)user;
+    gokore_latch_lock_(&gokore_cluster_.latch);
+    gokore_pool **link = &gokore_cluster_.first;
+    while (*link && *link != p) link = &(*link)->cluster_next;
+    if (*link) *link = p->cluster_next;
+    gokore_latch_unlock_(&gokore_cluster_.latch);
+}
+
+static gokore_status gokore_cluster_try_steal_(void *user, gokore_pool *thief, gokore_context *ctx, int node, gokore_task **out) {
+    (void)user, (void)ctx, (void)node;
+    *out = NULL;
+    gokore_latch_lock_(&gokore_cluster_.latch);
+    for (gokore_pool *p = gokore_cluster_.first; p && !*out; p = p->cluster_next)
+        if (p != thief) *out = gokore_pool_give_(p, gokore_atomic_load_relaxed(&p->submitted)); // relaxed: any number will do
+    gokore_latch_unlock_(&gokore_cluster_.latch);
+    return *out ? GOKORE_OK : GOKORE_EMPTY;
+}
+
+static void gokore_cluster_report_pressure_(void *user, gokore_pool *pressed, gokore_pressure_level level) {
+    (void)user, (void)level;
+    gokore_latch_lock_(&gokore_cluster_.latch);
+    gokore_pool *p = gokore_cluster_.first;
+    while (p && (p == pressed || gokore_atomic_load_relaxed(&p->sleeping) == 0)) p = p->cluster_next; // relaxed: a hint
+    if (p) gokore_pool_wake_(p);
+    gokore_latch_unlock_(&gokore_cluster_.latch);
+}
+
+static size_t gokore_cluster_stealers_(void *user, gokore_worker **out, size_t cap) {
+    size_t n = 0;
+    (void)user;
+    gokore_latch_lock_(&gokore_cluster_.latch);
+    for (gokore_pool *p = gokore_cluster_.first; p; p = p->cluster_next)
+        n += gokore_pool_stealers(p, n < cap ? out + n : NULL, n < cap ? cap - n : 0);
+    gokore_latch_unlock_(&gokore_cluster_.latch);
+    return n;
+}
+
+gokore_cluster_coordinator *gokore_cluster_coordinator_default(void) {
+    static gokore_cluster_coordinator local = { gokore_cluster_register_,        gokore_cluster_unregister_, gokore_cluster_try_steal_,
+                                                gokore_cluster_report_pressure_, gokore_cluster_stealers_,   NULL };
+    return &local;
+}
+
+gokore_status gokore_pool_set_coordinator(gokore_pool *p, gokore_cluster_coordinator *c) {
+    gokore_cluster_coordinator *before = (gokore_cluster_coordinator *)gokore_atomic_exchange(&p->coordinator, NULL);
+    while (before && gokore_atomic_load(&p->coordinating) != 0) GOKORE_SEAM_YIELD_();
+    if (before && before->unregister_pool) before->unregister_pool(before->user, p);
+    gokore_status status = c && c->register_pool ? c->register_pool(c->user, p) : GOKORE_OK;
+    if (status != GOKORE_OK) return status;
+    gokore_atomic_store(&p->coordinator, c);
+    if (c) gokore_pool_wake_(p); // it may look there
+    return GOKORE_OK;
+}
+
+gokore_cluster_coordinator *gokore_pool_coordinator(gokore_pool *p) {
+    return (gokore_cluster_coordinator *)gokore_atomic_load_acquire(&p->coordinator); // pairs with gokore_pool_set_coordinator
+}
+
+// >>schedulers
+typedef struct gokore_scheduler_ {
+    struct gokore_scheduler_ *next;
+    gokore_pool *pool; // NULL until it is asked for
+    gokore_lock_class lock_class;
+    gokore_mutex lock;
+    char name[];
+} gokore_scheduler_;
+static struct {
+    gokore_latch_ latch;
+    gokore_scheduler_ *first;
+} gokore_schedulers_;
+
+static gokore_scheduler_ *gokore_scheduler_of_(const char *name) { // under the latch; NULL without memory
+    gokore_scheduler_ *s = gokore_schedulers_.first;
+    while (s && strcmp(s->name, name) != 0) s = s->next;
+    if (s) return s;
+    size_t length = strlen(name) + 1;
+    s = (gokore_scheduler_ *)gokore_alloc_zeroed_(NULL, sizeof *s + length, GOKORE_CACHE_LINE);
+    if (!s) return NULL;
+    memcpy(s->name, name, length);
+    s->lock_class = (gokore_lock_class)GOKORE_LOCK_CLASS_INIT(s->name);
+    gokore_mutex_init(&s->lock, &(gokore_mutex_desc) { .lock_class = &s->lock_class });
+    s->next = gokore_schedulers_.first;
+    return gokore_schedulers_.first = s;
+}
+
+gokore_pool *gokore_scheduler_pool(const char *name) {
+    gokore_latch_lock_(&gokore_schedulers_.latch);
+    gokore_scheduler_ *s = gokore_scheduler_of_(name);
+    gokore_status status = s ? GOKORE_OK : GOKORE_NO_MEMORY;
+    if (s && !s->pool) status = gokore_pool_create(&s->pool, &(gokore_pool_desc) { .name = s->name });
+    gokore_pool *pool = s ? s->pool : NULL;
+    gokore_latch_unlock_(&gokore_schedulers_.latch);
+    if (!pool) gokore_reportf_(GOKORE_REPORT_TASK_BUSY, name, "no scheduler '%s': %s", name, gokore_status_name(status));
+    return pool;
+}
+
+gokore_mutex *gokore_scheduler_lock(const char *name) {
+    gokore_latch_lock_(&gokore_schedulers_.latch);
+    gokore_scheduler_ *s = gokore_scheduler_of_(name);
+    gokore_latch_unlock_(&gokore_schedulers_.latch);
+    if (!s) gokore_reportf_(GOKORE_REPORT_TASK_BUSY, name, "no scheduler '%s': no memory", name);
+    return s ? &s->lock : NULL;
+}
+
 // >>waiting, ending
 gokore_status gokore_pool_wait_idle(gokore_pool *p, gokore_context *ctx) {
+    if (gokore_pool_is_forked_(p)) return GOKORE_SHUTDOWN;
     if (gokore_worker_here_ && gokore_worker_here_->pool == p) return GOKORE_INVALID;
     gokore_lock_none_held_("while its thread waits for a pool");
     gokore_status status = GOKORE_OK;
@@ -913,6 +2092,7 @@ static void gokore_pool_stop_accepting_(gokore_pool *p) {
     gokore_latch_lock_(&p->latch);
     p->accepting = false;
     gokore_latch_unlock_(&p->latch);
+    gokore_pool_wake_submitters_(p);
 }
 
 static void gokore_pool_cancel_queued_(gokore_pool *p) {
@@ -925,6 +2105,7 @@ static void gokore_pool_cancel_queued_(gokore_pool *p) {
 }
 
 gokore_status gokore_pool_shutdown(gokore_pool *p, int64_t timeout_ns) {
+    if (gokore_pool_is_forked_(p)) return GOKORE_SHUTDOWN;
     if (gokore_worker_here_ && gokore_worker_here_->pool == p) return GOKORE_INVALID;
     gokore_pool_stop_accepting_(p);
     gokore_context patience;
@@ -941,39 +2122,53 @@ void gokore_pool_destroy(gokore_pool *p) {
         gokore_reportf_(GOKORE_REPORT_TASK_BUSY, p->name, "pool '%s' destroyed by one of its own tasks: it lives on", p->name);
         return;
     }
+    if (gokore_pool_is_forked_(p)) { // its tasks are the parent's
+        gokore_pool_free_(p);
+        return;
+    }
+    gokore_status left = gokore_pool_set_coordinator(p, NULL);
+    (void)left; // leaving can't fail
     gokore_pool_stop_accepting_(p);
     gokore_pool_cancel_queued_(p);
     gokore_pool_free_(p);
 }
 
 // >>metrics
+static void gokore_tally_read_(const gokore_tally_ *t, gokore_pool_metrics *out) { // relaxed, all here: counts
+    out->executed += gokore_atomic_load_relaxed(&t->executed) + gokore_atomic_load_relaxed(&t->own);
+    out->steal_attempts += gokore_atomic_load_relaxed(&t->steal_attempts);
+    out->steal_successes += gokore_atomic_load_relaxed(&t->steal_successes);
+    out->numa_crossings += gokore_atomic_load_relaxed(&t->crossings);
+    out->context_cancels += gokore_atomic_load_relaxed(&t->cancels);
+    out->spawned += gokore_atomic_load_relaxed(&t->spawned);
+}
+
 void gokore_pool_get_metrics(gokore_pool *p, gokore_pool_metrics *out) {
-    *out = (gokore_pool_metrics) { .queue_depth = gokore_atomic_load_relaxed(&p->queued) }; // relaxed, all here: counts
-    int64_t busy = 0, now = gokore_now_ns(), age = now - p->created_ns;
-    for (unsigned i = 0; i < p->worker_count; i++) {
-        gokore_worker *w = &p->workers[i];
-        int64_t since = gokore_atomic_load_relaxed(&w->busy_since_ns);
+    *out = (gokore_pool_metrics) { .queue_depth = gokore_atomic_load_relaxed(&p->queued), // relaxed, all here: counts
+                                   .submitted = gokore_atomic_load_relaxed(&p->submitted),
+                                   .shutdown_cancels = gokore_atomic_load_relaxed(&p->cancels),
+                                   .numa_crossings = gokore_atomic_load_relaxed(&p->reported) };
+    int64_t busy = 0, lived = 0, now = gokore_now_ns();
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        gokore_worker *w = p->workers[i];
+        int64_t since = gokore_atomic_load_relaxed(&w->busy_since_ns), born = gokore_atomic_load_relaxed(&w->lives_since_ns);
         busy += gokore_atomic_load_relaxed(&w->busy_ns) + (since && since < now ? now - since : 0);
-        out->executed += gokore_atomic_load_relaxed(&w->executed);
-        out->steal_attempts += gokore_atomic_load_relaxed(&w->steal_attempts);
-        out->steal_successes += gokore_atomic_load_relaxed(&w->steal_successes);
-        out->numa_crossings += gokore_atomic_load_relaxed(&w->crossings);
-        out->context_cancels += gokore_atomic_load_relaxed(&w->cancels);
+        lived += gokore_atomic_load_relaxed(&w->lived_ns) + (born && born < now ? now - born : 0);
+        gokore_tally_read_(&w->tally, out);
     }
-    double share = age > 0 ? (double)busy / ((double)age * p->worker_count) : 0;
+    gokore_tally_read_(&p->outside, out);
+    double share = lived > 0 ? (double)busy / (double)lived : 0;
     out->worker_utilization = share < 1 ? share : 1; // the workers went on while the counts were read
 }
 
 gokore_status gokore_pool_worker_metrics(gokore_pool *p, unsigned i, gokore_worker_metrics *out) {
-    if (i >= p->worker_count) return GOKORE_NOT_FOUND;
-    gokore_worker *w = &p->workers[i];
-    out->executed = gokore_atomic_load_relaxed(&w->executed); // relaxed: counts
-    out->steal_attempts = gokore_atomic_load_relaxed(&w->steal_attempts);
-    out->steal_successes = gokore_atomic_load_relaxed(&w->steal_successes);
+    gokore_pool_metrics m = { .executed = 0 };
+    *out = (gokore_worker_metrics) { .executed = 0 };
+    if (i >= gokore_pool_slots_(p)) return GOKORE_NOT_FOUND;
+    gokore_tally_read_(&p->workers[i]->tally, &m);
+    *out = (gokore_worker_metrics) { m.executed, m.steal_attempts, m.steal_successes };
     return GOKORE_OK;
 }
-
-unsigned gokore_pool_worker_count(const gokore_pool *p) { return p->worker_count; }
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

@@ -1,0 +1,827 @@
+// test_pool_more.c - gokore_pool.h: typed tasks, parallel for, groups, width, stealers, observers, clusters, odd endings
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include "support/test.h"
+#include "../gokore_pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MS 1000000 // nanoseconds
+
+static gokore_pool *pool_of(unsigned workers) {
+    gokore_pool *pool = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = workers }));
+    return pool;
+}
+
+static void nap(void) { (void)nanosleep(&(struct timespec) { 0, MS / 2 }, NULL); }
+
+static void await(gokore_atomic_u32 *count, uint32_t least) { // the test's time limit is the bound
+    while (gokore_atomic_load(count) < least) nap();
+}
+
+static gokore_pool_metrics metrics_of(gokore_pool *pool) {
+    gokore_pool_metrics m;
+    gokore_pool_get_metrics(pool, &m);
+    return m;
+}
+
+static void check_sums(gokore_pool *pool) { // of an idle pool
+    gokore_pool_metrics m = metrics_of(pool);
+    CHECK_UINT(m.submitted + m.spawned, m.executed + m.context_cancels + m.shutdown_cancels);
+    CHECK_UINT(0, m.queue_depth);
+    CHECK(m.steal_successes <= m.steal_attempts);
+    CHECK(m.worker_utilization >= 0 && m.worker_utilization <= 1);
+}
+
+typedef struct job { // counts, and stays while it is held
+    gokore_task task;
+    gokore_atomic_u32 *begun, *ran, *cancelled;
+    gokore_atomic_bool *held;
+} job;
+
+static void job_run(gokore_worker *worker, gokore_task *task) {
+    job *j = (job *)task;
+    (void)worker;
+    if (j->begun) (void)gokore_atomic_add(j->begun, 1);
+    while (j->held && gokore_atomic_load(j->held)) nap();
+    (void)gokore_atomic_add(j->ran, 1);
+}
+
+static void job_cancelled(gokore_task *task, gokore_status why) {
+    CHECK(why != GOKORE_OK);
+    (void)gokore_atomic_add(((job *)task)->cancelled, 1);
+}
+
+static job job_of(gokore_atomic_u32 *ran, gokore_atomic_u32 *cancelled) {
+    job j = { .task = GOKORE_TASK_INIT(job_run), .ran = ran, .cancelled = cancelled };
+    j.task.on_cancel = job_cancelled;
+    return j;
+}
+
+// ---- typed tasks
+
+GOKORE_TASK0(int, seven) { return 7; }
+GOKORE_TASK1(long, fib, int, n) {
+    if (n < 2) return n;
+    fib_spawn(worker, n - 1);
+    long b = fib_call(worker, n - 2);
+    return b + fib_join(worker);
+}
+GOKORE_TASK2(const char *, second, int, skipped, const char *, text) { return skipped ? text : ""; }
+GOKORE_TASK6(double, sum6, int, f, long, task, double, result, char, w, short, t, float, i) {
+    return (double)f + (double)task + result + (double)w + (double)t + (double)i;
+}
+GOKORE_VOID_TASK0(nothing) {}
+GOKORE_VOID_TASK2(store, int *, p, int, value) { *p = value; }
+GOKORE_TASK2(uint64_t, chain, unsigned, depth, uint64_t, x) { // each holds many spawns open: more than one chunk of frames
+    uint64_t sum = x;
+    if (depth == 0) return sum;
+    for (unsigned i = 0; i < 300; i++) chain_spawn(worker, 0, i);
+    sum += chain_call(worker, depth - 1, x);
+    for (unsigned i = 0; i < 300; i++) sum += chain_join(worker);
+    return sum;
+}
+GOKORE_VOID_TASK1(store_many, int *, cells) {
+    for (int i = 0; i < 1000; i++) store_spawn(worker, &cells[i], i + 1);
+    nothing_spawn(worker);
+    nothing_join(worker);
+    for (int i = 0; i < 1000; i++) store_join(worker);
+}
+
+TEST(typed, arguments_and_results_pass_through_calls_spawns_and_runs) {
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        gokore_pool *pool = pool_of(workers);
+        long f = 0;
+        int n = 0;
+        const char *text = NULL;
+        double d = 0;
+        uint64_t sum = 0;
+        REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 20));
+        CHECK_INT(6765, f);
+        REQUIRE_STATUS(GOKORE_OK, seven_run(pool, NULL, &n));
+        CHECK_INT(7, n);
+        REQUIRE_STATUS(GOKORE_OK, second_run(pool, NULL, &text, 1, "b"));
+        CHECK_STR("b", text);
+        REQUIRE_STATUS(GOKORE_OK, sum6_run(pool, NULL, &d, 1, 2, 3.5, 4, 5, 6.25f));
+        CHECK(d > 21.74 && d < 21.76);
+        REQUIRE_STATUS(GOKORE_OK, chain_run(pool, NULL, &sum, 12, 5));
+        CHECK_UINT(12 * (299 * 300 / 2) + 5 * 13, sum);
+        int cells[1000] = { 0 }, right = 0;
+        REQUIRE_STATUS(GOKORE_OK, store_many_run(pool, NULL, cells));
+        for (int i = 0; i < 1000; i++) right += cells[i] == i + 1;
+        CHECK_INT(1000, right);
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        check_sums(pool);
+        gokore_pool_destroy(pool);
+    }
+}
+
+TEST(typed, a_run_whose_context_is_over_leaves_the_result_alone) {
+    gokore_pool *pool = pool_of(1);
+    gokore_context over;
+    gokore_context_init(&over, NULL);
+    gokore_context_cancel(&over);
+    long result = -5;
+    CHECK_STATUS(GOKORE_CANCELED, fib_run(pool, &over, &result, 10));
+    CHECK_INT(-5, result);
+    gokore_context_deinit(&over);
+    gokore_pool_destroy(pool);
+}
+
+TEST(typed, frames_come_from_the_c_heap_where_the_pools_allocator_has_no_more) {
+    test_allocator a = { .fail_from = 0 };
+    gokore_pool *pool = NULL;
+    gokore_pool_desc desc = { .workers = 2, .allocator = test_allocator_hooks(&a) };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &desc));
+    a.fail_from = 1;
+    uint64_t sum = 0;
+    REQUIRE_STATUS(GOKORE_OK, chain_run(pool, NULL, &sum, 12, 5));
+    CHECK_UINT(12 * (299 * 300 / 2) + 5 * 13, sum);
+    gokore_pool_destroy(pool);
+    CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
+}
+
+// ---- joins
+
+typedef struct tree {
+    gokore_task task;
+    int n;
+    long result;
+    bool passive;
+} tree;
+
+static void tree_run(gokore_worker *worker, gokore_task *task) {
+    tree *t = (tree *)task;
+    if (t->n < 2) {
+        t->result = t->n;
+        return;
+    }
+    tree a = { .task = GOKORE_TASK_INIT(tree_run), .n = t->n - 1, .passive = t->passive };
+    tree b = { .task = GOKORE_TASK_INIT(tree_run), .n = t->n - 2, .passive = t->passive };
+    gokore_spawn(worker, &a.task);
+    tree_run(worker, &b.task);
+    if (t->passive)
+        gokore_join_passive(worker, &a.task);
+    else
+        GOKORE_JOIN(worker, tree_run, &a.task);
+    t->result = a.result + b.result;
+}
+
+TEST(join, named_and_passive_joins_give_the_same_result) {
+    for (unsigned workers = 1; workers <= 4; workers++) {
+        gokore_pool *pool = pool_of(workers);
+        for (int passive = 0; passive < 2; passive++) {
+            tree t = { .task = GOKORE_TASK_INIT(tree_run), .n = 18, .passive = passive != 0 };
+            REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &t.task, NULL));
+            CHECK_INT(2584, t.result);
+        }
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        check_sums(pool);
+        gokore_pool_destroy(pool);
+    }
+}
+
+typedef struct passive_root {
+    gokore_task task;
+    job stolen, other;
+    gokore_atomic_u32 *begun, *ran;
+    gokore_atomic_bool *held;
+    uint32_t other_ran_before;
+} passive_root;
+
+static void passive_root_run(gokore_worker *worker, gokore_task *task) {
+    passive_root *r = (passive_root *)task;
+    gokore_spawn(worker, &r->stolen.task);
+    await(r->begun, 1); // the other worker has it
+    gokore_atomic_store(r->held, false);
+    gokore_join_passive(worker, &r->stolen.task);
+    r->other_ran_before = gokore_atomic_load(r->other.ran);
+}
+
+TEST(join, a_passive_join_waits_for_a_thief) {
+    gokore_pool *pool = pool_of(2);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    for (int i = 0; i < 50; i++) {
+        gokore_atomic_store(&begun, 0);
+        gokore_atomic_store(&held, true);
+        passive_root r = { .task = GOKORE_TASK_INIT(passive_root_run), .stolen = job_of(&ran, &none), .other = job_of(&none, &none),
+                           .begun = &begun, .ran = &ran, .held = &held };
+        r.stolen.begun = &begun;
+        r.stolen.held = &held;
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &r.task, NULL));
+        CHECK_UINT((unsigned)i + 1, gokore_atomic_load(&ran));
+    }
+    gokore_pool_destroy(pool);
+}
+
+// ---- parallel for
+
+typedef struct cover {
+    gokore_atomic_u8 *seen;
+    size_t begin, grain;
+    gokore_context *cancels; // after a few calls
+    gokore_atomic_u32 calls;
+    gokore_pool *pool;       // for a loop inside
+} cover;
+
+static void cover_piece(gokore_worker *worker, size_t begin, size_t end, void *user) {
+    cover *c = (cover *)user;
+    CHECK(worker != NULL && begin < end);
+    if (c->grain) CHECK(end - begin <= c->grain);
+    for (size_t i = begin; i < end; i++) (void)gokore_atomic_fetch_add(&c->seen[i - c->begin], 1);
+    if (gokore_atomic_add(&c->calls, 1) == 3 && c->cancels) gokore_context_cancel(c->cancels);
+}
+
+static void cover_inside(gokore_worker *worker, size_t begin, size_t end, void *user) {
+    cover *c = (cover *)user;
+    (void)worker;
+    CHECK_STATUS(GOKORE_OK, gokore_parallel_for(c->pool, NULL, begin * 100, end * 100, 7, cover_piece, c));
+}
+
+static size_t cover_count(const cover *c, size_t n, uint8_t times) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) count += gokore_atomic_load(&c->seen[i]) == times;
+    return count;
+}
+
+TEST(parallel_for, each_index_is_in_one_piece_whatever_the_grain) {
+    enum { N = 20011 };
+    static gokore_atomic_u8 seen[N];
+    static const size_t grains[] = { 0, 1, 7, 1000, N, SIZE_MAX };
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        gokore_pool *pool = pool_of(workers);
+        for (size_t i = 0; i < sizeof grains / sizeof grains[0]; i++) {
+            memset(seen, 0, sizeof seen);
+            cover c = { .seen = seen, .begin = 5, .grain = grains[i] };
+            REQUIRE_STATUS(GOKORE_OK, gokore_parallel_for(pool, NULL, 5, 5 + N, grains[i], cover_piece, &c));
+            CHECK_UINT(N, cover_count(&c, N, 1));
+        }
+        cover none = { .seen = seen };
+        CHECK_STATUS(GOKORE_OK, gokore_parallel_for(pool, NULL, 9, 9, 0, cover_piece, &none));
+        CHECK_STATUS(GOKORE_OK, gokore_parallel_for(pool, NULL, 9, 3, 0, cover_piece, &none));
+        CHECK_UINT(0, gokore_atomic_load(&none.calls));
+        CHECK_STATUS(GOKORE_INVALID, gokore_parallel_for(pool, NULL, 0, 3, 0, NULL, NULL));
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        check_sums(pool);
+        gokore_pool_destroy(pool);
+    }
+}
+
+TEST(parallel_for, loops_nest) {
+    enum { N = 20000 };
+    static gokore_atomic_u8 seen[N];
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        memset(seen, 0, sizeof seen);
+        gokore_pool *pool = pool_of(workers);
+        cover c = { .seen = seen, .grain = 7, .pool = pool };
+        REQUIRE_STATUS(GOKORE_OK, gokore_parallel_for(pool, NULL, 0, N / 100, 3, cover_inside, &c));
+        CHECK_UINT(N, cover_count(&c, N, 1));
+        gokore_pool_destroy(pool);
+    }
+}
+
+TEST(parallel_for, a_cancelled_loop_begins_no_more_pieces_and_says_so) {
+    enum { N = 100000 };
+    static gokore_atomic_u8 seen[N];
+    gokore_pool *pool = pool_of(2);
+    gokore_context ctx;
+    gokore_context_init(&ctx, NULL);
+    cover c = { .seen = seen, .grain = 1, .cancels = &ctx };
+    CHECK_STATUS(GOKORE_CANCELED, gokore_parallel_for(pool, &ctx, 0, N, 1, cover_piece, &c));
+    CHECK(gokore_atomic_load(&c.calls) >= 3);
+    CHECK_UINT(gokore_atomic_load(&c.calls), cover_count(&c, N, 1));
+    CHECK_UINT(N - gokore_atomic_load(&c.calls), cover_count(&c, N, 0));
+    gokore_atomic_store(&c.calls, 10);
+    CHECK_STATUS(GOKORE_CANCELED, gokore_parallel_for(pool, &ctx, 0, N, 0, cover_piece, &c));
+    CHECK_UINT(10, gokore_atomic_load(&c.calls));
+    gokore_context_deinit(&ctx);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_shutdown(pool, INT64_MAX));
+    CHECK_STATUS(GOKORE_SHUTDOWN, gokore_parallel_for(pool, NULL, 0, N, 0, cover_piece, &c));
+    gokore_pool_destroy(pool);
+}
+
+// ---- groups
+
+typedef struct member {
+    gokore_task task;
+    gokore_group *group;
+    gokore_pool *pool;
+    gokore_atomic_u32 *ran, *cancelled;
+    gokore_status fails;
+    int children;
+    gokore_context *seen;
+} member;
+
+static void member_cancelled(gokore_task *task, gokore_status why) {
+    CHECK_STATUS(GOKORE_CANCELED, why);
+    (void)gokore_atomic_add(((member *)task)->cancelled, 1);
+}
+
+static void member_run(gokore_worker *worker, gokore_task *task) {
+    member *m = (member *)task;
+    m->seen = gokore_worker_context(worker);
+    if (m->fails) gokore_group_fail(m->group, m->fails);
+    if (m->children) {
+        gokore_group inner;
+        gokore_group_init(&inner, NULL);
+        member below[8];
+        for (int i = 0; i < m->children; i++) {
+            below[i] = (member) { .task = GOKORE_TASK_INIT(member_run), .group = &inner, .pool = m->pool, .ran = m->ran, .cancelled = m->cancelled };
+            REQUIRE_STATUS(GOKORE_OK, gokore_group_submit(&inner, m->pool, &below[i].task, NULL));
+        }
+        CHECK_STATUS(GOKORE_OK, gokore_group_wait(&inner, NULL));
+    }
+    (void)gokore_atomic_add(m->ran, 1);
+}
+
+static member member_of(gokore_group *g, gokore_pool *pool, gokore_atomic_u32 *ran, gokore_atomic_u32 *cancelled) {
+    member m = { .task = GOKORE_TASK_INIT(member_run), .group = g, .pool = pool, .ran = ran, .cancelled = cancelled };
+    m.task.on_cancel = member_cancelled;
+    return m;
+}
+
+TEST(group, a_wait_returns_when_all_members_have_run_also_on_a_worker) {
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        gokore_pool *pool = pool_of(workers);
+        gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0);
+        gokore_group g;
+        gokore_group_init(&g, NULL);
+        CHECK_STATUS(GOKORE_OK, gokore_group_wait(&g, NULL));
+        enum { N = 100 };
+        member m[N];
+        for (int i = 0; i < N; i++) {
+            m[i] = member_of(&g, pool, &ran, &cancelled);
+            m[i].children = 8;
+            REQUIRE_STATUS(GOKORE_OK, gokore_group_submit(&g, pool, &m[i].task, NULL));
+        }
+        CHECK_STATUS(GOKORE_OK, gokore_group_wait(&g, NULL));
+        CHECK_UINT(N * 9, gokore_atomic_load(&ran));
+        CHECK_UINT(0, gokore_atomic_load(&cancelled));
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        check_sums(pool);
+        gokore_pool_destroy(pool);
+    }
+}
+
+TEST(group, the_first_failure_is_returned_and_cancels_what_has_not_started_if_asked) {
+    for (int cancels = 0; cancels < 2; cancels++) {
+        gokore_pool *pool = pool_of(1);
+        gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0);
+        gokore_group g;
+        gokore_group_init(&g, &(gokore_group_desc) { .cancel_on_failure = cancels != 0 });
+        member m[4];
+        for (int round = 0; round < 2; round++) { // the group may be used again
+            gokore_atomic_store(&ran, 0);
+            gokore_atomic_store(&cancelled, 0);
+            gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), first = GOKORE_ATOMIC_INIT(0);
+            gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+            job holder = job_of(&first, &cancelled);
+            holder.begun = &begun;
+            holder.held = &held;
+            REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &holder.task, NULL));
+            await(&begun, 1);
+            for (int i = 0; i < 4; i++) {
+                m[i] = member_of(&g, pool, &ran, &cancelled);
+                m[i].fails = i == 1 ? GOKORE_LIMIT : i == 2 ? GOKORE_PARSE : GOKORE_OK;
+                REQUIRE_STATUS(GOKORE_OK, gokore_group_submit(&g, pool, &m[i].task, NULL));
+            }
+            gokore_context patience;
+            gokore_context_init_timeout(&patience, NULL, MS);
+            CHECK_STATUS(GOKORE_TIMEOUT, gokore_group_wait(&g, &patience));
+            gokore_context_deinit(&patience);
+            gokore_atomic_store(&held, false);
+            CHECK_STATUS(GOKORE_LIMIT, gokore_group_wait(&g, NULL));
+            CHECK_UINT(cancels ? 2 : 4, gokore_atomic_load(&ran));
+            CHECK_UINT(cancels ? 2 : 0, gokore_atomic_load(&cancelled));
+            CHECK_PTR(&g.context_, m[0].seen);
+        }
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        check_sums(pool);
+        gokore_pool_destroy(pool);
+    }
+}
+
+TEST(group, a_member_that_is_refused_or_cancelled_does_not_keep_the_wait) {
+    gokore_pool *pool = pool_of(1);
+    gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0);
+    gokore_group g;
+    gokore_group_init(&g, NULL);
+    gokore_context over;
+    gokore_context_init(&over, NULL);
+    gokore_context_cancel(&over);
+    member m = member_of(&g, pool, &ran, &cancelled);
+    REQUIRE_STATUS(GOKORE_OK, gokore_group_submit(&g, pool, &m.task, &over));
+    CHECK_STATUS(GOKORE_CANCELED, gokore_group_wait(&g, NULL));
+    CHECK_UINT(1, gokore_atomic_load(&cancelled));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_shutdown(pool, INT64_MAX));
+    CHECK_STATUS(GOKORE_SHUTDOWN, gokore_group_submit(&g, pool, &m.task, NULL));
+    CHECK_STATUS(GOKORE_OK, gokore_group_wait(&g, NULL));
+    CHECK_UINT(0, gokore_atomic_load(&ran));
+    gokore_context_deinit(&over);
+    gokore_pool_destroy(pool);
+}
+
+// ---- width
+
+static void occupy(gokore_pool *pool, job *jobs, unsigned n) {
+    for (unsigned i = 0; i < n; i++) REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &jobs[i].task, NULL));
+}
+
+TEST(width, as_many_tasks_run_at_once_as_were_asked_for) {
+    static const unsigned widths[] = { 1, 4, 2, 6, 1, 3 };
+    gokore_pool *pool = pool_of(2);
+    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+        unsigned n = widths[i];
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_scale(pool, n));
+        CHECK_UINT(n, gokore_pool_worker_count(pool));
+        gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+        gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+        job jobs[8];
+        for (unsigned k = 0; k < n + 2; k++) {
+            jobs[k] = job_of(&ran, &none);
+            jobs[k].begun = &begun;
+            jobs[k].held = &held;
+        }
+        occupy(pool, jobs, n + 2);
+        await(&begun, n);
+        for (int k = 0; k < 10; k++) nap();
+        CHECK_UINT(n, gokore_atomic_load(&begun));
+        gokore_atomic_store(&held, false);
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        CHECK_UINT(n + 2, gokore_atomic_load(&ran));
+        check_sums(pool);
+    }
+    CHECK_STATUS(GOKORE_INVALID, gokore_pool_scale(pool, 1025));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_scale(pool, 0));
+    gokore_container c;
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_read(&c, NULL));
+    CHECK_UINT(gokore_container_worker_count(&c, 0), gokore_pool_worker_count(pool));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_shutdown(pool, INT64_MAX));
+    CHECK_STATUS(GOKORE_SHUTDOWN, gokore_pool_scale(pool, 2));
+    gokore_pool_destroy(pool);
+}
+
+TEST(width, a_worker_that_has_no_memory_leaves_the_width_as_it_was) {
+    test_allocator a = { .fail_from = 0 };
+    gokore_pool *pool = NULL;
+    gokore_pool_desc desc = { .workers = 1, .allocator = test_allocator_hooks(&a) };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &desc));
+    for (uint64_t nth = 1; nth <= 6; nth++) {
+        a.fail_from = gokore_atomic_load(&a.calls) + nth;
+        CHECK_STATUS(GOKORE_NO_MEMORY, gokore_pool_scale(pool, 4 + (unsigned)nth));
+        CHECK_UINT(1, gokore_pool_worker_count(pool));
+        a.fail_from = 0;
+        long f = 0;
+        REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 12));
+        CHECK_INT(144, f);
+    }
+    gokore_pool_destroy(pool);
+    CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
+}
+
+typedef struct blocker {
+    gokore_task task;
+    gokore_atomic_u32 *begun;
+    gokore_atomic_bool *held;
+} blocker;
+
+static void blocker_run(gokore_worker *worker, gokore_task *task) {
+    blocker *b = (blocker *)task;
+    gokore_worker_blocking_begin(worker);
+    gokore_worker_blocking_begin(worker);
+    (void)gokore_atomic_add(b->begun, 1);
+    while (gokore_atomic_load(b->held)) nap();
+    gokore_worker_blocking_end(worker);
+    gokore_worker_blocking_end(worker);
+}
+
+TEST(width, others_stand_in_for_workers_that_block) {
+    gokore_pool *pool = pool_of(2);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    blocker b[5];
+    for (int i = 0; i < 5; i++) {
+        b[i] = (blocker) { .task = GOKORE_TASK_INIT(blocker_run), .begun = &begun, .held = &held };
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &b[i].task, NULL));
+    }
+    await(&begun, 5); // more than there are workers
+    job j[10];
+    for (int i = 0; i < 10; i++) j[i] = job_of(&ran, &none);
+    occupy(pool, j, 10);
+    await(&ran, 10);
+    CHECK_UINT(2, gokore_pool_worker_count(pool));
+    gokore_atomic_store(&held, false);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
+TEST(width, set_config_takes_what_is_given_and_refuses_what_cannot_change) {
+    gokore_pool *pool = pool_of(1);
+    CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, NULL));
+    CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .name = "other", .workers = 3 }));
+    CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 2000 }));
+    CHECK_UINT(1, gokore_pool_worker_count(pool));
+    CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .qos = GOKORE_QOS_GUARANTEED, .queue_limit = 7 }));
+    CHECK_UINT(3, gokore_pool_worker_count(pool));
+    CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .name = "gokore" }));
+    CHECK_UINT(3, gokore_pool_worker_count(pool));
+    gokore_pool_destroy(pool);
+}
+
+TEST(width, workers_move_to_the_node_they_are_pinned_to) {
+    gokore_pool *pool = pool_of(2);
+    int node = -1;
+    REQUIRE(gokore_topology_node_ids(gokore_topology_default(), &node, 1) >= 1);
+    CHECK_STATUS(GOKORE_NOT_FOUND, gokore_pool_pin(pool, 4711));
+    CHECK_STATUS(GOKORE_OK, gokore_pool_pin(pool, node));
+    gokore_worker *w[2] = { NULL, NULL };
+    CHECK_UINT(2, gokore_pool_stealers(pool, w, 2));
+    CHECK_INT(node, gokore_worker_node(w[0]));
+    CHECK_INT(node, gokore_worker_node(w[1]));
+    CHECK_UINT(1, gokore_worker_index(w[1]));
+    CHECK_UINT(3, gokore_pool_report_cross_node(pool, 3));
+    CHECK_UINT(5, gokore_pool_report_cross_node(pool, 2));
+    CHECK_UINT(5, metrics_of(pool).numa_crossings);
+    long f = 0;
+    REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 12));
+    gokore_pool_destroy(pool);
+}
+
+// ---- back-pressure
+
+TEST(queue, beyond_its_limit_submitting_waits_for_room_or_the_context) {
+    gokore_pool *pool = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 1, .queue_limit = 4 }));
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    job holder = job_of(&ran, &none), j[200];
+    holder.begun = &begun;
+    holder.held = &held;
+    occupy(pool, &holder, 1);
+    await(&begun, 1);
+    gokore_task *all[200];
+    for (int i = 0; i < 200; i++) {
+        j[i] = job_of(&ran, &none);
+        all[i] = &j[i].task;
+    }
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit_many(pool, all, 4, NULL));
+    gokore_context patience;
+    gokore_context_init_timeout(&patience, NULL, 5 * MS);
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_pool_submit(pool, all[4], &patience));
+    gokore_context_deinit(&patience);
+    CHECK_UINT(4, metrics_of(pool).queue_depth);
+    gokore_atomic_store(&held, false);
+    for (int i = 4; i < 100; i++) REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, all[i], NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit_many(pool, all + 100, 100, NULL)); // more than the limit: when it is empty
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    CHECK_UINT(201, gokore_atomic_load(&ran));
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
+static void *submit_later(void *p) {
+    gokore_pool *pool = (gokore_pool *)p;
+    static gokore_atomic_u32 ran;
+    static job j;
+    j = job_of(&ran, &ran);
+    return gokore_pool_submit(pool, &j.task, NULL) == GOKORE_SHUTDOWN ? p : NULL;
+}
+
+TEST(queue, a_shutdown_sends_those_who_wait_for_room_away) {
+    gokore_pool *pool = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 1, .queue_limit = 1 }));
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    job j[2] = { job_of(&ran, &cancelled), job_of(&ran, &cancelled) };
+    j[0].begun = &begun;
+    j[0].held = &held;
+    occupy(pool, j, 1);
+    await(&begun, 1);
+    occupy(pool, j + 1, 1);
+    pthread_t thread;
+    void *refused = NULL;
+    REQUIRE(pthread_create(&thread, NULL, submit_later, pool) == 0);
+    for (int i = 0; i < 10; i++) nap();
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_pool_shutdown(pool, 0));
+    (void)pthread_join(thread, &refused);
+    CHECK_PTR(pool, refused);
+    gokore_atomic_store(&held, false);
+    gokore_pool_destroy(pool);
+    CHECK_UINT(1, gokore_atomic_load(&ran));
+    CHECK_UINT(1, gokore_atomic_load(&cancelled));
+}
+
+// ---- stealers and observers
+
+static void count_steal(gokore_worker *thief, gokore_task *task, void *user) {
+    CHECK(thief == NULL && task != NULL);
+    (void)gokore_atomic_add((gokore_atomic_u32 *)user, 1);
+}
+
+TEST(stealers, what_was_stolen_from_outside_belongs_to_its_pool_until_it_has_run) {
+    gokore_retry_policy quick = { .steal_attempts = 2, .backoff_base_ns = 1000 };
+    gokore_pool *pool = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 1, .retry = &quick }));
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0), steals = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    gokore_pool_on_steal(pool, count_steal, &steals);
+    job holder = job_of(&ran, &cancelled), j = job_of(&ran, &cancelled), late = job_of(&ran, &cancelled);
+    holder.begun = &begun;
+    holder.held = &held;
+    occupy(pool, &holder, 1);
+    await(&begun, 1);
+    gokore_task *got = &j.task, *got2 = NULL;
+    CHECK_STATUS(GOKORE_EMPTY, gokore_pool_try_steal(pool, NULL, &got));
+    CHECK_PTR(NULL, got);
+    CHECK_UINT(3, metrics_of(pool).steal_attempts);
+    occupy(pool, &j, 1);
+    CHECK_STATUS(GOKORE_OK, gokore_pool_try_steal(pool, NULL, &got));
+    CHECK_PTR(&j.task, got);
+    CHECK_UINT(1, gokore_atomic_load(&steals));
+    gokore_atomic_store(&held, false);
+    await(&ran, 1);
+    gokore_context patience, over;
+    gokore_context_init_timeout(&patience, NULL, 5 * MS);
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_pool_wait_idle(pool, &patience));
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_pool_try_steal(pool, &patience, &got2));
+    gokore_context_deinit(&patience);
+    gokore_task_run(NULL, got);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    CHECK_UINT(2, gokore_atomic_load(&ran));
+    gokore_context_init(&over, NULL); // cancelled between the steal and the run
+    gokore_atomic_store(&held, true);
+    gokore_atomic_store(&begun, 0);
+    occupy(pool, &holder, 1);
+    await(&begun, 1);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &late.task, &over));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_try_steal(pool, NULL, &got));
+    gokore_context_cancel(&over);
+    gokore_task_run(NULL, got);
+    CHECK_UINT(1, gokore_atomic_load(&cancelled));
+    gokore_atomic_store(&held, false);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    gokore_context_deinit(&over);
+    check_sums(pool);
+    CHECK_UINT(1, metrics_of(pool).context_cancels);
+    gokore_pool_destroy(pool);
+}
+
+typedef struct watch {
+    gokore_atomic_u32 began, ended;
+    gokore_pool *pool;
+} watch;
+
+static void watch_begin(void *user, gokore_pool *pool, gokore_worker *worker, gokore_task *task) {
+    watch *x = (watch *)user;
+    CHECK(pool == x->pool && worker && task);
+    (void)gokore_atomic_add(&x->began, 1);
+}
+
+static void watch_end(void *user, gokore_pool *pool, gokore_worker *worker, int64_t ran_ns) {
+    watch *x = (watch *)user;
+    CHECK(pool == x->pool && worker && ran_ns >= 0);
+    (void)gokore_atomic_add(&x->ended, 1);
+}
+
+TEST(stealers, an_observer_sees_each_function_begin_and_end) {
+    gokore_pool *pool = pool_of(2);
+    watch x = { .pool = pool };
+    gokore_pool_set_observer(pool, &(gokore_pool_observer) { watch_begin, watch_end, &x });
+    long f = 0;
+    REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 15));
+    CHECK_INT(610, f);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    CHECK_UINT(metrics_of(pool).executed, gokore_atomic_load(&x.began));
+    CHECK_UINT(metrics_of(pool).executed, gokore_atomic_load(&x.ended));
+    gokore_pool_set_observer(pool, NULL);
+    uint32_t before = gokore_atomic_load(&x.began);
+    REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 15));
+    CHECK_UINT(before, gokore_atomic_load(&x.began));
+    gokore_pool_destroy(pool);
+}
+
+// ---- clusters and schedulers
+
+static void any_steal(gokore_worker *thief, gokore_task *task, void *user) {
+    CHECK(thief != NULL && task != NULL);
+    (void)gokore_atomic_add((gokore_atomic_u32 *)user, 1);
+}
+
+TEST(cluster, an_idle_pool_runs_what_another_has_queued) {
+    gokore_pool *busy = pool_of(1), *idle = pool_of(1);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0), steals = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    gokore_pool_on_steal(idle, any_steal, &steals);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(busy, gokore_cluster_coordinator_default()));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(idle, gokore_cluster_coordinator_default()));
+    CHECK_PTR(gokore_cluster_coordinator_default(), gokore_pool_coordinator(idle));
+    gokore_worker *all[4];
+    CHECK_UINT(2, gokore_cluster_coordinator_default()->stealers(NULL, all, 4));
+    job holder = job_of(&ran, &none), j[20];
+    holder.begun = &begun;
+    holder.held = &held;
+    occupy(busy, &holder, 1);
+    await(&begun, 1);
+    for (int i = 0; i < 20; i++) j[i] = job_of(&ran, &none);
+    occupy(busy, j, 20); // its only worker is held, so that all are run by the other pool
+    while (gokore_atomic_load(&ran) < 20) {
+        static job poke;
+        poke = job_of(&none, &none);
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(idle, &poke.task, NULL)); // an awake worker looks around
+    }
+    CHECK(gokore_atomic_load(&steals) >= 20);
+    gokore_atomic_store(&held, false);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(busy, NULL));
+    CHECK_UINT(21, metrics_of(busy).executed);
+    check_sums(busy);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(idle, NULL));
+    CHECK_PTR(NULL, gokore_pool_coordinator(idle));
+    CHECK_UINT(1, gokore_cluster_coordinator_default()->stealers(NULL, all, 4));
+    gokore_pool_destroy(busy);
+    CHECK_UINT(0, gokore_cluster_coordinator_default()->stealers(NULL, all, 4));
+    check_sums(idle);
+    gokore_pool_destroy(idle);
+}
+
+static gokore_status refuse(void *user, gokore_pool *pool) {
+    (void)user, (void)pool;
+    return GOKORE_DENIED;
+}
+
+TEST(cluster, a_coordinator_may_refuse_a_pool) {
+    gokore_pool *pool = pool_of(1);
+    gokore_cluster_coordinator c = { .register_pool = refuse };
+    CHECK_STATUS(GOKORE_DENIED, gokore_pool_set_coordinator(pool, &c));
+    CHECK_PTR(NULL, gokore_pool_coordinator(pool));
+    gokore_pool_destroy(pool);
+}
+
+TEST(scheduler, the_same_name_gives_the_same_pool_and_lock) {
+    gokore_pool *ai = gokore_scheduler_pool("AIDecision");
+    REQUIRE(ai != NULL);
+    CHECK_PTR(ai, gokore_scheduler_pool("AIDecision"));
+    CHECK(ai != gokore_scheduler_pool("Render"));
+    gokore_mutex *m = gokore_scheduler_lock("AIDecision");
+    REQUIRE(m != NULL);
+    CHECK_PTR(m, gokore_scheduler_lock("AIDecision"));
+    CHECK(m != gokore_scheduler_lock("Render"));
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(m, NULL));
+    gokore_mutex_unlock(m);
+    long f = 0;
+    REQUIRE_STATUS(GOKORE_OK, fib_run(ai, NULL, &f, 10));
+    CHECK_INT(55, f);
+}
+
+// ---- odd endings
+
+static void exits(gokore_worker *worker, gokore_task *task) {
+    (void)worker, (void)task;
+    pthread_exit(NULL);
+}
+
+TEST(endings, a_task_that_exits_its_thread_is_reported_and_its_worker_goes_on) {
+    test_reports_capture();
+    gokore_pool *pool = pool_of(2);
+    for (int i = 0; i < 5; i++) {
+        gokore_task t = GOKORE_TASK_INIT(exits);
+        CHECK_STATUS(GOKORE_SYSTEM, gokore_pool_run(pool, &t, NULL));
+        long f = 0;
+        REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 12));
+        CHECK_INT(144, f);
+    }
+    CHECK_UINT(5, test_reports_count(GOKORE_REPORT_TASK_BUSY));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
+TEST(endings, in_the_child_of_a_fork_a_pool_refuses_and_can_be_destroyed) {
+    gokore_pool *pool = pool_of(2);
+    gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0);
+    job j = job_of(&ran, &ran);
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        gokore_task *got = NULL;
+        bool ok = gokore_pool_submit(pool, &j.task, NULL) == GOKORE_SHUTDOWN && gokore_pool_run(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
+                  gokore_pool_wait_idle(pool, NULL) == GOKORE_SHUTDOWN && gokore_pool_shutdown(pool, 0) == GOKORE_SHUTDOWN &&
+                  gokore_pool_scale(pool, 3) == GOKORE_SHUTDOWN && gokore_pool_try_steal(pool, NULL, &got) == GOKORE_EMPTY;
+        gokore_pool_destroy(pool);
+        _exit(ok ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK_INT(0, status);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &j.task, NULL));
+    CHECK_UINT(1, gokore_atomic_load(&ran));
+    gokore_pool_destroy(pool);
+}
