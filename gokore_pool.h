@@ -1138,6 +1138,7 @@ static void gokore_worker_loop_(gokore_worker *w);
 static void gokore_worker_ended_(void *arg) {
     gokore_worker *w = (gokore_worker *)arg;
     gokore_bottom_ bottom = w->bottom;
+    if (w->nested == 0) return; // called again, on the way out, for a thread that a task had ended before
     gokore_tally_ *tally = gokore_tally_of_(w, bottom.pool);
     bool shared = tally != &w->tally;
     gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "a task ended the thread of worker %u", w->index);

@@ -12,6 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define STORM_ROUNDS 3
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define STORM_ROUNDS 3
+#endif
+#ifndef STORM_ROUNDS
+#define STORM_ROUNDS 20
+#endif
 #define MS 1000000 // nanoseconds
 
 static gokore_pool *pool_of(unsigned workers) {
@@ -721,16 +731,16 @@ TEST(cluster, an_idle_pool_runs_what_another_has_queued) {
     gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0), steals = GOKORE_ATOMIC_INIT(0);
     gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
     gokore_pool_on_steal(idle, any_steal, &steals);
-    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(busy, gokore_cluster_coordinator_default()));
-    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(idle, gokore_cluster_coordinator_default()));
-    CHECK_PTR(gokore_cluster_coordinator_default(), gokore_pool_coordinator(idle));
-    gokore_worker *all[4];
-    CHECK_UINT(2, gokore_cluster_coordinator_default()->stealers(NULL, all, 4));
     job holder = job_of(&ran, &none), j[20];
     holder.begun = &begun;
     holder.held = &held;
     occupy(busy, &holder, 1);
     await(&begun, 1);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(busy, gokore_cluster_coordinator_default()));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(idle, gokore_cluster_coordinator_default()));
+    CHECK_PTR(gokore_cluster_coordinator_default(), gokore_pool_coordinator(idle));
+    gokore_worker *all[4];
+    CHECK_UINT(2, gokore_cluster_coordinator_default()->stealers(NULL, all, 4));
     for (int i = 0; i < 20; i++) j[i] = job_of(&ran, &none);
     occupy(busy, j, 20); // its only worker is held, so that all are run by the other pool
     while (gokore_atomic_load(&ran) < 20) {
@@ -738,7 +748,7 @@ TEST(cluster, an_idle_pool_runs_what_another_has_queued) {
         poke = job_of(&none, &none);
         REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(idle, &poke.task, NULL)); // an awake worker looks around
     }
-    CHECK(gokore_atomic_load(&steals) >= 20);
+    CHECK_UINT(20, gokore_atomic_load(&steals));
     gokore_atomic_store(&held, false);
     REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(busy, NULL));
     CHECK_UINT(21, metrics_of(busy).executed);
@@ -824,4 +834,158 @@ TEST(endings, in_the_child_of_a_fork_a_pool_refuses_and_can_be_destroyed) {
     REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &j.task, NULL));
     CHECK_UINT(1, gokore_atomic_load(&ran));
     gokore_pool_destroy(pool);
+}
+
+// ---- everything at once, against an oracle
+
+enum { STORM_TASKS = 20000, STORM_THREADS = 2, STORM_POOLS = 2, STORM_CONTEXTS = 4 };
+typedef struct storm storm;
+typedef struct storm_task {
+    gokore_task task;
+    storm *all;
+    uint64_t state;
+    gokore_atomic_u8 accepted, ran, cancelled;
+} storm_task;
+struct storm {
+    gokore_pool *pools[STORM_POOLS];
+    gokore_context contexts[STORM_CONTEXTS];
+    gokore_group group;
+    gokore_atomic_u32 next;
+    gokore_atomic_u64 pieces, pieces_meant, calls;
+    storm_task tasks[STORM_TASKS];
+};
+
+GOKORE_TASK2(unsigned, storm_tree, unsigned, depth, storm *, all) {
+    (void)gokore_atomic_add(&all->calls, 1);
+    if (depth == 0) return 1;
+    storm_tree_spawn(worker, depth - 1, all);
+    storm_tree_spawn(worker, depth - 1, all);
+    unsigned sum = storm_tree_call(worker, depth - 1, all);
+    sum += storm_tree_join(worker);
+    return sum + storm_tree_join(worker);
+}
+
+static void storm_piece(gokore_worker *worker, size_t begin, size_t end, void *user) {
+    (void)worker;
+    (void)gokore_atomic_fetch_add(&((storm *)user)->pieces, end - begin);
+}
+
+static void storm_cancelled(gokore_task *task, gokore_status why) {
+    CHECK(why == GOKORE_CANCELED || why == GOKORE_SHUTDOWN);
+    CHECK_UINT(0, gokore_atomic_fetch_add(&((storm_task *)task)->cancelled, 1));
+}
+
+static void storm_submit(storm *all, uint64_t x);
+
+static void storm_run(gokore_worker *worker, gokore_task *task) {
+    storm_task *t = (storm_task *)task;
+    storm *all = t->all;
+    uint64_t x = test_random(&t->state);
+    CHECK_UINT(0, gokore_atomic_fetch_add(&t->ran, 1));
+    switch (worker ? x % 16 : 15) { // NULL: stolen by a thread that is no worker
+    case 0: CHECK_UINT(27, storm_tree_call(worker, 3, all)); break;
+    case 1:
+        (void)gokore_atomic_fetch_add(&all->pieces_meant, 50);
+        CHECK_STATUS(GOKORE_OK, gokore_parallel_for(gokore_worker_pool(worker), NULL, 0, 50, x >> 8 & 3, storm_piece, all));
+        break;
+    case 2: storm_submit(all, x >> 8), storm_submit(all, x >> 16); break;
+    case 3:
+        gokore_worker_blocking_begin(worker);
+        if ((x >> 8) % 16 == 0) nap();
+        gokore_worker_blocking_end(worker);
+        break;
+    case 4:
+        if ((x >> 8) % 512 == 0) gokore_context_cancel(&all->contexts[(x >> 32) % STORM_CONTEXTS]);
+        break;
+    case 5: (void)!gokore_pool_scale(gokore_worker_pool(worker), 1 + (unsigned)(x >> 8) % 4); break; // refused while it shuts down
+    default: break;
+    }
+}
+
+static void storm_submit(storm *all, uint64_t x) {
+    uint32_t i = gokore_atomic_fetch_add(&all->next, 1);
+    if (i >= STORM_TASKS) return;
+    storm_task *t = &all->tasks[i];
+    *t = (storm_task) { .task = GOKORE_TASK_INIT(storm_run), .all = all, .state = x };
+    t->task.on_cancel = storm_cancelled;
+    t->task.qos = (gokore_qos)(x % 4);
+    gokore_pool *pool = all->pools[(x >> 2) % STORM_POOLS];
+    gokore_context *ctx = (x >> 4) % 4 ? NULL : &all->contexts[(x >> 6) % STORM_CONTEXTS];
+    gokore_atomic_store(&t->accepted, 1); // before: it may have run when the call returns
+    gokore_status status = (x >> 12) % 4 ? gokore_pool_submit(pool, &t->task, ctx) : gokore_group_submit(&all->group, pool, &t->task, ctx);
+    CHECK(status == GOKORE_OK || status == GOKORE_SHUTDOWN || status == GOKORE_CANCELED);
+    if (status != GOKORE_OK) gokore_atomic_store(&t->accepted, 0);
+}
+
+typedef struct storm_thread {
+    storm *all;
+    uint64_t state;
+    pthread_t thread;
+} storm_thread;
+
+static void *storm_outside(void *p) {
+    storm_thread *s = (storm_thread *)p;
+    storm *all = s->all;
+    while (gokore_atomic_load(&all->next) < STORM_TASKS) {
+        uint64_t x = test_random(&s->state);
+        gokore_pool *pool = all->pools[(x >> 40) % STORM_POOLS];
+        gokore_task *got = NULL;
+        unsigned result = 0;
+        switch (x % 64) {
+        case 0: (void)!gokore_pool_scale(pool, 1 + (unsigned)(x >> 8) % 4); break;
+        case 1: (void)!gokore_pool_set_coordinator(pool, (x >> 8) % 4 ? gokore_cluster_coordinator_default() : NULL); break;
+        case 2:
+            if (gokore_pool_try_steal(pool, NULL, &got) == GOKORE_OK) gokore_task_run(NULL, got);
+            break;
+        case 3:
+            if (storm_tree_run(pool, NULL, &result, 3, all) == GOKORE_OK) CHECK_UINT(27, result);
+            break;
+        case 4: CHECK(metrics_of(pool).worker_utilization <= 1); break;
+        case 5: (void)!gokore_pool_set_config(pool, &(gokore_pool_desc) { .queue_limit = 1 + (size_t)(x >> 8) % 64 }); break;
+        default: storm_submit(all, x >> 8);
+        }
+    }
+    return NULL;
+}
+
+static void storm_round(storm *all, uint64_t *state, uint64_t *ran, uint64_t *cancelled) {
+    memset(all, 0, sizeof *all);
+    gokore_retry_policy quick = { .steal_attempts = 2, .backoff_base_ns = 1000 };
+    gokore_group_init(&all->group, NULL);
+    for (int i = 0; i < STORM_CONTEXTS; i++) gokore_context_init(&all->contexts[i], NULL);
+    for (int i = 0; i < STORM_POOLS; i++)
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&all->pools[i], &(gokore_pool_desc) { .workers = 1 + (unsigned)test_random(state) % 3, .retry = &quick }));
+    storm_thread threads[STORM_THREADS];
+    for (int i = 0; i < STORM_THREADS; i++) {
+        threads[i] = (storm_thread) { .all = all, .state = test_random(state) };
+        REQUIRE(pthread_create(&threads[i].thread, NULL, storm_outside, &threads[i]) == 0);
+    }
+    bool cut = test_random(state) % 2;
+    if (cut) {
+        nap();
+        gokore_status status = gokore_pool_shutdown(all->pools[0], (int64_t)(test_random(state) % MS));
+        CHECK(status == GOKORE_OK || status == GOKORE_TIMEOUT);
+    }
+    for (int i = 0; i < STORM_THREADS; i++) (void)pthread_join(threads[i].thread, NULL);
+    gokore_status group = gokore_group_wait(&all->group, NULL);
+    CHECK(group == GOKORE_OK || group == GOKORE_CANCELED || group == GOKORE_SHUTDOWN);
+    for (int i = 0; i < STORM_POOLS; i++) CHECK_STATUS(GOKORE_OK, gokore_pool_shutdown(all->pools[i], INT64_MAX));
+    for (int i = 0; i < STORM_POOLS; i++) REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(all->pools[i], NULL)); // one may have run the other's
+    for (int i = 0; i < STORM_POOLS; i++) check_sums(all->pools[i]);
+    for (int i = 0; i < STORM_POOLS; i++) gokore_pool_destroy(all->pools[i]);
+    for (int i = 0; i < STORM_TASKS; i++) {
+        storm_task *t = &all->tasks[i];
+        CHECK_UINT(gokore_atomic_load(&t->accepted), gokore_atomic_load(&t->ran) + gokore_atomic_load(&t->cancelled));
+        *ran += gokore_atomic_load(&t->ran);
+        *cancelled += gokore_atomic_load(&t->cancelled);
+    }
+    CHECK_UINT(gokore_atomic_load(&all->pieces_meant), gokore_atomic_load(&all->pieces));
+    for (int i = 0; i < STORM_CONTEXTS; i++) gokore_context_deinit(&all->contexts[i]);
+}
+
+TEST(storm, every_task_runs_or_is_cancelled_once_through_scaling_stealing_clusters_groups_and_shutdown) {
+    static storm all;
+    uint64_t state = test_seed(), ran = 0, cancelled = 0;
+    for (int i = 0; i < STORM_ROUNDS; i++) storm_round(&all, &state, &ran, &cancelled);
+    CHECK(ran != 0 && cancelled != 0);
 }
