@@ -624,6 +624,7 @@ struct gokore_pool {
     gokore_atomic_i32 numa_fallback, numa_distance; // of gokore_numa_policy; -1 = any distance
     gokore_atomic_ptr coordinator; // gokore_cluster_coordinator *
     gokore_atomic_u32 coordinating; // threads that are in one of its calls
+    gokore_latch_ cluster_latch;   // one change of coordinator at a time
     gokore_pool *cluster_next;     // under the cluster's latch
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_tally_ outside;
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ scale_latch; // guards what follows, and who is alive
@@ -686,6 +687,19 @@ static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *t
     if (o->task_end) o->task_end(o->user, p, w, gokore_now_ns() - began);
 }
 
+static void gokore_pool_tell_idle_(gokore_pool *p);
+
+// The last touch of a task and its pool. A worker of the pool tells of idleness when it goes to sleep; others do it here.
+static void gokore_tally_leave_(gokore_pool *p, gokore_tally_ *tally) {
+    if (tally != &p->outside) {
+        gokore_count_up_(&tally->left);
+        return;
+    }
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wait_idle
+    gokore_pool_tell_idle_(p);
+    (void)gokore_atomic_fetch_add_release(&tally->left, 1); // pairs with gokore_pool_let_go_
+}
+
 static void gokore_group_leave_(gokore_group *group, gokore_status status) {
     if (status != GOKORE_OK) gokore_group_fail(group, status);
     gokore_waitgroup_done(&group->pending_);
@@ -734,7 +748,7 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
     gokore_count_up_add_(&tally->finished, shared);
     if (group) gokore_group_leave_(group, status);
     if (waiter) gokore_task_complete_(waiter, status);
-    gokore_count_up_add_(&tally->left, shared);
+    gokore_tally_leave_(p, tally);
 }
 
 static void gokore_worker_rouse_(gokore_worker *w) { // if it sleeps in a join
@@ -766,7 +780,7 @@ static void gokore_worker_run_spawned_(gokore_worker *w, gokore_task *task) {
     gokore_count_up_add_(&tally->finished, shared);
     if (gokore_atomic_exchange_release(&task->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_) // pairs with gokore_task_is_done_
         gokore_worker_rouse_(owner);
-    gokore_count_up_add_(&tally->left, shared);
+    gokore_tally_leave_(p, tally);
 }
 
 void gokore_task_run(gokore_worker *w, gokore_task *task) {
@@ -1149,9 +1163,10 @@ static void gokore_worker_ended_(void *arg) {
     gokore_count_up_add_(&tally->finished, shared);
     if (bottom.group) gokore_group_leave_(bottom.group, GOKORE_SYSTEM);
     if (bottom.waiter) gokore_task_complete_(bottom.waiter, GOKORE_SYSTEM);
+    gokore_pool *p = bottom.pool;
     if (bottom.spawned && gokore_atomic_exchange_release(&bottom.spawned->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_)
         gokore_worker_rouse_((gokore_worker *)bottom.spawned->waiter_);
-    gokore_count_up_add_(&tally->left, shared);
+    gokore_tally_leave_(p, tally);
     gokore_worker_loop_(w);
 }
 
@@ -1496,6 +1511,7 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     for (unsigned i = 0; i < slots; i++) {
         if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
     }
+    if (!forked) gokore_pool_let_go_(p, gokore_pool_finished_(p)); // threads that had stolen from it
     gokore_allocator allocator = p->allocator;
     for (unsigned i = 0; i < slots; i++) {
         gokore_deque_deinit(&p->workers[i]->deque);
@@ -2002,15 +2018,21 @@ gokore_cluster_coordinator *gokore_cluster_coordinator_default(void) {
     return &local;
 }
 
-gokore_status gokore_pool_set_coordinator(gokore_pool *p, gokore_cluster_coordinator *c) {
+static gokore_status gokore_pool_join_cluster_(gokore_pool *p, gokore_cluster_coordinator *c) {
     gokore_cluster_coordinator *before = (gokore_cluster_coordinator *)gokore_atomic_exchange(&p->coordinator, NULL);
     while (before && gokore_atomic_load(&p->coordinating) != 0) GOKORE_SEAM_YIELD_();
     if (before && before->unregister_pool) before->unregister_pool(before->user, p);
     gokore_status status = c && c->register_pool ? c->register_pool(c->user, p) : GOKORE_OK;
-    if (status != GOKORE_OK) return status;
-    gokore_atomic_store(&p->coordinator, c);
-    if (c) gokore_pool_wake_(p); // it may look there
-    return GOKORE_OK;
+    if (status == GOKORE_OK) gokore_atomic_store(&p->coordinator, c);
+    return status;
+}
+
+gokore_status gokore_pool_set_coordinator(gokore_pool *p, gokore_cluster_coordinator *c) {
+    gokore_latch_lock_(&p->cluster_latch);
+    gokore_status status = gokore_pool_join_cluster_(p, c);
+    gokore_latch_unlock_(&p->cluster_latch);
+    if (status == GOKORE_OK && c) gokore_pool_wake_(p); // it may look there
+    return status;
 }
 
 gokore_cluster_coordinator *gokore_pool_coordinator(gokore_pool *p) {
