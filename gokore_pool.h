@@ -219,7 +219,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group,
 // is none, tries again as often as desc.retry says, with its delays; then GOKORE_EMPTY, or the context's status. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_try_steal(gokore_pool *pool, gokore_context *ctx, gokore_task **out);
 // Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and pool. worker:
-// the calling thread's, NULL on a thread that is none; the task's function gets the same.
+// the calling thread's, NULL on a thread that is none; the task's function gets the same, and can't spawn then: a typed task, or one
+// that spawns, must be run on a worker.
 GOKORE_API void gokore_task_run(gokore_worker *worker, gokore_task *task);
 // Called on the thief, NULL for a thread that is no worker, after each steal, before the task runs. NULL removes it; calls that
 // are under way may come to their end after that.

@@ -929,19 +929,14 @@ static void *storm_outside(void *p) {
     while (gokore_atomic_load(&all->next) < STORM_TASKS) {
         uint64_t x = test_random(&s->state);
         gokore_pool *pool = all->pools[(x >> 40) % STORM_POOLS];
-        gokore_task *got = NULL;
         unsigned result = 0;
         switch (x % 64) {
         case 0: (void)!gokore_pool_scale(pool, 1 + (unsigned)(x >> 8) % 4); break;
         case 1: (void)!gokore_pool_set_coordinator(pool, (x >> 8) % 4 ? gokore_cluster_coordinator_default() : NULL); break;
-        case 2:
-            if (gokore_pool_try_steal(pool, NULL, &got) == GOKORE_OK) gokore_task_run(NULL, got);
-            break;
         case 3:
             if (storm_tree_run(pool, NULL, &result, 3, all) == GOKORE_OK) CHECK_UINT(27, result);
             break;
         case 4: CHECK(metrics_of(pool).worker_utilization <= 1); break;
-        case 5: (void)!gokore_pool_set_config(pool, &(gokore_pool_desc) { .queue_limit = 1 + (size_t)(x >> 8) % 64 }); break;
         default: storm_submit(all, x >> 8);
         }
     }
