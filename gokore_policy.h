@@ -24,8 +24,10 @@
 //          return status == GOKORE_OK ? 0 : -1;
 //      }
 //
-// OPTIONS  GOKORE_QOS     [impl]  GOKORE_QOS_BURSTABLE   the class that GOKORE_QOS_DEFAULT stands for
-//          GOKORE_POLICY  [impl]  0                      reserved: limits are read and told, not enforced, in 0.1.0
+// OPTIONS  GOKORE_QOS        [impl]  GOKORE_QOS_BURSTABLE   the class that GOKORE_QOS_DEFAULT stands for
+//          GOKORE_QOS_TABLE  [impl]  the table below        an X macro; where a class is known, its row is constants
+//          GOKORE_METRICS    [impl]  0                      1: the metrics registry records; 0: it answers UNSUPPORTED
+//          GOKORE_POLICY     [impl]  0                      1: locks and pools enforce the limits that are told here
 //
 // CLASSES  What a class gives where a manifest says nothing, and what a manifest may not exceed (*).
 //                        hold*   wait*   retries*  steal retries*  first delay  NUMA
@@ -105,11 +107,24 @@
 extern "C" {
 #endif
 
+// >>options
+// What a class gives and allows: X(class, hold ms, wait ms, retries, steal retries, first delay ms, node required, fallback);
+// times of 0 are no limit. All three, in this order.
+#ifndef GOKORE_QOS_TABLE
+#define GOKORE_QOS_TABLE(X)                                                                                         \
+    X(GUARANTEED, 0, 500, 3, 5, 15, true, STEAL)                                                                    \
+    X(BURSTABLE, 100, 200, 2, 3, 30, false, STEAL)                                                                  \
+    X(BEST_EFFORT, 50, 100, 1, 1, 50, false, ANY_NODE)
+#endif
+
 // >>classes
 // "Guaranteed", "Burstable", "BestEffort"; "Default" for GOKORE_QOS_DEFAULT, "?" for a number that is none.
 GOKORE_API const char *gokore_qos_name(gokore_qos qos);
 // The class of one of the three names, spelt exactly so. GOKORE_NOT_FOUND: *out is GOKORE_QOS_DEFAULT.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_qos_parse(const char *name, gokore_qos *out);
+// The class that counts now: what an adjustment asked for, else that of the first LockPolicy in force, else GOKORE_QOS. Never
+// GOKORE_QOS_DEFAULT. Any thread, never blocks.
+GOKORE_API gokore_qos gokore_qos_current(void);
 
 // >>retry
 // Zeroed: no retries. attempts counts retries after the first try.
@@ -124,6 +139,60 @@ typedef struct gokore_retry_policy {
 // The delay before retry number attempt, 0 = the first: base * 2^attempt, at most max_wait_ns, less its jitter. Never
 // overflows. rng is the caller's generator state, advanced; NULL uses a generator of this thread. Any thread, never blocks.
 GOKORE_API int64_t gokore_retry_delay_ns(const gokore_retry_policy *policy, unsigned attempt, uint64_t *rng);
+
+typedef struct gokore_context gokore_context; // of gokore_sync.h
+typedef gokore_status gokore_retry_fn(void *user);
+typedef struct gokore_retry_result {
+    unsigned attempts; // how often fn was called
+    int64_t waited_ns; // time slept between the calls
+} gokore_retry_result;
+// Calls fn, and again after each delay as long as it answers GOKORE_BUSY, retries are left and max_wait_ns is not over. A
+// delay that would end later is cut, and one last call follows. Returns fn's first other answer, GOKORE_TIMEOUT when all is
+// used up, or the context's status at once (without a call if it was over before). ctx and result may be NULL. Any thread;
+// blocks in fn and in the delays only.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_retry_run(const gokore_retry_policy *policy, gokore_retry_fn *fn, void *user,
+                                                           gokore_context *ctx, gokore_retry_result *result);
+
+// >>slots: a counted resource, such as the jobs a device takes at once
+// Zeroed: none. Never copy or move one that is in use.
+typedef struct gokore_slots {
+    gokore_latch_ latch_;
+    uint32_t total_, used_;
+    uint32_t reserved_;
+    struct gokore_slots_waiter_ *first_, *last_;
+} gokore_slots;
+GOKORE_API void gokore_slots_init(gokore_slots *slots, uint32_t total);
+// Takes n slots, all or none, first come first served. GOKORE_LIMIT: there are not so many at all; else blocks until it has
+// them (acquire) or the context is over (its status; nothing is taken).
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_slots_acquire(gokore_slots *slots, uint32_t n, gokore_context *ctx);
+// The same at once, or GOKORE_BUSY; never goes before one who waits.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_slots_try_acquire(gokore_slots *slots, uint32_t n);
+// Gives n back (release). More than are taken is a REFCOUNT report, and all are free. Any thread.
+GOKORE_API void gokore_slots_release(gokore_slots *slots, uint32_t n);
+// Any thread, any time. Fewer than are taken: those stay taken, and none is free until enough came back. Who waits for more
+// than there are now gets GOKORE_LIMIT.
+GOKORE_API void gokore_slots_set_total(gokore_slots *slots, uint32_t total);
+GOKORE_API uint32_t gokore_slots_total(gokore_slots *slots);
+GOKORE_API uint32_t gokore_slots_available(gokore_slots *slots); // a hint where others take some
+
+// >>rate limiter: a token bucket, for bandwidth or calls per second
+// Zeroed: no limit. Never copy or move one that is in use.
+typedef struct gokore_rate_limiter {
+    gokore_latch_ latch_;
+    uint32_t reserved_;
+    uint64_t rate_, burst_, part_; // tokens a second, most tokens kept, billionths of a token
+    int64_t level_, at_ns_;        // tokens at that time; below 0: promised to those who wait
+} gokore_rate_limiter;
+// per_second tokens come in evenly, up to burst are kept; it starts full. per_second 0 = no limit, at most 10^10 is used.
+GOKORE_API void gokore_rate_limiter_init(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst);
+// Takes n tokens, first come first served. GOKORE_LIMIT: more than the burst. GOKORE_TIMEOUT at once if the context's
+// deadline comes before the tokens. Otherwise blocks until they are there, or the context is over: its status, and the
+// tokens are given back.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rate_limiter_acquire(gokore_rate_limiter *limiter, uint64_t n, gokore_context *ctx);
+// The same at once, or GOKORE_BUSY.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rate_limiter_try_acquire(gokore_rate_limiter *limiter, uint64_t n);
+// Any thread, any time; who waits already waits as long as the old rate said.
+GOKORE_API void gokore_rate_limiter_set_rate(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst);
 
 // >>NUMA
 typedef enum gokore_numa_fallback {
@@ -312,28 +381,37 @@ gokore_status gokore_qos_parse(const char *name, gokore_qos *out) {
 }
 
 #define GOKORE_POLICY_MS_ INT64_C(1000000)
+typedef struct gokore_qos_row_ {
+    int64_t hold_ns, wait_ns, base_ns;
+    unsigned attempts, steal_attempts;
+    bool required;
+    gokore_numa_fallback fallback;
+} gokore_qos_row_;
+#define GOKORE_QOS_ROW_(name, hold, wait, retries, steals, base, node, other)                                       \
+    { (hold) * GOKORE_POLICY_MS_, (wait) * GOKORE_POLICY_MS_, (base) * GOKORE_POLICY_MS_, (retries), (steals), (node), GOKORE_NUMA_##other },
+
+static inline gokore_qos gokore_qos_known_(gokore_qos qos) { // one of the three
+    return qos < GOKORE_QOS_GUARANTEED || qos > GOKORE_QOS_BEST_EFFORT ? (gokore_qos)GOKORE_QOS : qos;
+}
+
+// A row of the table; of a class known at compile time it is constants.
+GOKORE_INLINE_ gokore_qos_row_ gokore_qos_row_of_(gokore_qos qos) {
+    static const gokore_qos_row_ rows[] = { GOKORE_QOS_TABLE(GOKORE_QOS_ROW_) };
+    GOKORE_STATIC_ASSERT_(sizeof rows / sizeof rows[0] == 3, "GOKORE_QOS_TABLE has one row for each class");
+    return rows[(size_t)gokore_qos_known_(qos) - 1];
+}
+
 gokore_lock_policy gokore_lock_policy_default(gokore_qos qos) {
-    static const struct { // the table of the manual, in the order of gokore_qos
-        int64_t hold_ms, wait_ms, base_ms;
-        unsigned attempts, steal_attempts;
-        bool required;
-        gokore_numa_fallback fallback;
-    } rows[] = {
-        { 0, 500, 15, 3, 5, true, GOKORE_NUMA_STEAL },
-        { 100, 200, 30, 2, 3, false, GOKORE_NUMA_STEAL },
-        { 50, 100, 50, 1, 1, false, GOKORE_NUMA_ANY_NODE },
-    };
-    if (qos < GOKORE_QOS_GUARANTEED || qos > GOKORE_QOS_BEST_EFFORT) qos = (gokore_qos)GOKORE_QOS;
-    size_t i = (size_t)qos - 1;
-    gokore_lock_policy p = { .name = "", .namespace_name = "", .qos = qos, .container_id = "" };
-    p.max_hold_ns = rows[i].hold_ms * GOKORE_POLICY_MS_;
-    p.default_timeout_ns = rows[i].wait_ms * GOKORE_POLICY_MS_;
-    p.retry.attempts = rows[i].attempts;
-    p.retry.backoff_base_ns = rows[i].base_ms * GOKORE_POLICY_MS_;
+    gokore_qos_row_ row = gokore_qos_row_of_(qos);
+    gokore_lock_policy p = { .name = "", .namespace_name = "", .qos = gokore_qos_known_(qos), .container_id = "" };
+    p.max_hold_ns = row.hold_ns;
+    p.default_timeout_ns = row.wait_ns;
+    p.retry.attempts = row.attempts;
+    p.retry.backoff_base_ns = row.base_ns;
     p.retry.max_wait_ns = p.default_timeout_ns;
-    p.retry.steal_attempts = rows[i].steal_attempts;
-    p.numa.required = rows[i].required;
-    p.numa.fallback = rows[i].fallback;
+    p.retry.steal_attempts = row.steal_attempts;
+    p.numa.required = row.required;
+    p.numa.fallback = row.fallback;
     return p;
 }
 
@@ -361,6 +439,252 @@ int64_t gokore_retry_delay_ns(const gokore_retry_policy *policy, unsigned attemp
     if (most == 0) return delay;
     uint64_t random = gokore_policy_random_(rng ? rng : gokore_policy_thread_rng_());
     return delay - (int64_t)(random % ((uint64_t)most + 1));
+}
+
+// >>lent by the headers above, which include this one
+// Each pointer is defined again, with its value, by the implementation that has what it points to; in a build without that
+// it is NULL (C11 6.9.2, tentative definitions).
+typedef struct gokore_waiter_ gokore_waiter_;
+typedef struct gokore_lent_waits_ { // by gokore_sync.h
+    gokore_status (*status)(gokore_context *ctx);
+    int64_t (*deadline_ns)(const gokore_context *ctx);
+    // Calls begin with a waiter, then sleeps until that is woken (GOKORE_OK), the context is over, or the deadline
+    // (GOKORE_TIMEOUT). begin may be NULL.
+    gokore_status (*wait)(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter), void *user);
+    void (*wake)(gokore_waiter_ *waiter); // by one who knows that it still waits
+} gokore_lent_waits_;
+static const gokore_lent_waits_ *gokore_lent_waits_here_;
+
+static int64_t gokore_policy_after_(int64_t now, int64_t ns) { return ns > INT64_MAX - now ? INT64_MAX : now + ns; }
+
+static gokore_status gokore_policy_context_status_(gokore_context *ctx) {
+    return ctx && gokore_lent_waits_here_ ? gokore_lent_waits_here_->status(ctx) : GOKORE_OK;
+}
+
+static int64_t gokore_policy_context_deadline_(const gokore_context *ctx) {
+    return ctx && gokore_lent_waits_here_ ? gokore_lent_waits_here_->deadline_ns(ctx) : INT64_MAX;
+}
+
+// Sleeps until a time: GOKORE_TIMEOUT then, or earlier the context's status.
+static gokore_status gokore_policy_sleep_(gokore_context *ctx, int64_t until_ns) {
+    if (gokore_lent_waits_here_) return gokore_lent_waits_here_->wait(ctx, until_ns, NULL, NULL);
+    gokore_atomic_u32 word = GOKORE_ATOMIC_INIT(0);
+    while (gokore_now_ns() < until_ns) (void)GOKORE_SEAM_WAIT_(&word, 0, until_ns);
+    return GOKORE_TIMEOUT;
+}
+
+// >>retry: running
+gokore_status gokore_retry_run(const gokore_retry_policy *policy, gokore_retry_fn *fn, void *user, gokore_context *ctx,
+                               gokore_retry_result *result) {
+    gokore_retry_result spent = { 0, 0 };
+    gokore_status status = gokore_policy_context_status_(ctx);
+    int64_t start = gokore_now_ns(), until = gokore_policy_context_deadline_(ctx);
+    int64_t longest = policy->max_wait_ns > 0 ? gokore_policy_after_(start, policy->max_wait_ns) : INT64_MAX;
+    if (longest < until) until = longest;
+    bool last = policy->attempts == 0;
+    while (status == GOKORE_OK) {
+        status = fn(user);
+        spent.attempts++;
+        if (status != GOKORE_BUSY) break;
+        status = GOKORE_TIMEOUT;
+        if (last) break;
+        int64_t before = gokore_now_ns(), wake = gokore_policy_after_(before, gokore_retry_delay_ns(policy, spent.attempts - 1, NULL));
+        bool cut = wake >= until;
+        status = gokore_policy_sleep_(ctx, cut ? until : wake);
+        spent.waited_ns += gokore_now_ns() - before;
+        last = cut || spent.attempts >= policy->attempts;
+        if (status == GOKORE_TIMEOUT) status = GOKORE_OK; // the delay is over; a deadline allows its last call
+    }
+    if (result) *result = spent;
+    return status;
+}
+
+// >>slots
+typedef struct gokore_slots_waiter_ { // in the frame of the call that waits
+    struct gokore_slots_waiter_ *next, *prev;
+    gokore_slots *slots;
+    gokore_waiter_ *waiter;  // NULL where nothing is lent:
+    gokore_atomic_u32 woken; // then it sleeps on this
+    uint32_t n;
+    gokore_status answer;    // GOKORE_BUSY while it is queued; under the latch
+} gokore_slots_waiter_;
+
+static bool gokore_slots_take_(gokore_slots *s, uint32_t n) { // are they free? Under the latch
+    if (s->used_ > s->total_ || n > s->total_ - s->used_) return false;
+    s->used_ += n;
+    return true;
+}
+
+static void gokore_slots_unlink_(gokore_slots *s, gokore_slots_waiter_ *w, gokore_status answer) {
+    *(w->prev ? &w->prev->next : &s->first_) = w->next;
+    *(w->next ? &w->next->prev : &s->last_) = w->prev;
+    w->answer = answer;
+}
+
+// Serves those who wait, in their order, as far as it goes. Under the latch, so that none of them is gone.
+static void gokore_slots_serve_(gokore_slots *s) {
+    for (gokore_slots_waiter_ *w = s->first_, *next; w; w = next) {
+        next = w->next;
+        bool never = w->n > s->total_;
+        if (!never && !gokore_slots_take_(s, w->n)) return;
+        gokore_slots_unlink_(s, w, never ? GOKORE_LIMIT : GOKORE_OK);
+        if (w->waiter) {
+            gokore_lent_waits_here_->wake(w->waiter);
+        } else {
+            gokore_atomic_store_release(&w->woken, 1); // pairs with the acquire in gokore_slots_park_
+            GOKORE_SEAM_WAKE_(&w->woken, 1);
+        }
+    }
+}
+
+static void gokore_slots_enqueue_(void *user, gokore_waiter_ *waiter) {
+    gokore_slots_waiter_ *w = (gokore_slots_waiter_ *)user;
+    gokore_slots *s = w->slots;
+    w->waiter = waiter;
+    gokore_latch_lock_(&s->latch_);
+    w->answer = GOKORE_BUSY;
+    w->prev = s->last_;
+    *(s->last_ ? &s->last_->next : &s->first_) = w;
+    s->last_ = w;
+    gokore_slots_serve_(s); // what came free since the first look
+    gokore_latch_unlock_(&s->latch_);
+}
+
+static gokore_status gokore_slots_park_(gokore_slots_waiter_ *w) {
+    gokore_slots_enqueue_(w, NULL);
+    while (gokore_atomic_load_acquire(&w->woken) == 0) // pairs with the release in gokore_slots_serve_
+        (void)GOKORE_SEAM_WAIT_(&w->woken, 0, INT64_MAX);
+    return GOKORE_OK;
+}
+
+void gokore_slots_init(gokore_slots *slots, uint32_t total) { *slots = (gokore_slots) { .total_ = total }; }
+
+gokore_status gokore_slots_try_acquire(gokore_slots *slots, uint32_t n) {
+    gokore_latch_lock_(&slots->latch_);
+    bool never = n > slots->total_, done = !never && !slots->first_ && gokore_slots_take_(slots, n);
+    gokore_latch_unlock_(&slots->latch_);
+    return done ? GOKORE_OK : never ? GOKORE_LIMIT : GOKORE_BUSY;
+}
+
+gokore_status gokore_slots_acquire(gokore_slots *slots, uint32_t n, gokore_context *ctx) {
+    gokore_status status = gokore_policy_context_status_(ctx);
+    if (status == GOKORE_OK) status = gokore_slots_try_acquire(slots, n);
+    if (status != GOKORE_BUSY) return status;
+    gokore_slots_waiter_ w = { .slots = slots, .n = n };
+    status = gokore_lent_waits_here_ ? gokore_lent_waits_here_->wait(ctx, INT64_MAX, gokore_slots_enqueue_, &w) : gokore_slots_park_(&w);
+    gokore_latch_lock_(&slots->latch_);
+    if (w.answer == GOKORE_BUSY) { // the context was over first
+        gokore_slots_unlink_(slots, &w, status);
+        gokore_slots_serve_(slots); // it may have stood before a smaller one
+    }
+    gokore_latch_unlock_(&slots->latch_);
+    return w.answer;
+}
+
+void gokore_slots_release(gokore_slots *slots, uint32_t n) {
+    gokore_latch_lock_(&slots->latch_);
+    bool wrong = n > slots->used_;
+    slots->used_ = wrong ? 0 : slots->used_ - n;
+    gokore_slots_serve_(slots);
+    gokore_latch_unlock_(&slots->latch_);
+    if (wrong) gokore_reportf_(GOKORE_REPORT_REFCOUNT, NULL, "slots %p: %u given back that were not all taken", (void *)slots, (unsigned)n);
+}
+
+void gokore_slots_set_total(gokore_slots *slots, uint32_t total) {
+    gokore_latch_lock_(&slots->latch_);
+    slots->total_ = total;
+    gokore_slots_serve_(slots);
+    gokore_latch_unlock_(&slots->latch_);
+}
+
+uint32_t gokore_slots_total(gokore_slots *slots) {
+    gokore_latch_lock_(&slots->latch_);
+    uint32_t total = slots->total_;
+    gokore_latch_unlock_(&slots->latch_);
+    return total;
+}
+
+uint32_t gokore_slots_available(gokore_slots *slots) {
+    gokore_latch_lock_(&slots->latch_);
+    uint32_t left = slots->used_ < slots->total_ ? slots->total_ - slots->used_ : 0;
+    gokore_latch_unlock_(&slots->latch_);
+    return left;
+}
+
+// >>rate limiter: a token bucket in whole numbers that may go into debt, so that those who wait are served in their order
+#define GOKORE_RATE_SECOND_ UINT64_C(1000000000)
+#define GOKORE_RATE_MAX_    UINT64_C(10000000000) // times a second's nanoseconds it fits 64 bits
+
+static void gokore_rate_refill_(gokore_rate_limiter *l, int64_t now) {
+    if (now <= l->at_ns_) return;
+    uint64_t passed = (uint64_t)(now - l->at_ns_), missing = (uint64_t)((int64_t)l->burst_ - l->level_);
+    uint64_t seconds = passed / GOKORE_RATE_SECOND_, part = passed % GOKORE_RATE_SECOND_ * l->rate_ + l->part_;
+    l->at_ns_ = now;
+    bool full = seconds > missing / l->rate_ || seconds * l->rate_ + part / GOKORE_RATE_SECOND_ >= missing;
+    l->part_ = full ? 0 : part % GOKORE_RATE_SECOND_;
+    l->level_ = full ? (int64_t)l->burst_ : l->level_ + (int64_t)(seconds * l->rate_ + part / GOKORE_RATE_SECOND_);
+}
+
+static int64_t gokore_rate_wait_ns_(const gokore_rate_limiter *l, uint64_t debt) { // until so many tokens came in, rounded up
+    uint64_t seconds = debt / l->rate_, rest = debt % l->rate_ * GOKORE_RATE_SECOND_;
+    uint64_t ns = (rest > l->part_ ? rest - l->part_ : 0) / l->rate_ + 1;
+    return seconds > (uint64_t)INT64_MAX / GOKORE_RATE_SECOND_ - 1 ? INT64_MAX : (int64_t)(seconds * GOKORE_RATE_SECOND_ + ns);
+}
+
+void gokore_rate_limiter_init(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst) {
+    *limiter = (gokore_rate_limiter) { 0 };
+    gokore_rate_limiter_set_rate(limiter, per_second, burst);
+    limiter->level_ = (int64_t)limiter->burst_;
+}
+
+void gokore_rate_limiter_set_rate(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst) {
+    int64_t now = gokore_now_ns(), most = INT64_MAX / 4;
+    gokore_latch_lock_(&limiter->latch_);
+    if (limiter->rate_) gokore_rate_refill_(limiter, now);
+    limiter->rate_ = per_second < GOKORE_RATE_MAX_ ? per_second : GOKORE_RATE_MAX_;
+    limiter->burst_ = burst < (uint64_t)most ? burst : (uint64_t)most;
+    if (limiter->level_ > (int64_t)limiter->burst_) limiter->level_ = (int64_t)limiter->burst_;
+    limiter->at_ns_ = now;
+    limiter->part_ = 0;
+    gokore_latch_unlock_(&limiter->latch_);
+}
+
+// Takes n tokens now (GOKORE_OK), promises them for a time not after until_ns (GOKORE_BUSY, *at_ns), or takes none.
+static gokore_status gokore_rate_take_(gokore_rate_limiter *l, uint64_t n, int64_t until_ns, int64_t *at_ns) {
+    int64_t now = gokore_now_ns(), least = INT64_MIN / 4;
+    gokore_status status = GOKORE_OK;
+    gokore_latch_lock_(&l->latch_);
+    if (l->rate_ && n > l->burst_) {
+        status = GOKORE_LIMIT;
+    } else if (l->rate_) {
+        gokore_rate_refill_(l, now);
+        int64_t left = l->level_ - (int64_t)n;
+        *at_ns = left < 0 ? gokore_policy_after_(now, gokore_rate_wait_ns_(l, (uint64_t)-left)) : now;
+        if (left < 0) status = *at_ns > until_ns || left < least ? GOKORE_TIMEOUT : GOKORE_BUSY;
+        if (status != GOKORE_TIMEOUT) l->level_ = left;
+    }
+    gokore_latch_unlock_(&l->latch_);
+    return status;
+}
+
+gokore_status gokore_rate_limiter_try_acquire(gokore_rate_limiter *limiter, uint64_t n) {
+    int64_t at;
+    gokore_status status = gokore_rate_take_(limiter, n, INT64_MIN, &at); // no time is early enough
+    return status == GOKORE_TIMEOUT ? GOKORE_BUSY : status;
+}
+
+gokore_status gokore_rate_limiter_acquire(gokore_rate_limiter *limiter, uint64_t n, gokore_context *ctx) {
+    int64_t at = 0;
+    gokore_status status = gokore_policy_context_status_(ctx);
+    if (status != GOKORE_OK) return status;
+    status = gokore_rate_take_(limiter, n, gokore_policy_context_deadline_(ctx), &at);
+    if (status != GOKORE_BUSY) return status;
+    status = gokore_policy_sleep_(ctx, at);
+    if (status == GOKORE_TIMEOUT && gokore_now_ns() >= at) return GOKORE_OK;
+    gokore_latch_lock_(&limiter->latch_);
+    limiter->level_ += (int64_t)n;
+    gokore_latch_unlock_(&limiter->latch_);
+    return status;
 }
 
 // >>arena: memory that is freed all at once

@@ -586,5 +586,23 @@ void gokore_mutex_deinit(gokore_mutex *m) {
     *m = (gokore_mutex)GOKORE_MUTEX_INIT;
 }
 
+// >>waits lent to gokore_policy.h
+static gokore_status gokore_lent_wait_(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
+                                       void *user) {
+    gokore_waiter_ w = { .since_ns_ = gokore_now_ns() };
+    if (begin) begin(user, &w);
+    return gokore_waiter_wait_(&w, ctx, deadline_ns);
+}
+
+static void gokore_lent_wake_(gokore_waiter_ *w) {
+    gokore_atomic_u32 *state = &w->state_;
+    gokore_waiter_woken_(w, GOKORE_OK);
+    gokore_waiter_kick_(state);
+}
+
+static const gokore_lent_waits_ gokore_lent_waits_sync_ = { gokore_context_status, gokore_context_deadline_ns, gokore_lent_wait_,
+                                                            gokore_lent_wake_ };
+static const gokore_lent_waits_ *gokore_lent_waits_here_ = &gokore_lent_waits_sync_;
+
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.
