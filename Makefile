@@ -17,6 +17,8 @@ VARIANT_plain   =
 VARIANT_checked = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1
 VARIANT_deny    = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_DENY
 VARIANT_abort   = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_ABORT
+VARIANT_metrics = -DGOKORE_METRICS=1
+TESTS_metrics   = policy_metrics
 TESTS_deny      = atomic lockorder
 TESTS_abort     = atomic lockorder
 # The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler

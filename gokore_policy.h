@@ -342,6 +342,205 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_apply(const gokore_polic
 // The set in force, NULL = none; stays readable for good. Any thread, never blocks.
 GOKORE_API const gokore_policy_set *gokore_policy_current(void);
 
+// >>metrics: numbers for a monitoring system. With GOKORE_METRICS 0 nothing is recorded and these answer GOKORE_UNSUPPORTED.
+typedef enum gokore_metric_type { GOKORE_METRIC_COUNTER, GOKORE_METRIC_GAUGE, GOKORE_METRIC_HISTOGRAM } gokore_metric_type;
+typedef struct gokore_metric_desc {
+    const char *name;          // letters, digits, '_'; a counter's ends in _total, no other's does
+    const char *help;          // default NULL: none
+    gokore_metric_type type;
+    const char *const *labels; // name, value, name, value, ...
+    size_t label_count;        // pairs
+    const double *buckets;     // upper bounds of a histogram, ascending; default NULL: those of lock waits, in seconds
+    size_t bucket_count;       // at most 64
+} gokore_metric_desc;
+typedef struct gokore_metric gokore_metric; // one series
+
+// Makes a series, which lasts as long as the process; the desc's texts are copied. GOKORE_INVALID: a bad name or label, a name
+// of another type or other buckets, a series that is there already, _total at a gauge or missing at a counter. Any thread.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_metric_register(gokore_metric **out, const gokore_metric_desc *desc);
+// Adds to a counter or a gauge. These three take no lock, do not allocate, may be called by any thread, also on NULL, and
+// do nothing to a metric of another type.
+GOKORE_API void gokore_metric_add(gokore_metric *metric, uint64_t n);
+GOKORE_API void gokore_metric_set(gokore_metric *metric, double value);     // a gauge
+GOKORE_API void gokore_metric_observe(gokore_metric *metric, double value); // a histogram; NaN is left out
+// Every series in the text formats of Prometheus (text/plain; version=0.0.4) and of OpenMetrics
+// (application/openmetrics-text; version=1.0.0). The writer may use the library. Any thread.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_metrics_write_prometheus(gokore_writer writer);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_metrics_write_openmetrics(gokore_writer writer);
+
+// What locks, pools, channels and atomics tell about themselves. Each member may be NULL; called by any thread, while locks
+// may be held: it must not block, nor take a lock of ours. Names live for the call only; "" = the object has none.
+typedef struct gokore_instrumenter {
+    void (*lock_wait)(void *user, const char *lock, gokore_qos qos, gokore_status result, int64_t waited_ns); // the end of an acquisition
+    void (*lock_held)(void *user, const char *lock, int64_t held_ns);                                         // a release
+    void (*lock_retry)(void *user, const char *lock);
+    void (*lock_violation)(void *user, gokore_report_id kind);
+    void (*deadlock)(void *user);
+    void (*task)(void *user, const char *pool, gokore_status result, int64_t ran_ns); // GOKORE_OK, or why it was not run
+    void (*steal)(void *user, const char *pool, bool crossed_nodes);
+    void (*pool)(void *user, const char *pool, unsigned workers, size_t queued);      // when either changed
+    void (*channel)(void *user, const char *channel, bool is_send, gokore_status result, int64_t blocked_ns);
+    void (*atomic_ops)(void *user, const char *op, uint64_t count);
+    void *user;
+} gokore_instrumenter;
+// Replaces it for the process; it is copied. NULL = the default, which records in the registry (with GOKORE_METRICS 0: has no
+// members). GOKORE_NO_MEMORY changes nothing. A call of the old one may still be running when this returns.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_instrumenter_set(const gokore_instrumenter *instrumenter);
+// Never NULL; readable for good. Any thread, never blocks.
+GOKORE_API const gokore_instrumenter *gokore_instrumenter_get(void);
+
+// The LockPolicy that rules this process: the first in force whose containerID is absent or this container's; NULL = none.
+// Any thread, never blocks.
+GOKORE_API const gokore_lock_policy *gokore_lock_policy_current(void);
+
+// >>limits: the smallest of what several say, and who says it
+typedef struct gokore_limit {
+    int64_t value;    // 0 = none
+    char source[128]; // "class Burstable", "policy ai-packet-priority", "pair A+B of ai-packet-priority", "adjustment",
+} gokore_limit;       // "resources of Burstable", "container GOKORE_MAX_LOCKS"; "" = none
+// How long a lock may be held, in ns: class, policy, and the pair limits of two lock classes held together (NULL = of none).
+// policy NULL = the one that rules, or else the class's table. Any thread, never blocks.
+GOKORE_API gokore_limit gokore_limit_hold_ns(const gokore_lock_policy *policy, const char *lock_class, const char *other);
+// How long a lock may be waited for, all tries together, in ns.
+GOKORE_API gokore_limit gokore_limit_wait_ns(const gokore_lock_policy *policy);
+// Locks the process may hold at once, threads it may compute with, bytes it may use: resources of the class, adjustment,
+// container. These three may read files.
+GOKORE_API gokore_limit gokore_limit_locks(void);
+GOKORE_API gokore_limit gokore_limit_workers(void);
+GOKORE_API gokore_limit gokore_limit_memory_bytes(void);
+
+// What each class of containers is given; nothing before the first call. Copied, but for what it points to, which must
+// outlive the process's use of it. NULL = nothing again.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_qos_policy_set(const gokore_qos_policy *policy);
+GOKORE_API gokore_qos_policy gokore_qos_policy_get(void);
+
+// >>adjustments: what an operator changes in a running process
+enum {
+    GOKORE_ADJUST_CPU_SHARES = 1, // each says that the member below counts
+    GOKORE_ADJUST_MEMORY = 2,
+    GOKORE_ADJUST_GPU_SLOTS = 4,
+    GOKORE_ADJUST_LOCK_LIMIT = 8,
+    GOKORE_ADJUST_PRIORITY = 16,
+    GOKORE_ADJUST_MIN_QOS = 32,
+    GOKORE_ADJUST_WORKERS = 64,
+    GOKORE_ADJUST_QOS = 128,
+    GOKORE_ADJUST_NUMA = 256
+};
+typedef struct gokore_resource_adjustment {
+    uint32_t fields;
+    uint32_t cpu_shares;    // a request: no process raises its own; only targets can pass it on
+    uint64_t memory_bytes;  // the limit that gokore_limit_memory_bytes tells
+    uint32_t gpu_slots;     // the total of the slots that are targets
+    uint32_t lock_limit;    // locks the process may hold at once, 0 = no limit
+    const char *priority;   // a name of the ConcurrencyPolicy in force, or of a class: that class counts from now on
+    gokore_qos min_qos;     // nothing is done if the class is weaker than this
+    uint32_t workers;       // of the pools that are targets
+    gokore_qos qos;         // this class counts from now on; GOKORE_QOS_DEFAULT = as before the first adjustment
+    gokore_numa_policy numa; // its first preferred node is where memory that is a target moves to
+} gokore_resource_adjustment;
+
+// Something alive that obeys adjustments. In the caller's memory from add to remove.
+typedef struct gokore_resource_target {
+    uint32_t fields; // what it obeys
+    gokore_status (*apply)(struct gokore_resource_target *target, const gokore_resource_adjustment *adjustment); // must not adjust, add, remove
+    void *object;
+    size_t size;
+    struct gokore_resource_target *next_;
+} gokore_resource_target;
+GOKORE_API void gokore_resource_target_add(gokore_resource_target *target);
+// Blocks while an adjustment is being applied. Unknown ones are left alone.
+GOKORE_API void gokore_resource_target_remove(gokore_resource_target *target);
+// Ready targets: the total of slots follows gpu_slots; memory moves to the preferred node.
+GOKORE_API gokore_resource_target gokore_resource_target_slots(gokore_slots *slots);
+GOKORE_API gokore_resource_target gokore_resource_target_memory(void *addr, size_t len);
+// Applies an adjustment to all targets and limits. *applied (may be NULL): the fields that somebody obeyed. GOKORE_DENIED: the
+// class is weaker than min_qos; GOKORE_NOT_FOUND: no such priority; GOKORE_INVALID; with these nothing is done. Otherwise the
+// first status of a target that is not OK, or GOKORE_UNSUPPORTED if nobody obeys a field. Any thread; blocks as targets do.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustment, uint32_t *applied);
+
+// >>violations and their remedy
+typedef struct gokore_qos_violation {
+    const char *kind;     // "hold", "remote-hold"; a label of gokore_qos_violations_total
+    void *resource;       // the memory it is about, NULL = none
+    size_t resource_size;
+    gokore_qos qos;
+    int64_t value, limit;
+} gokore_qos_violation;
+// Tells the provider. The default counts it and, with auto_remediate, moves the resource to the preferred node: the status of
+// that, else GOKORE_OK. Any thread; may block as moving memory does.
+GOKORE_API gokore_status gokore_qos_violation_report(const gokore_qos_violation *violation);
+GOKORE_API void gokore_remediation_set(bool auto_remediate, int preferred_node); // default false
+
+// >>provider: where policies come from and findings go to
+typedef struct gokore_container gokore_container;   // of gokore_topology.h
+typedef struct gokore_deadlock gokore_deadlock;     // of gokore_lockorder.h, as the next two
+typedef struct gokore_resolution gokore_resolution;
+typedef struct gokore_lock_verdict gokore_lock_verdict;
+typedef struct gokore_cluster_coordinator gokore_cluster_coordinator; // of gokore_pool.h
+
+typedef struct gokore_topology_hints {
+    int numa_node;               // where the calling thread runs, -1 = not known
+    int preferred_nodes[64];     // nearest first
+    size_t preferred_node_count; // may exceed 64
+    char zone[64], node_name[64]; // from GOKORE_ZONE and NODE_NAME, "" = not given
+    gokore_numa_policy policy;
+    const gokore_lock_policy *lock_policy; // NULL = none in force
+} gokore_topology_hints;
+
+// Each member may be NULL: then the built-in answer is used. Called by any thread.
+typedef struct gokore_provider {
+    gokore_retry_policy (*retry_policy)(void *user);
+    gokore_numa_policy (*numa_policy)(void *user);
+    gokore_lock_policy (*lock_policy)(void *user);
+    gokore_qos (*qos)(void *user);
+    gokore_qos_policy (*qos_policy)(void *user);
+    gokore_status (*topology_hints)(void *user, gokore_topology_hints *out);
+    gokore_status (*container)(void *user, gokore_container *out);
+    int (*numa_distance)(void *user, int from, int to); // as gokore_topology_distance
+    gokore_status (*migrate)(void *user, void *addr, size_t len, int node);
+    void (*report_error)(void *user, const gokore_report *report);
+    void (*report_deadlock)(void *user, const gokore_deadlock *deadlock);
+    gokore_status (*resolve_deadlock)(void *user, const gokore_deadlock *deadlock, gokore_resolution *out);
+    gokore_status (*report_violation)(void *user, const gokore_qos_violation *violation);
+    void (*report_anomaly)(void *user, const char *metric, double value);
+    gokore_status (*check_lock_order)(void *user, const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out);
+    gokore_status (*check_policy)(void *user, const gokore_policy *policy, gokore_diagnostics *diagnostics);
+    gokore_status (*apply_lock_policy)(void *user, const gokore_lock_policy *policy);
+    gokore_status (*check_memory_model)(void *user);
+    gokore_cluster_coordinator *(*coordinator)(void *user);
+    const gokore_instrumenter *(*instrumenter)(void *user);
+    void *user;
+} gokore_provider;
+// Replaces it for the process; it is copied. NULL = the built-in one. GOKORE_NO_MEMORY changes nothing.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_provider_set(const gokore_provider *provider);
+// Every member set, so that it can just be called with the provider's user. Never NULL; readable for good. Any thread, never blocks.
+// What the built-in answers need of headers that are not in the build is GOKORE_UNSUPPORTED, NULL or -1.
+GOKORE_API const gokore_provider *gokore_provider_get(void);
+
+// >>cluster operator
+typedef struct gokore_numa_view {
+    int node;             // where the calling thread runs, -1 = not known
+    int allowed_nodes[64], distances[64]; // of the process; from node
+    size_t allowed_count; // may exceed 64
+    int qos_weight[3];    // Guaranteed, Burstable, BestEffort: lowest priority number that the policy in force maps to it, -1 = none
+} gokore_numa_view;
+typedef void gokore_lock_level_fn(void *user, const void *lock, const char *name, int level);
+
+// Each member may be NULL: then the built-in one is used.
+typedef struct gokore_cluster_operator {
+    gokore_status (*register_lock_policy)(void *user, const gokore_lock_policy *policy); // checked, and in force from now on
+    void (*report_deadlock)(void *user, const gokore_deadlock *deadlock);
+    gokore_status (*node_affinity)(void *user, gokore_numa_view *out);
+    gokore_status (*adjust_resources)(void *user, const gokore_resource_adjustment *adjustment);
+    gokore_status (*lock_hierarchy)(void *user, gokore_lock_level_fn *fn, void *fn_user);
+    gokore_qos (*qos)(void *user);
+    void *user;
+} gokore_cluster_operator;
+// As for the provider; the built-in one acts on this process.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_cluster_operator_set(const gokore_cluster_operator *cluster_operator);
+GOKORE_API const gokore_cluster_operator *gokore_cluster_operator_get(void);
+GOKORE_API const gokore_cluster_operator *gokore_cluster_operator_default(void);
+
 // >>private shared part
 GOKORE_API gokore_status gokore_policy_read_(gokore_policy_set **out, const char *text, size_t len, const char *name,
                                              const gokore_allocator *allocator, gokore_diagnostics *diagnostics);
@@ -454,6 +653,34 @@ typedef struct gokore_lent_waits_ { // by gokore_sync.h
     void (*wake)(gokore_waiter_ *waiter); // by one who knows that it still waits
 } gokore_lent_waits_;
 static const gokore_lent_waits_ *gokore_lent_waits_here_;
+
+typedef struct gokore_lent_container_ {
+    uint32_t max_locks, workers;
+    uint64_t memory_bytes;
+    gokore_qos qos;
+    int cgroup_version;
+    char source[512], memory_source[512];
+} gokore_lent_container_;
+typedef struct gokore_lent_machine_ { // by gokore_topology.h
+    int (*current_node)(void);
+    size_t (*allowed_nodes)(int *out, size_t cap);
+    size_t (*nearest)(int from, int *out, size_t cap);
+    int (*distance)(int from, int to);
+    gokore_status (*migrate)(void *addr, size_t len, int node);
+    gokore_status (*container)(gokore_container *out);
+    gokore_status (*container_facts)(gokore_lent_container_ *out);
+} gokore_lent_machine_;
+static const gokore_lent_machine_ *gokore_lent_machine_here_;
+
+typedef struct gokore_lent_locks_ { // by gokore_lockorder.h; members may be NULL
+    gokore_status (*check_names)(const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out);
+    void (*set_max_locks)(uint32_t max_locks);
+    void (*levels)(gokore_lock_level_fn *fn, void *user);
+    gokore_status (*resolve)(const gokore_deadlock *deadlock, gokore_resolution *out);
+} gokore_lent_locks_;
+static const gokore_lent_locks_ *gokore_lent_locks_here_;
+
+static gokore_cluster_coordinator *(*gokore_lent_coordinator_)(void); // by gokore_pool.h
 
 static int64_t gokore_policy_after_(int64_t now, int64_t ns) { return ns > INT64_MAX - now ? INT64_MAX : now + ns; }
 
@@ -3627,6 +3854,1017 @@ gokore_status gokore_policy_write_json(const gokore_policy *policy, gokore_write
 }
 gokore_status gokore_policy_write_yaml(const gokore_policy *policy, gokore_writer writer) {
     return gokore_policy_write_(policy, writer, true);
+}
+
+// >>published: structs that any thread reads while one replaces them
+typedef struct gokore_published_ { // a copy behind it, GOKORE_CACHE_LINE bytes further
+    struct gokore_published_ *next;
+} gokore_published_;
+static struct {
+    gokore_latch_ latch;
+    gokore_published_ *kept; // all that were ever published, for their readers and for leak checkers
+} gokore_publications_;
+
+// A copy of size bytes that lasts as long as the process, NULL: no memory.
+static void *gokore_publish_copy_(const void *what, size_t size) {
+    gokore_published_ *p = (gokore_published_ *)gokore_alloc_zeroed_(NULL, GOKORE_CACHE_LINE + size, GOKORE_CACHE_LINE);
+    if (!p) return NULL;
+    gokore_latch_lock_(&gokore_publications_.latch);
+    p->next = gokore_publications_.kept;
+    gokore_publications_.kept = p;
+    gokore_latch_unlock_(&gokore_publications_.latch);
+    void *copy = (char *)p + GOKORE_CACHE_LINE;
+    if (what) memcpy(copy, what, size);
+    return copy;
+}
+
+static gokore_status gokore_publish_(gokore_atomic_ptr *where, const void *what, size_t size) {
+    void *copy = what ? gokore_publish_copy_(what, size) : NULL;
+    if (what && !copy) return GOKORE_NO_MEMORY;
+    gokore_atomic_store_release(where, copy); // pairs with the acquires of the readers
+    return GOKORE_OK;
+}
+
+// >>metrics
+#define GOKORE_METRIC_SHARDS_      16 // as gokore_counter has
+#define GOKORE_METRIC_BUCKETS_MAX_ 64
+#define GOKORE_METRIC_KEYED_MAX_   1000
+static const double gokore_metric_lock_buckets_[] = { 1e-06, 1e-05, 0.0001, 0.001, 0.005, 0.015, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0 };
+
+typedef struct gokore_metric_family_ {
+    gokore_atomic_ptr next, first; // families by name, series in the order they came
+    const char *name, *help;
+    size_t base; // length of the name without _total
+    gokore_metric_type type;
+    const double *buckets;
+    size_t bucket_count;
+} gokore_metric_family_;
+
+struct gokore_metric {
+    gokore_counter count;
+    gokore_atomic_u64 bits; // of a gauge's double
+    gokore_atomic_ptr next;
+    gokore_metric_family_ *family;
+    const char *labels;       // as they are written, sorted by name: a="x",b="y"
+    const char *key;          // of those that were made as they were needed
+    gokore_atomic_u64 *cells; // GOKORE_METRIC_SHARDS_ times: counts of the buckets, of what is above them, and the sum's bits
+    size_t stride;
+};
+
+static struct {
+    gokore_latch_ latch;
+    gokore_atomic_ptr first; // families
+    gokore_atomic_ptr keyed[1024];
+    unsigned keyed_count; // at most GOKORE_METRIC_KEYED_MAX_, and that of what was dropped
+    gokore_atomic_bool begun;
+} gokore_metrics_;
+
+static bool gokore_metric_is_name_(const char *text) {
+    if (!text || !text[0] || gokore_doc_is_digit_(text[0])) return false;
+    for (const char *p = text; *p; p++)
+        if (!gokore_doc_is_digit_(*p) && *p != '_' && !(gokore_doc_lower_(*p) >= 'a' && gokore_doc_lower_(*p) <= 'z')) return false;
+    return true;
+}
+
+static bool gokore_metric_ends_(const char *name, const char *end) {
+    size_t len = strlen(name), n = strlen(end);
+    return len > n && strcmp(name + len - n, end) == 0;
+}
+
+static bool gokore_metric_desc_ok_(const gokore_metric_desc *d) {
+    static const char *const kept[] = { "_bucket", "_count", "_sum", "_created" }; // suffixes of samples
+    if ((unsigned)d->type > GOKORE_METRIC_HISTOGRAM || !gokore_metric_is_name_(d->name)) return false;
+    if (gokore_metric_ends_(d->name, "_total") != (d->type == GOKORE_METRIC_COUNTER)) return false;
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (gokore_metric_ends_(d->name, kept[i])) return false;
+    if (d->label_count && !d->labels) return false;
+    if (d->bucket_count > GOKORE_METRIC_BUCKETS_MAX_ || (d->bucket_count && (!d->buckets || d->type != GOKORE_METRIC_HISTOGRAM))) return false;
+    for (size_t i = 0; i < d->bucket_count; i++)
+        if (!(d->buckets[i] - d->buckets[i] == 0) || (i && !(d->buckets[i] > d->buckets[i - 1]))) return false; // no number, no order
+    return true;
+}
+
+// \\ \" \n for label values; help keeps its quotes in the older format.
+static void gokore_metric_escape_(gokore_doc_out_ *out, const char *text, bool quotes) {
+    for (const char *p = text; *p; p++) {
+        if (*p == '\\' || (*p == '"' && quotes) || *p == '\n') gokore_doc_puts_(out, "\\");
+        gokore_doc_put_(out, *p == '\n' ? "n" : p, 1);
+    }
+}
+
+static gokore_status gokore_metric_collect_(void *user, const void *data, size_t len) { // into an arena, end to end
+    char **at = (char **)user;
+    if (*at) memcpy(*at, data, len);
+    *at += len;
+    return GOKORE_OK;
+}
+
+static bool gokore_metric_is_text_(const char *text) {
+    uint32_t c;
+    for (size_t left = text ? strlen(text) : 0, n; left; left -= n, text += n)
+        if ((n = gokore_doc_utf8_(text, left, &c)) == 0) return false;
+    return text != NULL;
+}
+
+// The labels as they are written, sorted by name, in memory that lasts; NULL: *status says why.
+static const char *gokore_metric_labels_(const gokore_metric_desc *d, gokore_status *status) {
+    size_t room = 1;
+    *status = GOKORE_INVALID;
+    for (size_t i = 0; i < d->label_count; i++) {
+        const char *name = d->labels[2 * i], *value = d->labels[2 * i + 1];
+        if (!gokore_metric_is_name_(name) || !gokore_metric_is_text_(value)) return NULL;
+        if ((name[0] == '_' && name[1] == '_') || strcmp(name, "le") == 0 || strcmp(name, "quantile") == 0) return NULL;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(name, d->labels[2 * k]) == 0) return NULL;
+        room += strlen(name) + 2 * strlen(value) + 4;
+    }
+    char *text = (char *)gokore_publish_copy_(NULL, room), *at = text;
+    *status = text ? GOKORE_OK : GOKORE_NO_MEMORY;
+    if (!text) return NULL;
+    gokore_doc_out_ out = { .writer = { gokore_metric_collect_, &at } };
+    for (const char *last = NULL; true;) {
+        size_t least = d->label_count; // the first name after the last
+        for (size_t i = 0; i < d->label_count; i++)
+            if ((!last || strcmp(d->labels[2 * i], last) > 0) && (least == d->label_count || strcmp(d->labels[2 * i], d->labels[2 * least]) < 0)) least = i;
+        if (least == d->label_count) break;
+        if (last) gokore_doc_puts_(&out, ",");
+        last = d->labels[2 * least];
+        gokore_doc_puts_(&out, last);
+        gokore_doc_puts_(&out, "=\"");
+        gokore_metric_escape_(&out, d->labels[2 * least + 1], true);
+        gokore_doc_puts_(&out, "\"");
+    }
+    gokore_doc_flush_(&out);
+    *at = 0;
+    return text;
+}
+
+static char *gokore_metric_copy_(const char *text) {
+    size_t size = text ? strlen(text) + 1 : 1;
+    return (char *)gokore_publish_copy_(text ? text : "", size);
+}
+
+static bool gokore_metric_fits_(const gokore_metric_family_ *f, const gokore_metric_desc *d) { // may the family have this series?
+    if (f->type != d->type || strcmp(f->name, d->name) != 0) return false;
+    if (f->type != GOKORE_METRIC_HISTOGRAM) return true;
+    size_t count = d->bucket_count ? d->bucket_count : sizeof gokore_metric_lock_buckets_ / sizeof(double);
+    const double *buckets = d->bucket_count ? d->buckets : gokore_metric_lock_buckets_;
+    return count == f->bucket_count && memcmp(buckets, f->buckets, count * sizeof *buckets) == 0;
+}
+
+// The family of a name, made if there is none. Under the latch.
+static gokore_metric_family_ *gokore_metric_family_of_(const gokore_metric_desc *d, gokore_status *status) {
+    size_t base = strlen(d->name) - (d->type == GOKORE_METRIC_COUNTER ? strlen("_total") : 0);
+    gokore_atomic_ptr *link = &gokore_metrics_.first;
+    gokore_metric_family_ *f = (gokore_metric_family_ *)gokore_atomic_load_relaxed(link); // relaxed: under the latch
+    for (; f; link = &f->next, f = (gokore_metric_family_ *)gokore_atomic_load_relaxed(link)) {
+        if (f->base == base && memcmp(f->name, d->name, base) == 0) {
+            *status = gokore_metric_fits_(f, d) ? GOKORE_OK : GOKORE_INVALID;
+            return *status == GOKORE_OK ? f : NULL;
+        }
+        if (strcmp(f->name, d->name) > 0) break;
+    }
+    for (gokore_metric_family_ *g = f; g; g = (gokore_metric_family_ *)gokore_atomic_load_relaxed(&g->next)) // x_total after x_a, x
+        if (g->base == base && memcmp(g->name, d->name, base) == 0) return *status = GOKORE_INVALID, (gokore_metric_family_ *)NULL;
+    *status = GOKORE_NO_MEMORY;
+    gokore_metric_family_ *made = (gokore_metric_family_ *)gokore_publish_copy_(NULL, sizeof *made);
+    if (!made || !(made->name = gokore_metric_copy_(d->name)) || !(made->help = gokore_metric_copy_(d->help))) return NULL;
+    made->base = base;
+    made->type = d->type;
+    made->buckets = gokore_metric_lock_buckets_;
+    made->bucket_count = sizeof gokore_metric_lock_buckets_ / sizeof(double);
+    if (d->bucket_count) {
+        made->buckets = (const double *)gokore_publish_copy_(d->buckets, d->bucket_count * sizeof(double));
+        made->bucket_count = d->bucket_count;
+        if (!made->buckets) return NULL;
+    }
+    gokore_atomic_store_relaxed(&made->next, f); // relaxed: not seen before the next store, which pairs with the readers' acquires
+    gokore_atomic_store_release(link, made);
+    *status = GOKORE_OK;
+    return made;
+}
+
+static gokore_status gokore_metric_make_(gokore_metric **out, const gokore_metric_desc *d, const char *labels) { // under the latch
+    gokore_status status;
+    gokore_metric_family_ *f = gokore_metric_family_of_(d, &status);
+    if (!f) return status;
+    gokore_atomic_ptr *link = &f->first;
+    for (gokore_metric *m; (m = (gokore_metric *)gokore_atomic_load_relaxed(link)) != NULL; link = &m->next) // relaxed: under the latch
+        if (strcmp(m->labels, labels) == 0) return GOKORE_INVALID;
+    gokore_metric *m = (gokore_metric *)gokore_publish_copy_(NULL, sizeof *m);
+    if (!m) return GOKORE_NO_MEMORY;
+    m->family = f;
+    m->labels = labels;
+    if (f->type == GOKORE_METRIC_HISTOGRAM) {
+        size_t line = GOKORE_CACHE_LINE / sizeof *m->cells;
+        m->stride = (f->bucket_count + 2 + line - 1) / line * line;
+        m->cells = (gokore_atomic_u64 *)gokore_publish_copy_(NULL, GOKORE_METRIC_SHARDS_ * m->stride * sizeof *m->cells);
+        if (!m->cells) return GOKORE_NO_MEMORY;
+    }
+    gokore_atomic_store_release(link, m); // pairs with the acquire in gokore_metrics_write_
+    *out = m;
+    return GOKORE_OK;
+}
+
+gokore_status gokore_metric_register(gokore_metric **out, const gokore_metric_desc *desc) {
+    *out = NULL;
+    if (!GOKORE_METRICS) return GOKORE_UNSUPPORTED;
+    if (!desc || !gokore_metric_desc_ok_(desc)) return GOKORE_INVALID;
+    gokore_status status;
+    const char *labels = gokore_metric_labels_(desc, &status);
+    if (!labels) return status;
+    gokore_latch_lock_(&gokore_metrics_.latch);
+    status = gokore_metric_make_(out, desc, labels);
+    gokore_latch_unlock_(&gokore_metrics_.latch);
+    return status;
+}
+
+// >>metrics: recording
+static double gokore_metric_double_(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void gokore_metric_add_double_(gokore_atomic_u64 *bits, double n) {
+    uint64_t old = gokore_atomic_load_relaxed(bits), wanted; // relaxed, all: a number by itself
+    do {
+        double sum = gokore_metric_double_(old) + n;
+        memcpy(&wanted, &sum, sizeof wanted);
+    } while (!gokore_atomic_compare_exchange_weak_relaxed(bits, &old, wanted));
+}
+
+void gokore_metric_add(gokore_metric *metric, uint64_t n) {
+    if (!metric) return;
+    if (metric->family->type == GOKORE_METRIC_COUNTER) gokore_counter_add(&metric->count, (int64_t)n);
+    if (metric->family->type == GOKORE_METRIC_GAUGE) gokore_metric_add_double_(&metric->bits, (double)n);
+}
+
+void gokore_metric_set(gokore_metric *metric, double value) {
+    uint64_t bits;
+    if (!metric || metric->family->type != GOKORE_METRIC_GAUGE) return;
+    memcpy(&bits, &value, sizeof bits);
+    gokore_atomic_store_relaxed(&metric->bits, bits); // relaxed: a number by itself
+}
+
+void gokore_metric_observe(gokore_metric *metric, double value) {
+    if (!metric || metric->family->type != GOKORE_METRIC_HISTOGRAM || !(value == value)) return;
+    const gokore_metric_family_ *f = metric->family;
+    size_t low = 0, high = f->bucket_count; // the first bucket whose bound is not below the value
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (f->buckets[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    gokore_atomic_u64 *cells = metric->cells + gokore_thread_cell_() % GOKORE_METRIC_SHARDS_ * metric->stride;
+    (void)gokore_atomic_fetch_add_relaxed(&cells[low], 1); // relaxed: a count
+    gokore_metric_add_double_(&cells[f->bucket_count + 1], value);
+}
+
+// >>metrics: writing
+// The shortest digits that read back as the value. bound: a whole number gets its .0, as OpenMetrics has it.
+static void gokore_metric_number_(gokore_doc_out_ *out, double value, bool bound) {
+    char text[40], *to = text;
+    if (!(value - value == 0)) {
+        gokore_doc_puts_(out, value > 0 ? "+Inf" : value < 0 ? "-Inf" : "NaN");
+        return;
+    }
+    double most = bound ? 1e6 : 1e15; // below it whole numbers have no exponent
+    (void)snprintf(text, sizeof text, "%.0f", value > -most && value < most ? value : 0.0);
+    for (int digits = 1; digits <= 17 && (strtod(text, NULL) < value || strtod(text, NULL) > value); digits++)
+        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+    bool whole = true;
+    for (const char *p = text; *p; p++) { // the locale's decimal point, of one or more bytes, becomes a dot
+        bool known = gokore_doc_is_digit_(*p) || strchr("+-e", *p);
+        whole = whole && known && *p != 'e';
+        if (known || to == text || to[-1] != '.') *to++ = known ? *p : '.';
+    }
+    *to = 0;
+    gokore_doc_puts_(out, text);
+    if (bound && whole) gokore_doc_puts_(out, ".0");
+}
+
+static void gokore_metric_head_(gokore_doc_out_ *out, const gokore_metric_family_ *f, bool open) {
+    static const char *const types[] = { "counter", "gauge", "histogram" };
+    size_t len = open ? f->base : strlen(f->name);
+    const char *unit = strrchr(f->name, '_');
+    if (f->type == GOKORE_METRIC_COUNTER && unit)
+        for (unit--; unit > f->name && *unit != '_'; unit--) {}
+    bool known = unit && *unit == '_' && (strncmp(unit, "_seconds", 8) == 0 || strncmp(unit, "_bytes", 6) == 0);
+    gokore_doc_puts_(out, "# TYPE ");
+    gokore_doc_put_(out, f->name, len);
+    gokore_doc_puts_(out, " ");
+    gokore_doc_puts_(out, types[f->type]);
+    if (open && known) {
+        gokore_doc_puts_(out, "\n# UNIT ");
+        gokore_doc_put_(out, f->name, len);
+        gokore_doc_puts_(out, unit[1] == 's' ? " seconds" : " bytes");
+    }
+    gokore_doc_puts_(out, "\n");
+    if (!f->help[0]) return;
+    gokore_doc_puts_(out, "# HELP ");
+    gokore_doc_put_(out, f->name, len);
+    gokore_doc_puts_(out, " ");
+    gokore_metric_escape_(out, f->help, open);
+    gokore_doc_puts_(out, "\n");
+}
+
+static void gokore_metric_sample_(gokore_doc_out_ *out, const gokore_metric *m, const char *suffix, const char *bound) { // up to its value
+    gokore_doc_puts_(out, m->family->name);
+    gokore_doc_puts_(out, suffix);
+    if (m->labels[0] || bound) gokore_doc_puts_(out, "{");
+    gokore_doc_puts_(out, m->labels);
+    if (bound) gokore_doc_puts_(out, m->labels[0] ? ",le=\"" : "le=\"");
+    if (bound) gokore_doc_puts_(out, bound);
+    if (bound) gokore_doc_puts_(out, "\"");
+    gokore_doc_puts_(out, m->labels[0] || bound ? "} " : " ");
+}
+
+static void gokore_metric_count_(gokore_doc_out_ *out, uint64_t n) {
+    char text[32];
+    (void)snprintf(text, sizeof text, "%llu\n", (unsigned long long)n);
+    gokore_doc_puts_(out, text);
+}
+
+static void gokore_metric_histogram_(gokore_doc_out_ *out, const gokore_metric *m) {
+    const gokore_metric_family_ *f = m->family;
+    uint64_t count = 0;
+    double sum = 0;
+    for (size_t i = 0; i <= f->bucket_count; i++) {
+        char bound[48];
+        gokore_buffer buffer = { bound, sizeof bound, 0 };
+        gokore_doc_out_ text = { .writer = gokore_writer_buffer(&buffer) };
+        for (size_t k = 0; k < GOKORE_METRIC_SHARDS_; k++)
+            count += gokore_atomic_load_relaxed(&m->cells[k * m->stride + i]); // relaxed: a count
+        if (i < f->bucket_count)
+            gokore_metric_number_(&text, f->buckets[i], true);
+        else
+            gokore_doc_puts_(&text, "+Inf");
+        gokore_doc_flush_(&text);
+        gokore_metric_sample_(out, m, "_bucket", bound);
+        gokore_metric_count_(out, count);
+    }
+    for (size_t k = 0; k < GOKORE_METRIC_SHARDS_; k++)
+        sum += gokore_metric_double_(gokore_atomic_load_relaxed(&m->cells[k * m->stride + f->bucket_count + 1])); // relaxed: likewise
+    gokore_metric_sample_(out, m, "_sum", NULL);
+    gokore_metric_number_(out, sum, false);
+    gokore_doc_puts_(out, "\n");
+    gokore_metric_sample_(out, m, "_count", NULL);
+    gokore_metric_count_(out, count);
+}
+
+static void gokore_metrics_begin_(void);
+
+static gokore_status gokore_metrics_write_(gokore_writer writer, bool open) {
+    if (!GOKORE_METRICS) return GOKORE_UNSUPPORTED;
+    gokore_metrics_begin_();
+    gokore_doc_out_ out = { .writer = writer };
+    gokore_metric_family_ *f = (gokore_metric_family_ *)gokore_atomic_load_acquire(&gokore_metrics_.first); // pairs with the
+    for (; f && out.status == GOKORE_OK; f = (gokore_metric_family_ *)gokore_atomic_load_acquire(&f->next)) { // releases where these
+        gokore_metric *m = (gokore_metric *)gokore_atomic_load_acquire(&f->first);                            // were linked
+        if (m) gokore_metric_head_(&out, f, open);
+        for (; m; m = (gokore_metric *)gokore_atomic_load_acquire(&m->next)) {
+            if (f->type == GOKORE_METRIC_HISTOGRAM) {
+                gokore_metric_histogram_(&out, m);
+                continue;
+            }
+            gokore_metric_sample_(&out, m, "", NULL);
+            if (f->type == GOKORE_METRIC_COUNTER) {
+                gokore_metric_count_(&out, (uint64_t)gokore_counter_read(&m->count));
+                continue;
+            }
+            gokore_metric_number_(&out, gokore_metric_double_(gokore_atomic_load_relaxed(&m->bits)), false); // relaxed: a number
+            gokore_doc_puts_(&out, "\n");
+        }
+    }
+    if (open) gokore_doc_puts_(&out, "# EOF\n");
+    gokore_doc_flush_(&out);
+    return out.status;
+}
+
+gokore_status gokore_metrics_write_prometheus(gokore_writer writer) { return gokore_metrics_write_(writer, false); }
+gokore_status gokore_metrics_write_openmetrics(gokore_writer writer) { return gokore_metrics_write_(writer, true); }
+
+// >>metrics: those of the library, made as they are needed
+typedef struct gokore_metric_kind_ {
+    const char *name, *help;
+    gokore_metric_type type;
+    const char *labels[2];
+} gokore_metric_kind_;
+static const gokore_metric_kind_ gokore_metric_acquisitions_ = { "gokore_lock_acquisitions_total", "Lock calls by their result.", GOKORE_METRIC_COUNTER, { "lock", "result" } };
+static const gokore_metric_kind_ gokore_metric_lock_wait_ = { "gokore_lock_wait_seconds", "Time from a lock call to its end.", GOKORE_METRIC_HISTOGRAM, { "lock", "qos" } };
+static const gokore_metric_kind_ gokore_metric_lock_hold_ = { "gokore_lock_hold_seconds", "Time a lock was held.", GOKORE_METRIC_HISTOGRAM, { "lock", NULL } };
+static const gokore_metric_kind_ gokore_metric_retries_ = { "gokore_lock_retries_total", "Tries after the first one.", GOKORE_METRIC_COUNTER, { "lock", NULL } };
+static const gokore_metric_kind_ gokore_metric_violations_ = { "gokore_lock_violations_total", "Findings by their report id.", GOKORE_METRIC_COUNTER, { "kind", NULL } };
+static const gokore_metric_kind_ gokore_metric_deadlocks_ = { "gokore_lock_deadlocks_total", "Deadlocks found.", GOKORE_METRIC_COUNTER, { NULL, NULL } };
+static const gokore_metric_kind_ gokore_metric_tasks_ = { "gokore_pool_tasks_total", "Tasks by what became of them.", GOKORE_METRIC_COUNTER, { "pool", "result" } };
+static const gokore_metric_kind_ gokore_metric_steals_ = { "gokore_pool_steals_total", "Tasks taken from another worker.", GOKORE_METRIC_COUNTER, { "pool", NULL } };
+static const gokore_metric_kind_ gokore_metric_crossings_ = { "gokore_pool_numa_crossings_total", "Tasks taken from another node.", GOKORE_METRIC_COUNTER, { "pool", NULL } };
+static const gokore_metric_kind_ gokore_metric_workers_ = { "gokore_pool_workers", "Threads of a pool.", GOKORE_METRIC_GAUGE, { "pool", NULL } };
+static const gokore_metric_kind_ gokore_metric_queue_ = { "gokore_pool_queue_depth", "Tasks that wait.", GOKORE_METRIC_GAUGE, { "pool", NULL } };
+static const gokore_metric_kind_ gokore_metric_sent_ = { "gokore_channel_sends_total", "Sends by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" } };
+static const gokore_metric_kind_ gokore_metric_received_ = { "gokore_channel_receives_total", "Receives by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" } };
+static const gokore_metric_kind_ gokore_metric_blocked_ = { "gokore_channel_blocked_seconds", "Time sends and receives were blocked.", GOKORE_METRIC_HISTOGRAM, { "channel", NULL } };
+static const gokore_metric_kind_ gokore_metric_atomic_ = { "gokore_atomic_ops_total", "Operations on tracked atomics.", GOKORE_METRIC_COUNTER, { "op", NULL } };
+static const gokore_metric_kind_ gokore_metric_dropped_ = { "gokore_metrics_dropped_total", "Records of series that were too many.", GOKORE_METRIC_COUNTER, { NULL, NULL } };
+
+static gokore_metric *gokore_metric_make_keyed_(gokore_atomic_ptr *slot, const gokore_metric_kind_ *kind, const char *a, const char *b, const char *key) {
+    const char *labels[4] = { kind->labels[0], a, kind->labels[1], b };
+    gokore_metric_desc desc = { .name = kind->name, .help = kind->help, .type = kind->type, .labels = labels };
+    desc.label_count = (kind->labels[0] != NULL) + (size_t)(kind->labels[1] != NULL);
+    gokore_status status;
+    if (gokore_metrics_.keyed_count >= GOKORE_METRIC_KEYED_MAX_ && kind != &gokore_metric_dropped_) return NULL;
+    const char *text = gokore_metric_labels_(&desc, &status), *copy = text ? gokore_metric_copy_(key) : NULL;
+    gokore_metric *m = copy ? (gokore_metric *)gokore_atomic_load_relaxed(slot) : NULL; // relaxed: under the latch
+    if (!copy || m) return m && strcmp(m->key, key) == 0 ? m : NULL;
+    if (gokore_metric_make_(&m, &desc, text) != GOKORE_OK) return NULL;
+    m->key = copy;
+    gokore_metrics_.keyed_count++;
+    gokore_atomic_store_release(slot, m); // pairs with the acquire in gokore_metric_of_
+    return m;
+}
+
+// The series of a kind with these labels; NULL: there are too many. Takes the latch only where it is new.
+static gokore_metric *gokore_metric_of_(const gokore_metric_kind_ *kind, const char *a, const char *b) {
+    char key[256];
+    size_t size = sizeof gokore_metrics_.keyed / sizeof gokore_metrics_.keyed[0];
+    (void)snprintf(key, sizeof key, "%s/%.100s/%.40s", kind->name, a, b);
+    uint64_t hash = UINT64_C(14695981039346656037); // FNV-1a
+    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < size; i++) {
+        gokore_atomic_ptr *slot = &gokore_metrics_.keyed[(size_t)(hash >> 20) % size];
+        gokore_metric *m = (gokore_metric *)gokore_atomic_load_acquire(slot); // pairs with the release in gokore_metric_make_keyed_
+        if (!m) {
+            gokore_latch_lock_(&gokore_metrics_.latch);
+            m = gokore_metric_make_keyed_(slot, kind, a, b, key);
+            gokore_latch_unlock_(&gokore_metrics_.latch);
+            if (m) return m;
+            m = (gokore_metric *)gokore_atomic_load_acquire(slot); // taken by another meanwhile? pairs likewise
+            if (!m) return NULL;
+        }
+        if (strcmp(m->key, key) == 0) return m;
+        hash += (uint64_t)1 << 20;
+    }
+    return NULL;
+}
+
+static void gokore_metric_count_one_(const gokore_metric_kind_ *kind, const char *a, const char *b, uint64_t n) {
+    gokore_metric *m = gokore_metric_of_(kind, a, b);
+    gokore_metric_add(m ? m : gokore_metric_of_(&gokore_metric_dropped_, "", ""), m ? n : 1);
+}
+
+static const char *gokore_metric_result_(gokore_status status, char out[24]) { // "timeout"
+    size_t i = 0;
+    for (const char *p = gokore_status_name(status); *p && i < 23; p++) out[i++] = gokore_doc_lower_(*p);
+    out[i] = 0;
+    return out;
+}
+
+static void gokore_record_lock_wait_(void *user, const char *lock, gokore_qos qos, gokore_status result, int64_t waited_ns) {
+    char text[24];
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_acquisitions_, lock, gokore_metric_result_(result, text), 1);
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_lock_wait_, lock, gokore_qos_name(gokore_qos_known_(qos))), (double)waited_ns / 1e9);
+}
+static void gokore_record_lock_held_(void *user, const char *lock, int64_t held_ns) {
+    (void)user;
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_lock_hold_, lock, ""), (double)held_ns / 1e9);
+}
+static void gokore_record_retry_(void *user, const char *lock) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_retries_, lock, "", 1);
+}
+static void gokore_record_violation_(void *user, gokore_report_id kind) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_violations_, gokore_report_id_name(kind), "", 1);
+}
+static void gokore_record_deadlock_(void *user) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_deadlocks_, "", "", 1);
+}
+static void gokore_record_task_(void *user, const char *pool, gokore_status result, int64_t ran_ns) {
+    char text[24];
+    (void)user;
+    (void)ran_ns;
+    gokore_metric_count_one_(&gokore_metric_tasks_, pool, gokore_metric_result_(result, text), 1);
+}
+static void gokore_record_steal_(void *user, const char *pool, bool crossed_nodes) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_steals_, pool, "", 1);
+    if (crossed_nodes) gokore_metric_count_one_(&gokore_metric_crossings_, pool, "", 1);
+}
+static void gokore_record_pool_(void *user, const char *pool, unsigned workers, size_t queued) {
+    (void)user;
+    gokore_metric_set(gokore_metric_of_(&gokore_metric_workers_, pool, ""), (double)workers);
+    gokore_metric_set(gokore_metric_of_(&gokore_metric_queue_, pool, ""), (double)queued);
+}
+static void gokore_record_channel_(void *user, const char *channel, bool is_send, gokore_status result, int64_t blocked_ns) {
+    char text[24];
+    (void)user;
+    gokore_metric_count_one_(is_send ? &gokore_metric_sent_ : &gokore_metric_received_, channel, gokore_metric_result_(result, text), 1);
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_blocked_, channel, ""), (double)blocked_ns / 1e9);
+}
+static void gokore_record_atomic_(void *user, const char *op, uint64_t count) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_atomic_, op, "", count);
+}
+
+static const gokore_instrumenter gokore_instrumenters_[2] = { // by GOKORE_METRICS
+    { .user = NULL },
+    { gokore_record_lock_wait_, gokore_record_lock_held_, gokore_record_retry_, gokore_record_violation_, gokore_record_deadlock_,
+      gokore_record_task_, gokore_record_steal_, gokore_record_pool_, gokore_record_channel_, gokore_record_atomic_, NULL },
+};
+static gokore_atomic_ptr gokore_instrumenter_now_; // NULL = the default
+
+gokore_status gokore_instrumenter_set(const gokore_instrumenter *instrumenter) {
+    return gokore_publish_(&gokore_instrumenter_now_, instrumenter, sizeof *instrumenter);
+}
+
+const gokore_instrumenter *gokore_instrumenter_get(void) {
+    const gokore_instrumenter *now = (const gokore_instrumenter *)gokore_atomic_load_acquire(&gokore_instrumenter_now_); // pairs with gokore_publish_
+    return now ? now : &gokore_instrumenters_[GOKORE_METRICS];
+}
+
+static void gokore_metrics_begin_(void) { // what is known of the process
+    if (gokore_atomic_exchange(&gokore_metrics_.begun, true)) return;
+    static const char *const labels[] = { "version", GOKORE_VERSION };
+    gokore_metric_desc build = { .name = "gokore_build_info", .help = "The library.", .type = GOKORE_METRIC_GAUGE, .labels = labels, .label_count = 1 };
+    gokore_metric *m;
+    gokore_lent_container_ c;
+    if (gokore_metric_register(&m, &build) == GOKORE_OK) gokore_metric_set(m, 1);
+    if (!gokore_lent_machine_here_ || gokore_lent_machine_here_->container_facts(&c) != GOKORE_OK) return;
+    char version[8];
+    (void)snprintf(version, sizeof version, "%d", c.cgroup_version);
+    const char *facts[] = { "qos", c.qos ? gokore_qos_name(c.qos) : "", "cgroup_version", version, "source", c.source };
+    gokore_metric_desc container = { .name = "gokore_container_info", .help = "What the container says.", .type = GOKORE_METRIC_GAUGE, .labels = facts, .label_count = 3 };
+    if (gokore_metric_register(&m, &container) == GOKORE_OK) gokore_metric_set(m, 1);
+}
+
+// >>limits
+static gokore_atomic_ptr gokore_adjusted_;     // const gokore_resource_adjustment *, NULL = none yet
+static gokore_atomic_ptr gokore_qos_policy_now_; // const gokore_qos_policy *, NULL = nothing
+
+static const gokore_resource_adjustment *gokore_adjustment_now_(uint32_t field) { // NULL: that field was never adjusted
+    const gokore_resource_adjustment *a = (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
+    return a && (a->fields & field) ? a : NULL;
+}
+
+const gokore_lock_policy *gokore_lock_policy_current(void) {
+    const gokore_policy_set *set = gokore_policy_current();
+    const char *here = (const char *)gokore_atomic_load_acquire(&gokore_report_container_); // pairs with gokore_report_identity_
+    for (size_t i = 0; set && i < set->count; i++) {
+        const gokore_lock_policy *p = set->policies[i].lock;
+        if (p && (!p->container_id[0] || (here && strcmp(p->container_id, here) == 0))) return p;
+    }
+    return NULL;
+}
+
+gokore_qos gokore_qos_current(void) {
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_QOS);
+    const gokore_lock_policy *p = a ? NULL : gokore_lock_policy_current();
+    return gokore_qos_known_(a ? a->qos : p ? p->qos : GOKORE_QOS_DEFAULT);
+}
+
+static void gokore_limit_take_(gokore_limit *limit, int64_t value, const char *format, ...) GOKORE_PRINTF_(3);
+static void gokore_limit_take_(gokore_limit *limit, int64_t value, const char *format, ...) { // if it is smaller
+    if (value <= 0 || (limit->value && limit->value <= value)) return;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(limit->source, sizeof limit->source, format, args);
+    va_end(args);
+    limit->value = value;
+}
+
+static const char *gokore_limit_name_(const gokore_lock_policy *p) { return p->name && p->name[0] ? p->name : "without a name"; }
+
+gokore_limit gokore_limit_hold_ns(const gokore_lock_policy *policy, const char *lock_class, const char *other) {
+    gokore_limit limit = { 0, "" };
+    const gokore_lock_policy *p = policy ? policy : gokore_lock_policy_current();
+    gokore_qos qos = policy ? gokore_qos_known_(policy->qos) : gokore_qos_current();
+    gokore_limit_take_(&limit, gokore_qos_row_of_(qos).hold_ns, "class %s", gokore_qos_name(qos));
+    if (!p) return limit;
+    gokore_limit_take_(&limit, p->max_hold_ns, "policy %.100s", gokore_limit_name_(p));
+    for (size_t i = 0; lock_class && other && i < p->pair_limit_count; i++) {
+        const gokore_pair_limit *pair = &p->pair_limits[i];
+        bool same = strcmp(pair->a, lock_class) == 0 && strcmp(pair->b, other) == 0;
+        if (same || (strcmp(pair->a, other) == 0 && strcmp(pair->b, lock_class) == 0))
+            gokore_limit_take_(&limit, pair->max_hold_ns, "pair %.32s+%.32s of %.32s", pair->a, pair->b, gokore_limit_name_(p));
+    }
+    return limit;
+}
+
+gokore_limit gokore_limit_wait_ns(const gokore_lock_policy *policy) {
+    gokore_limit limit = { 0, "" };
+    const gokore_lock_policy *p = policy ? policy : gokore_lock_policy_current();
+    gokore_qos qos = policy ? gokore_qos_known_(policy->qos) : gokore_qos_current();
+    gokore_limit_take_(&limit, gokore_qos_row_of_(qos).wait_ns, "class %s", gokore_qos_name(qos));
+    if (p) gokore_limit_take_(&limit, p->retry.max_wait_ns, "policy %.100s", gokore_limit_name_(p));
+    return limit;
+}
+
+gokore_status gokore_qos_policy_set(const gokore_qos_policy *policy) {
+    return gokore_publish_(&gokore_qos_policy_now_, policy, sizeof *policy);
+}
+
+gokore_qos_policy gokore_qos_policy_get(void) {
+    gokore_qos_policy none = { .guaranteed = { .qos = GOKORE_QOS_GUARANTEED }, .burstable = { .qos = GOKORE_QOS_BURSTABLE }, .best_effort = { .qos = GOKORE_QOS_BEST_EFFORT } };
+    const gokore_qos_policy *now = (const gokore_qos_policy *)gokore_atomic_load_acquire(&gokore_qos_policy_now_); // pairs with gokore_publish_
+    return now ? *now : none;
+}
+
+static gokore_resources gokore_resources_now_(void) {
+    gokore_qos_policy all = gokore_qos_policy_get();
+    gokore_qos qos = gokore_qos_current();
+    return qos == GOKORE_QOS_GUARANTEED ? all.guaranteed : qos == GOKORE_QOS_BURSTABLE ? all.burstable : all.best_effort;
+}
+
+static bool gokore_limit_container_(gokore_lent_container_ *out) {
+    return gokore_lent_machine_here_ && gokore_lent_machine_here_->container_facts(out) == GOKORE_OK;
+}
+
+gokore_limit gokore_limit_locks(void) {
+    gokore_limit limit = { 0, "" };
+    gokore_lent_container_ c;
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_LOCK_LIMIT);
+    gokore_limit_take_(&limit, gokore_resources_now_().max_locks, "resources of %s", gokore_qos_name(gokore_qos_current()));
+    if (a) gokore_limit_take_(&limit, a->lock_limit, "adjustment");
+    if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, c.max_locks, "container GOKORE_MAX_LOCKS");
+    return limit;
+}
+
+gokore_limit gokore_limit_workers(void) {
+    gokore_limit limit = { 0, "" };
+    gokore_lent_container_ c;
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_WORKERS);
+    gokore_resources r = gokore_resources_now_();
+    gokore_limit_take_(&limit, r.max_workers, "resources of %s", gokore_qos_name(gokore_qos_current()));
+    gokore_limit_take_(&limit, r.cpu_millicores ? ((int64_t)r.cpu_millicores + 999) / 1000 : 0, "resources of %s: %u millicores",
+                       gokore_qos_name(gokore_qos_current()), (unsigned)r.cpu_millicores);
+    if (a) gokore_limit_take_(&limit, a->workers, "adjustment");
+    if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, c.workers, "container %.100s", c.source);
+    return limit;
+}
+
+gokore_limit gokore_limit_memory_bytes(void) {
+    gokore_limit limit = { 0, "" };
+    gokore_lent_container_ c;
+    int64_t most = INT64_MAX;
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_MEMORY);
+    uint64_t given = gokore_resources_now_().memory_bytes;
+    gokore_limit_take_(&limit, given > (uint64_t)most ? most : (int64_t)given, "resources of %s", gokore_qos_name(gokore_qos_current()));
+    if (a) gokore_limit_take_(&limit, a->memory_bytes > (uint64_t)most ? most : (int64_t)a->memory_bytes, "adjustment");
+    if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, (int64_t)c.memory_bytes, "container %.100s", c.memory_source);
+    return limit;
+}
+
+// >>adjustments
+static struct {
+    gokore_latch_ latch; // held while targets apply
+    gokore_resource_target *first;
+} gokore_targets_;
+
+void gokore_resource_target_add(gokore_resource_target *target) {
+    gokore_latch_lock_(&gokore_targets_.latch);
+    target->next_ = gokore_targets_.first;
+    gokore_targets_.first = target;
+    gokore_latch_unlock_(&gokore_targets_.latch);
+}
+
+void gokore_resource_target_remove(gokore_resource_target *target) {
+    gokore_latch_lock_(&gokore_targets_.latch);
+    gokore_resource_target **link = &gokore_targets_.first;
+    while (*link && *link != target) link = &(*link)->next_;
+    if (*link) *link = target->next_;
+    gokore_latch_unlock_(&gokore_targets_.latch);
+}
+
+static gokore_status gokore_target_slots_(gokore_resource_target *target, const gokore_resource_adjustment *a) {
+    gokore_slots_set_total((gokore_slots *)target->object, a->gpu_slots);
+    return GOKORE_OK;
+}
+
+gokore_resource_target gokore_resource_target_slots(gokore_slots *slots) {
+    return (gokore_resource_target) { .fields = GOKORE_ADJUST_GPU_SLOTS, .apply = gokore_target_slots_, .object = slots };
+}
+
+static gokore_status gokore_target_memory_(gokore_resource_target *target, const gokore_resource_adjustment *a) {
+    if (!a->numa.preferred_node_count) return GOKORE_INVALID;
+    const gokore_provider *p = gokore_provider_get();
+    return p->migrate(p->user, target->object, target->size, a->numa.preferred_nodes[0]);
+}
+
+gokore_resource_target gokore_resource_target_memory(void *addr, size_t len) {
+    return (gokore_resource_target) { .fields = GOKORE_ADJUST_NUMA, .apply = gokore_target_memory_, .object = addr, .size = len };
+}
+
+// The class of a priority's name; GOKORE_QOS_DEFAULT: nobody knows it.
+static gokore_qos gokore_priority_class_(const char *name) {
+    const gokore_policy_set *set = gokore_policy_current();
+    gokore_qos qos = GOKORE_QOS_DEFAULT;
+    for (size_t i = 0; set && name && i < set->count; i++) {
+        const gokore_concurrency_policy *p = set->policies[i].concurrency;
+        for (size_t k = 0; p && k < p->class_count; k++)
+            if (strcmp(p->classes[k].name, name) == 0) return p->classes[k].qos;
+    }
+    (void)!gokore_qos_parse(name, &qos);
+    return qos;
+}
+
+static gokore_status gokore_adjustment_check_(const gokore_resource_adjustment *a, gokore_qos *qos) {
+    uint32_t known = GOKORE_ADJUST_NUMA * 2 - 1, fields = a->fields;
+    *qos = a->qos;
+    if (fields & ~known) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_MIN_QOS) && (unsigned)a->min_qos > GOKORE_QOS_BEST_EFFORT) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_QOS) && (unsigned)a->qos > GOKORE_QOS_BEST_EFFORT) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_NUMA) && a->numa.preferred_node_count && !a->numa.preferred_nodes) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_MIN_QOS) && gokore_qos_current() > gokore_qos_known_(a->min_qos)) return GOKORE_DENIED;
+    if (!(fields & GOKORE_ADJUST_PRIORITY)) return GOKORE_OK;
+    gokore_qos named = gokore_priority_class_(a->priority);
+    if (named == GOKORE_QOS_DEFAULT) return GOKORE_NOT_FOUND;
+    if (!(fields & GOKORE_ADJUST_QOS)) *qos = named; // a class that is said goes before one that follows
+    return GOKORE_OK;
+}
+
+// Keeps what later questions ask for: earlier adjustments with this one's fields over them. Under the latch of the targets.
+static gokore_status gokore_adjustment_keep_(const gokore_resource_adjustment *a, gokore_qos qos) {
+    gokore_resource_adjustment next = { 0 };
+    const gokore_resource_adjustment *before = (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
+    if (before) next = *before;
+    next.fields |= a->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_LOCK_LIMIT | GOKORE_ADJUST_WORKERS);
+    if (a->fields & GOKORE_ADJUST_MEMORY) next.memory_bytes = a->memory_bytes;
+    if (a->fields & GOKORE_ADJUST_LOCK_LIMIT) next.lock_limit = a->lock_limit;
+    if (a->fields & GOKORE_ADJUST_WORKERS) next.workers = a->workers;
+    if (a->fields & (GOKORE_ADJUST_QOS | GOKORE_ADJUST_PRIORITY)) {
+        next.qos = qos;
+        next.fields = qos ? next.fields | GOKORE_ADJUST_QOS : next.fields & ~(uint32_t)GOKORE_ADJUST_QOS;
+    }
+    return gokore_publish_(&gokore_adjusted_, &next, sizeof next);
+}
+
+gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustment, uint32_t *applied) {
+    gokore_qos qos;
+    uint32_t done = 0;
+    if (applied) *applied = 0;
+    if (!adjustment) return GOKORE_INVALID;
+    gokore_latch_lock_(&gokore_targets_.latch);
+    gokore_status status = gokore_adjustment_check_(adjustment, &qos), kept = GOKORE_OK;
+    if (status == GOKORE_OK) status = kept = gokore_adjustment_keep_(adjustment, qos);
+    bool go = status == GOKORE_OK;
+    if (go) done = adjustment->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_PRIORITY | GOKORE_ADJUST_MIN_QOS | GOKORE_ADJUST_QOS);
+    if (go && (adjustment->fields & GOKORE_ADJUST_LOCK_LIMIT) && gokore_lent_locks_here_ && gokore_lent_locks_here_->set_max_locks) {
+        gokore_lent_locks_here_->set_max_locks((uint32_t)adjustment->lock_limit);
+        done |= GOKORE_ADJUST_LOCK_LIMIT;
+    }
+    for (gokore_resource_target *t = gokore_targets_.first; go && t; t = t->next_) {
+        if (!(t->fields & adjustment->fields)) continue;
+        gokore_status answer = t->apply(t, adjustment);
+        if (answer == GOKORE_OK) done |= t->fields & adjustment->fields;
+        if (status == GOKORE_OK) status = answer;
+    }
+    gokore_latch_unlock_(&gokore_targets_.latch);
+    if (applied) *applied = done;
+    return status == GOKORE_OK && done != adjustment->fields ? GOKORE_UNSUPPORTED : status;
+}
+
+// >>violations
+static gokore_atomic_u64 gokore_remedy_; // 0 = none, else 2^32 + the node
+
+void gokore_remediation_set(bool auto_remediate, int preferred_node) {
+    gokore_atomic_store(&gokore_remedy_, auto_remediate ? (uint64_t)1 << 32 | (uint32_t)preferred_node : 0);
+}
+
+gokore_status gokore_qos_violation_report(const gokore_qos_violation *violation) {
+    const gokore_provider *p = gokore_provider_get();
+    return p->report_violation(p->user, violation);
+}
+
+// >>provider: the built-in answers
+static gokore_lock_policy gokore_answer_lock_policy_(void *user) {
+    const gokore_lock_policy *p = gokore_lock_policy_current();
+    (void)user;
+    return p ? *p : gokore_lock_policy_default(gokore_qos_current());
+}
+static gokore_retry_policy gokore_answer_retry_(void *user) { return gokore_answer_lock_policy_(user).retry; }
+static gokore_numa_policy gokore_answer_numa_(void *user) { return gokore_answer_lock_policy_(user).numa; }
+static gokore_qos gokore_answer_qos_(void *user) {
+    (void)user;
+    return gokore_qos_current();
+}
+static gokore_qos_policy gokore_answer_qos_policy_(void *user) {
+    (void)user;
+    return gokore_qos_policy_get();
+}
+static gokore_status gokore_answer_hints_(void *user, gokore_topology_hints *out) {
+    const char *zone = getenv("GOKORE_ZONE"), *name = getenv("NODE_NAME");
+    *out = (gokore_topology_hints) { .numa_node = -1 };
+    (void)snprintf(out->zone, sizeof out->zone, "%s", zone ? zone : "");
+    (void)snprintf(out->node_name, sizeof out->node_name, "%s", name ? name : "");
+    out->policy = gokore_answer_numa_(user);
+    out->lock_policy = gokore_lock_policy_current();
+    if (!gokore_lent_machine_here_) return GOKORE_UNSUPPORTED;
+    out->numa_node = gokore_lent_machine_here_->current_node();
+    out->preferred_node_count = gokore_lent_machine_here_->nearest(out->numa_node, out->preferred_nodes, 64);
+    return GOKORE_OK;
+}
+static gokore_status gokore_answer_container_(void *user, gokore_container *out) {
+    (void)user;
+    return gokore_lent_machine_here_ ? gokore_lent_machine_here_->container(out) : GOKORE_UNSUPPORTED;
+}
+static int gokore_answer_distance_(void *user, int from, int to) {
+    (void)user;
+    return gokore_lent_machine_here_ ? gokore_lent_machine_here_->distance(from, to) : -1;
+}
+static gokore_status gokore_answer_migrate_(void *user, void *addr, size_t len, int node) {
+    (void)user;
+    return gokore_lent_machine_here_ ? gokore_lent_machine_here_->migrate(addr, len, node) : GOKORE_UNSUPPORTED;
+}
+static void gokore_answer_error_(void *user, const gokore_report *report) { // the process's report hook
+    gokore_report copy = *report;
+    (void)user;
+    gokore_report_emit_(&copy);
+}
+static void gokore_answer_deadlock_(void *user, const gokore_deadlock *deadlock) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    (void)user;
+    (void)deadlock;
+    if (i->deadlock) i->deadlock(i->user);
+}
+static gokore_status gokore_answer_resolve_(void *user, const gokore_deadlock *deadlock, gokore_resolution *out) {
+    (void)user;
+    bool known = gokore_lent_locks_here_ && gokore_lent_locks_here_->resolve;
+    return known ? gokore_lent_locks_here_->resolve(deadlock, out) : GOKORE_UNSUPPORTED;
+}
+static const gokore_metric_kind_ gokore_metric_qos_ = { "gokore_qos_violations_total", "Limits of a class that were passed.", GOKORE_METRIC_COUNTER, { "kind", "qos" } };
+static gokore_status gokore_answer_violation_(void *user, const gokore_qos_violation *v) {
+    uint64_t remedy = gokore_atomic_load(&gokore_remedy_);
+    const gokore_provider *p = gokore_provider_get();
+    (void)user;
+    if (GOKORE_METRICS) gokore_metric_count_one_(&gokore_metric_qos_, v->kind ? v->kind : "", gokore_qos_name(gokore_qos_known_(v->qos)), 1);
+    if (!remedy || !v->resource) return GOKORE_OK;
+    return p->migrate(p->user, v->resource, v->resource_size, (int)(uint32_t)remedy);
+}
+static const gokore_metric_kind_ gokore_metric_anomaly_ = { "gokore_anomaly", "The last value of each anomaly.", GOKORE_METRIC_GAUGE, { "metric", NULL } };
+static void gokore_answer_anomaly_(void *user, const char *metric, double value) {
+    (void)user;
+    if (GOKORE_METRICS) gokore_metric_set(gokore_metric_of_(&gokore_metric_anomaly_, metric, ""), value);
+}
+static gokore_status gokore_answer_order_(void *user, const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out) {
+    (void)user;
+    bool known = gokore_lent_locks_here_ && gokore_lent_locks_here_->check_names;
+    return known ? gokore_lent_locks_here_->check_names(held, n, incoming, out) : GOKORE_UNSUPPORTED;
+}
+static gokore_status gokore_answer_check_(void *user, const gokore_policy *policy, gokore_diagnostics *diagnostics) {
+    (void)user;
+    return gokore_policy_validate(policy, diagnostics);
+}
+static gokore_status gokore_answer_memory_(void *user) {
+    (void)user;
+    return gokore_memory_model_check();
+}
+static gokore_cluster_coordinator *gokore_answer_coordinator_(void *user) {
+    (void)user;
+    return gokore_lent_coordinator_ ? gokore_lent_coordinator_() : NULL;
+}
+static const gokore_instrumenter *gokore_answer_instrumenter_(void *user) {
+    (void)user;
+    return gokore_instrumenter_get();
+}
+
+typedef struct gokore_text_ { // grows as it is written
+    char *data;
+    size_t len, cap;
+} gokore_text_;
+static gokore_status gokore_text_write_(void *user, const void *data, size_t len) {
+    gokore_text_ *t = (gokore_text_ *)user;
+    if (t->cap - t->len < len) {
+        size_t cap = t->cap * 2 + len;
+        char *more = (char *)gokore_alloc_(NULL, cap, 1);
+        if (!more) return GOKORE_NO_MEMORY;
+        if (t->len) memcpy(more, t->data, t->len);
+        gokore_free_(NULL, t->data, t->cap);
+        t->data = more;
+        t->cap = cap;
+    }
+    memcpy(t->data + t->len, data, len);
+    t->len += len;
+    return GOKORE_OK;
+}
+
+// The set in force with this policy in it, in the place of the one that has its name, or behind the others.
+static gokore_status gokore_answer_apply_(void *user, const gokore_lock_policy *policy) {
+    gokore_text_ text = { NULL, 0, 0 };
+    gokore_writer writer = { gokore_text_write_, &text };
+    gokore_policy mine = { GOKORE_POLICY_LOCK, policy, NULL };
+    const gokore_policy_set *now = gokore_policy_current();
+    gokore_policy_set *next;
+    bool placed = false;
+    (void)user;
+    gokore_status status = policy ? gokore_policy_validate(&mine, NULL) : GOKORE_INVALID;
+    for (size_t i = 0; now && status == GOKORE_OK && i < now->count; i++) {
+        const gokore_lock_policy *p = now->policies[i].lock;
+        const char *space = policy->namespace_name ? policy->namespace_name : "";
+        bool same = p && strcmp(p->name, policy->name) == 0 && strcmp(p->namespace_name, space) == 0;
+        status = gokore_policy_write_yaml(same ? &mine : &now->policies[i], writer);
+        if (status == GOKORE_OK) status = gokore_write_(writer, "---\n");
+        placed = placed || same;
+    }
+    if (status == GOKORE_OK && !placed) status = gokore_policy_write_yaml(&mine, writer);
+    if (status == GOKORE_OK) status = gokore_policy_load(&next, text.data, text.len, NULL, NULL);
+    if (status == GOKORE_OK) {
+        status = gokore_policy_apply(next);
+        gokore_policy_set_destroy(next);
+    }
+    gokore_free_(NULL, text.data, text.cap);
+    return status;
+}
+
+static const gokore_provider gokore_provider_default_ = {
+    gokore_answer_retry_,    gokore_answer_numa_,     gokore_answer_lock_policy_, gokore_answer_qos_,     gokore_answer_qos_policy_,
+    gokore_answer_hints_,    gokore_answer_container_, gokore_answer_distance_,   gokore_answer_migrate_, gokore_answer_error_,
+    gokore_answer_deadlock_, gokore_answer_resolve_,  gokore_answer_violation_,   gokore_answer_anomaly_, gokore_answer_order_,
+    gokore_answer_check_,    gokore_answer_apply_,    gokore_answer_memory_,      gokore_answer_coordinator_, gokore_answer_instrumenter_,
+    NULL,
+};
+
+// A struct of functions and a user pointer at its end; those that are NULL are taken from another.
+static void gokore_policy_fill_functions_(void *functions, const void *others, size_t size) {
+    static const char none[sizeof(void (*)(void))] = { 0 };
+    for (size_t at = 0; at + sizeof none + sizeof(void *) <= size; at += sizeof none)
+        if (memcmp((char *)functions + at, none, sizeof none) == 0) memcpy((char *)functions + at, (const char *)others + at, sizeof none);
+}
+
+static gokore_atomic_ptr gokore_provider_now_, gokore_operator_now_; // NULL = the built-in one
+
+gokore_status gokore_provider_set(const gokore_provider *provider) {
+    gokore_provider full;
+    if (!provider) return gokore_publish_(&gokore_provider_now_, NULL, 0);
+    full = *provider;
+    gokore_policy_fill_functions_(&full, &gokore_provider_default_, sizeof full);
+    return gokore_publish_(&gokore_provider_now_, &full, sizeof full);
+}
+
+const gokore_provider *gokore_provider_get(void) {
+    const gokore_provider *now = (const gokore_provider *)gokore_atomic_load_acquire(&gokore_provider_now_); // pairs with gokore_publish_
+    return now ? now : &gokore_provider_default_;
+}
+
+// >>cluster operator: the built-in one
+static gokore_status gokore_operator_register_(void *user, const gokore_lock_policy *policy) {
+    const gokore_provider *p = gokore_provider_get();
+    (void)user;
+    return p->apply_lock_policy(p->user, policy);
+}
+static void gokore_operator_deadlock_(void *user, const gokore_deadlock *deadlock) {
+    const gokore_provider *p = gokore_provider_get();
+    (void)user;
+    p->report_deadlock(p->user, deadlock);
+}
+static gokore_status gokore_operator_affinity_(void *user, gokore_numa_view *out) {
+    const gokore_policy_set *set = gokore_policy_current();
+    (void)user;
+    *out = (gokore_numa_view) { .node = -1, .qos_weight = { -1, -1, -1 } };
+    for (size_t i = 0; set && i < set->count; i++) {
+        const gokore_concurrency_policy *p = set->policies[i].concurrency;
+        for (size_t k = 0; p && k < p->class_count; k++) {
+            int *weight = &out->qos_weight[(int)gokore_qos_known_(p->classes[k].qos) - 1];
+            if (*weight < 0 || p->classes[k].priority < *weight) *weight = p->classes[k].priority;
+        }
+    }
+    if (!gokore_lent_machine_here_) return GOKORE_UNSUPPORTED;
+    out->node = gokore_lent_machine_here_->current_node();
+    out->allowed_count = gokore_lent_machine_here_->allowed_nodes(out->allowed_nodes, 64);
+    for (size_t i = 0; i < out->allowed_count && i < 64; i++)
+        out->distances[i] = gokore_lent_machine_here_->distance(out->node, out->allowed_nodes[i]);
+    return GOKORE_OK;
+}
+static gokore_status gokore_operator_adjust_(void *user, const gokore_resource_adjustment *adjustment) {
+    (void)user;
+    return gokore_resources_adjust(adjustment, NULL);
+}
+static gokore_status gokore_operator_levels_(void *user, gokore_lock_level_fn *fn, void *fn_user) {
+    (void)user;
+    if (!gokore_lent_locks_here_ || !gokore_lent_locks_here_->levels) return GOKORE_UNSUPPORTED;
+    gokore_lent_locks_here_->levels(fn, fn_user);
+    return GOKORE_OK;
+}
+static const gokore_cluster_operator gokore_operator_default_ = { gokore_operator_register_, gokore_operator_deadlock_, gokore_operator_affinity_,
+                                                                  gokore_operator_adjust_, gokore_operator_levels_, gokore_answer_qos_, NULL };
+
+const gokore_cluster_operator *gokore_cluster_operator_default(void) { return &gokore_operator_default_; }
+
+gokore_status gokore_cluster_operator_set(const gokore_cluster_operator *cluster_operator) {
+    gokore_cluster_operator full;
+    if (!cluster_operator) return gokore_publish_(&gokore_operator_now_, NULL, 0);
+    full = *cluster_operator;
+    gokore_policy_fill_functions_(&full, &gokore_operator_default_, sizeof full);
+    return gokore_publish_(&gokore_operator_now_, &full, sizeof full);
+}
+
+const gokore_cluster_operator *gokore_cluster_operator_get(void) {
+    const gokore_cluster_operator *now = (const gokore_cluster_operator *)gokore_atomic_load_acquire(&gokore_operator_now_); // pairs with gokore_publish_
+    return now ? now : &gokore_operator_default_;
 }
 
 #endif // GOKORE_IMPLEMENTATION
