@@ -312,7 +312,9 @@ GOKORE_API gokore_status gokore_diagnostic_write(const gokore_diagnostic *diagno
 // GOKORE_PARSE for anything wrong with the text. diagnostics may be NULL. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load(gokore_policy_set **out, const char *text, size_t len, const char *name,
                                                              gokore_diagnostics *diagnostics);
-// The same from a file. GOKORE_NOT_FOUND, GOKORE_DENIED or GOKORE_SYSTEM where it can't be read, with a diagnostic.
+// The same from a file, or from all *.yaml, *.yml and *.json of a directory in the order of their names, together one set: a
+// ConfigMap's mount is read at one version of its ..data. GOKORE_NOT_FOUND (also for a directory without such files),
+// GOKORE_DENIED or GOKORE_SYSTEM where it can't be read, with a diagnostic.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load_file(gokore_policy_set **out, const char *path,
                                                                   gokore_diagnostics *diagnostics);
 // The reader alone: each document of the text as one line of JSON. On failure nothing is written; the writer's status.
@@ -392,6 +394,16 @@ GOKORE_API const gokore_instrumenter *gokore_instrumenter_get(void);
 // The LockPolicy that rules this process: the first in force whose containerID is absent or this container's; NULL = none.
 // Any thread, never blocks.
 GOKORE_API const gokore_lock_policy *gokore_lock_policy_current(void);
+
+// Called after each change that was seen, with what loading it answered: GOKORE_OK and the set, which is in force and lives
+// for the call; or a failure, and NULL. diagnostics live for the call too.
+typedef void gokore_policy_watch_fn(gokore_status status, const gokore_policy_set *set, const gokore_diagnostics *diagnostics, void *user);
+// Loads and applies path (as gokore_policy_load_file takes it) before it returns, and again whenever what it says has changed: a
+// thread of its own does that, which reads it every interval_ns (0 = a second), and calls fn. What can't be used is reported (POLICY), fn is told, and what is
+// in force stays; that is no failure of this call: GOKORE_OK. GOKORE_BUSY: there is a watch already; GOKORE_INVALID.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_watch_start(const char *path, int64_t interval_ns, gokore_policy_watch_fn *fn, void *user);
+// Returns when fn is not running any more, unless fn itself calls it. What is in force stays. Twice is harmless.
+GOKORE_API void gokore_policy_watch_stop(void);
 
 // >>limits: the smallest of what several say, and who says it
 typedef struct gokore_limit {
@@ -554,11 +566,15 @@ GOKORE_API gokore_status gokore_policy_read_(gokore_policy_set **out, const char
 #define GOKORE_POLICY_IMPLEMENTED_
 #include "gokore_atomic.h" // again: it may have been seen before the switch was set
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 // >>classes
 static const char *const gokore_policy_qos_names_[] = { "Default", "Guaranteed", "Burstable", "BestEffort" };
@@ -1025,6 +1041,11 @@ static bool gokore_doc_is_shown_(uint32_t c) {
     if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;
     if (c == 0x2028 || c == 0x2029 || c == 0xfeff || c == 0xfffe || c == 0xffff) return false;
     return !((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069));
+}
+
+static bool gokore_doc_ends_(const char *name, const char *end) {
+    size_t len = strlen(name), n = strlen(end);
+    return len > n && strcmp(name + len - n, end) == 0;
 }
 
 static bool gokore_doc_is_blank_(char c) { return c == ' ' || c == '\t'; }
@@ -3575,6 +3596,7 @@ static bool gokore_policy_load_document_(gokore_policy_checker_ *c, const gokore
     return done && !c->work->failed;
 }
 
+// docs NULL: the policies come from several texts.
 static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_policy_set *set,
                                        const gokore_doc_node_ *const *docs) {
     for (size_t i = 1; i < set->count; i++) {
@@ -3589,11 +3611,15 @@ static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_p
             if (strcmp((const char *)gokore_policy_get_pointer_(a, space),
                        (const char *)gokore_policy_get_pointer_(b, space)) != 0)
                 continue;
-            unsigned line, column;
-            gokore_doc_place_(c->sink, docs[k]->at, &line, &column);
-            char text[64];
-            (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u", line);
-            gokore_policy_blame_(c, docs[i], "metadata", "name", "GOKORE-E-DUPLICATE", text);
+            unsigned line = 0, column;
+            if (docs) gokore_doc_place_(c->sink, docs[k]->at, &line, &column);
+            char text[128];
+            if (docs)
+                (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u", line);
+            else
+                (void)snprintf(text, sizeof text, "'%s' is there in two files",
+                               gokore_doc_show_((const char *)gokore_policy_get_pointer_(b, name), strlen((const char *)gokore_policy_get_pointer_(b, name))).text);
+            gokore_policy_blame_(c, docs ? docs[i] : NULL, "metadata", "name", "GOKORE-E-DUPLICATE", text);
             break;
         }
     }
@@ -3658,22 +3684,313 @@ static gokore_status gokore_policy_io_error_(const char *path, int number, gokor
     return number == EACCES || number == EPERM ? GOKORE_DENIED : GOKORE_SYSTEM;
 }
 
+// >>files: the texts of a path, one, or those of a directory
+#define GOKORE_FILES_MAX_ 256
+typedef struct gokore_file_ {
+    const char *name; // "a.yaml"; of a single file its path
+    const char *path; // for messages; lasts as long as the process, but for a single file's
+    const char *text;
+    size_t len;
+} gokore_file_;
+typedef struct gokore_files_ {
+    gokore_doc_arena_ arena;
+    gokore_file_ *items;
+    size_t count;
+    int error;           // errno, 0 = none; then path says of what
+    const char *path;
+} gokore_files_;
+
+typedef struct gokore_file_name_ { // paths that diagnostics have pointed to
+    struct gokore_file_name_ *next;
+    char text[];
+} gokore_file_name_;
+static struct {
+    gokore_latch_ latch;
+    gokore_file_name_ *first;
+} gokore_file_names_;
+
+static const char *gokore_file_path_(const char *directory, const char *name) {
+    size_t size = strlen(directory) + strlen(name) + 2;
+    char *path = (char *)gokore_alloc_(NULL, size, 1);
+    if (!path) return name;
+    (void)snprintf(path, size, "%s/%s", directory, name);
+    gokore_latch_lock_(&gokore_file_names_.latch);
+    gokore_file_name_ *n = gokore_file_names_.first;
+    while (n && strcmp(n->text, path) != 0) n = n->next;
+    if (!n && (n = (gokore_file_name_ *)gokore_alloc_(NULL, sizeof *n + size, 16)) != NULL) {
+        memcpy(n->text, path, size);
+        n->next = gokore_file_names_.first;
+        gokore_file_names_.first = n;
+    }
+    gokore_latch_unlock_(&gokore_file_names_.latch);
+    gokore_free_(NULL, path, size);
+    return n ? n->text : name;
+}
+
+static int gokore_file_read_(gokore_files_ *files, gokore_file_ *file, int fd) { // errno, 0 = done; closes fd
+    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1; // one more shows that it is too long
+    char *room = (char *)gokore_alloc_(NULL, cap, 16);
+    int error = room ? 0 : ENOMEM;
+    for (ssize_t n = 1; n > 0 && !error && file->len < cap;) {
+        n = read(fd, room + file->len, cap - file->len);
+        if (n > 0) file->len += (size_t)n;
+        if (n < 0 && errno != EINTR) error = errno ? errno : EIO;
+        if (n < 0) n = 1;
+    }
+    if (!error) file->text = gokore_doc_copy_(&files->arena, room, file->len);
+    if (!error && !file->text) error = ENOMEM;
+    gokore_free_(NULL, room, cap);
+    (void)close(fd);
+    return error;
+}
+
+static bool gokore_file_is_manifest_(const char *name) {
+    static const char *const ends[] = { ".yaml", ".yml", ".json" };
+    for (size_t i = 0; i < 3; i++)
+        if (name[0] != '.' && gokore_doc_ends_(name, ends[i])) return true;
+    return false;
+}
+
+static int gokore_file_compare_(const void *left, const void *right) {
+    return strcmp(((const gokore_file_ *)left)->name, ((const gokore_file_ *)right)->name);
+}
+
+// The manifests of an open directory, which it closes; errno, 0 = done.
+static int gokore_files_list_(gokore_files_ *files, int fd) {
+    DIR *directory = fdopendir(fd);
+    if (!directory) return (void)close(fd), ENOMEM;
+    int error = 0;
+    for (struct dirent *entry; !error && (entry = readdir(directory)) != NULL;) {
+        if (!gokore_file_is_manifest_(entry->d_name)) continue;
+        const char *name = files->count < GOKORE_FILES_MAX_ ? gokore_doc_copy_(&files->arena, entry->d_name, strlen(entry->d_name)) : NULL;
+        if (name)
+            files->items[files->count++] = (gokore_file_) { .name = name };
+        else
+            error = files->count < GOKORE_FILES_MAX_ ? ENOMEM : E2BIG;
+    }
+    qsort(files->items, files->count, sizeof *files->items, gokore_file_compare_);
+    for (size_t i = 0; i < files->count && !error; i++) {
+        gokore_file_ *file = &files->items[i];
+        file->path = gokore_file_path_(files->path, file->name);
+        int at = openat(dirfd(directory), file->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        error = at < 0 ? errno : gokore_file_read_(files, file, at);
+        if (error) files->path = file->path;
+    }
+    (void)closedir(directory);
+    return error;
+}
+
+static int gokore_files_open_(gokore_files_ *files, const char *path) { // errno, 0 = done
+    struct stat found;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    files->path = path;
+    files->count = 0;
+    files->items = (gokore_file_ *)gokore_doc_alloc_zeroed_(&files->arena, GOKORE_FILES_MAX_, sizeof *files->items);
+    if (fd < 0) return errno;
+    if (!files->items || fstat(fd, &found) != 0) return (void)close(fd), files->items ? EIO : ENOMEM;
+    if (!S_ISDIR(found.st_mode)) {
+        files->items[files->count++] = (gokore_file_) { .name = path, .path = path };
+        return gokore_file_read_(files, &files->items[0], fd);
+    }
+    int data = openat(fd, "..data", O_RDONLY | O_CLOEXEC | O_DIRECTORY); // of a ConfigMap: one version, whatever is swapped meanwhile
+    if (data >= 0) (void)close(fd);
+    int error = gokore_files_list_(files, data >= 0 ? data : fd);
+    return error || files->count ? error : ENOENT;
+}
+
+// Reads them all. A file that is gone while its directory is read may be a swap: it is tried again.
+static void gokore_files_read_(gokore_files_ *files, const char *path) {
+    *files = (gokore_files_) { .error = ENOENT };
+    for (int i = 0; i < 3 && files->error == ENOENT; i++) {
+        gokore_doc_free_(&files->arena);
+        files->error = gokore_files_open_(files, path);
+    }
+}
+
+static bool gokore_files_same_(const gokore_files_ *a, const gokore_files_ *b) {
+    if (a->error != b->error || a->count != b->count) return false;
+    for (size_t i = 0; !a->error && i < a->count; i++)
+        if (strcmp(a->items[i].name, b->items[i].name) != 0 || a->items[i].len != b->items[i].len ||
+            memcmp(a->items[i].text, b->items[i].text, a->items[i].len) != 0)
+            return false;
+    return true;
+}
+
+// >>files: one set of several
+static void gokore_policy_join_(gokore_policy_set *into, gokore_policy_set *from) { // policies has room for all
+    memcpy(into->policies + into->count, from->policies, from->count * sizeof *from->policies);
+    into->count += from->count;
+    gokore_doc_chunk_ **end = &into->arena.chunks;
+    while (*end) end = &(*end)->next;
+    *end = from->arena.chunks; // with from itself in it
+}
+
+static gokore_status gokore_policy_check_joined_(const gokore_policy_set *set, const char *path, gokore_diagnostics *diagnostics) {
+    gokore_doc_sink_ sink = { diagnostics, path, "", 0, 0 };
+    gokore_doc_arena_ work = { { NULL, NULL, NULL }, NULL, false };
+    gokore_policy_checker_ c = { .sink = &sink, .work = &work };
+    gokore_policy_check_names_(&c, set, NULL);
+    if (sink.errors == 0) gokore_policy_check_orders_(&c, set->policies, NULL, set->count);
+    bool failed = work.failed;
+    gokore_doc_free_(&work);
+    return failed ? GOKORE_NO_MEMORY : sink.errors ? GOKORE_PARSE : GOKORE_OK;
+}
+
+static gokore_status gokore_files_load_(gokore_policy_set **out, const gokore_files_ *files, gokore_diagnostics *diagnostics) {
+    *out = NULL;
+    if (files->error) return gokore_policy_io_error_(files->path, files->error, diagnostics);
+    if (files->count == 1) return gokore_policy_load(out, files->items[0].text, files->items[0].len, files->items[0].path, diagnostics);
+    gokore_policy_set *parts[GOKORE_FILES_MAX_];
+    gokore_status status = GOKORE_OK;
+    size_t total = 0;
+    for (size_t i = 0; i < files->count; i++) { // all of them, so that everything that is wrong is told
+        const gokore_file_ *f = &files->items[i];
+        gokore_status answer = gokore_policy_load(&parts[i], f->text, f->len, f->path, diagnostics);
+        if (status == GOKORE_OK) status = answer;
+        total += gokore_policy_set_count(parts[i]);
+    }
+    gokore_doc_arena_ arena = { { NULL, NULL, NULL }, NULL, false };
+    gokore_policy_set *set = (gokore_policy_set *)gokore_doc_alloc_zeroed_(&arena, 1, sizeof *set);
+    if (set) set->policies = (gokore_policy *)gokore_doc_alloc_zeroed_(&arena, total + 1, sizeof *set->policies);
+    if (status == GOKORE_OK && arena.failed) status = GOKORE_NO_MEMORY;
+    if (!arena.failed) set->arena = arena;
+    for (size_t i = 0; i < files->count; i++) {
+        if (status != GOKORE_OK)
+            gokore_policy_set_destroy(parts[i]);
+        else
+            gokore_policy_join_(set, parts[i]);
+    }
+    if (status == GOKORE_OK) status = gokore_policy_check_joined_(set, files->path, diagnostics);
+    if (status != GOKORE_OK) {
+        if (!arena.failed) arena = set->arena;
+        gokore_doc_free_(&arena);
+        return status;
+    }
+    set->owners = 1;
+    *out = set;
+    return GOKORE_OK;
+}
+
 gokore_status gokore_policy_load_file(gokore_policy_set **out, const char *path, gokore_diagnostics *diagnostics) {
     if (!out) return GOKORE_INVALID;
     *out = NULL;
     if (!path) return GOKORE_INVALID;
-    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1; // one more shows that it is too long
-    FILE *file = fopen(path, "rbe");
-    if (!file) return gokore_policy_io_error_(path, errno, diagnostics);
-    char *text = (char *)gokore_alloc_(NULL, cap, 16);
-    errno = 0;
-    size_t len = text ? fread(text, 1, cap, file) : 0;
-    int error = !text ? ENOMEM : ferror(file) ? (errno ? errno : EIO) : 0;
-    (void)fclose(file);
-    gokore_status status =
-        error ? gokore_policy_io_error_(path, error, diagnostics) : gokore_policy_load(out, text, len, path, diagnostics);
-    gokore_free_(NULL, text, cap);
+    gokore_files_ files;
+    gokore_files_read_(&files, path);
+    gokore_status status = gokore_files_load_(out, &files, diagnostics);
+    gokore_doc_free_(&files.arena);
     return status;
+}
+
+// >>watching a path. Its text is compared, not its times: nothing that is written twice within a clock's tick is missed, and
+// a swapped link, a new file and a file in place are one case.
+typedef struct gokore_watch_ {
+    gokore_thread_ thread;
+    gokore_atomic_u32 stop, looked, tid, owners;
+    int64_t interval_ns;
+    gokore_policy_watch_fn *fn;
+    void *user;
+    gokore_files_ seen;
+    size_t size; // of this block
+    char path[];
+} gokore_watch_;
+static struct {
+    gokore_latch_ latch;
+    gokore_watch_ *now;
+} gokore_watching_;
+
+static void gokore_watch_report_(const gokore_watch_ *w, gokore_status status, const gokore_diagnostics *d) {
+    const gokore_diagnostic *first = NULL;
+    for (size_t i = 0; i < d->count && i < d->capacity && !first; i++)
+        if (d->items[i].severity >= GOKORE_SEVERITY_ERROR) first = &d->items[i];
+    if (first)
+        gokore_reportf_(GOKORE_REPORT_POLICY, w->path, "%s:%u:%u: %s%s%s [%s]; what is in force stays", first->file, first->line, first->column,
+                        first->path, first->path[0] ? ": " : "", first->message, first->code);
+    else
+        gokore_reportf_(GOKORE_REPORT_POLICY, w->path, "%s; what is in force stays", gokore_status_name(status));
+}
+
+static void gokore_watch_look_(gokore_watch_ *w, bool first) {
+    gokore_files_ files;
+    gokore_files_read_(&files, w->path);
+    bool same = !first && gokore_files_same_(&files, &w->seen);
+    gokore_files_ old = same ? files : w->seen;
+    if (!same) w->seen = files;
+    gokore_doc_free_(&old.arena);
+    if (same) return;
+    gokore_diagnostic items[GOKORE_DOC_ERRORS_MAX_];
+    gokore_diagnostics found = { items, GOKORE_DOC_ERRORS_MAX_, 0 };
+    gokore_policy_set *set;
+    gokore_status status = gokore_files_load_(&set, &w->seen, &found);
+    if (status == GOKORE_OK) status = gokore_policy_apply(set);
+    if (status != GOKORE_OK) gokore_watch_report_(w, status, &found);
+    if (w->fn) w->fn(status, set, &found, w->user);
+    gokore_policy_set_destroy(set);
+}
+
+static void gokore_watch_drop_(gokore_watch_ *w) { // by the call that started it, and by the one that joined it
+    if (gokore_atomic_fetch_sub_acq_rel(&w->owners, 1) != 1) return; // acq_rel: the last one sees what the other did
+    gokore_doc_free_(&w->seen.arena);
+    gokore_free_(NULL, w, w->size);
+}
+
+static bool gokore_watch_is_mine_(gokore_watch_ *w) { // called by its callback?
+    return gokore_atomic_load_relaxed(&w->tid) == (uint32_t)gokore_thread_id_(); // relaxed: only its own thread finds itself
+}
+
+static void gokore_watch_run_(void *arg) {
+    gokore_watch_ *w = (gokore_watch_ *)arg;
+    gokore_thread_name_("gokore-policy");
+    gokore_atomic_store_relaxed(&w->tid, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+    gokore_watch_look_(w, true);
+    gokore_atomic_store_release(&w->looked, 1); // pairs with the acquire in gokore_policy_watch_start
+    GOKORE_SEAM_WAKE_(&w->looked, 1);
+    while (gokore_atomic_load_acquire(&w->stop) == 0) { // pairs with the release in gokore_policy_watch_stop
+        int64_t until = gokore_policy_after_(gokore_now_ns(), w->interval_ns);
+        while (gokore_atomic_load_acquire(&w->stop) == 0 && gokore_now_ns() < until) (void)GOKORE_SEAM_WAIT_(&w->stop, 0, until); // likewise
+        if (gokore_atomic_load_acquire(&w->stop) == 0) gokore_watch_look_(w, false); // likewise
+    }
+}
+
+gokore_status gokore_policy_watch_start(const char *path, int64_t interval_ns, gokore_policy_watch_fn *fn, void *user) {
+    if (!path || interval_ns < 0) return GOKORE_INVALID;
+    size_t size = sizeof(gokore_watch_) + strlen(path) + 1;
+    gokore_watch_ *w = (gokore_watch_ *)gokore_alloc_zeroed_(NULL, size, 16);
+    if (!w) return GOKORE_NO_MEMORY;
+    memcpy(w->path, path, strlen(path) + 1);
+    w->size = size;
+    w->interval_ns = interval_ns ? interval_ns : INT64_C(1000000000);
+    w->fn = fn;
+    w->user = user;
+    gokore_atomic_store_relaxed(&w->owners, 2); // relaxed: before sharing
+    gokore_latch_lock_(&gokore_watching_.latch);
+    gokore_watch_ *ended = gokore_watching_.now; // by its own callback
+    if (ended && (gokore_watch_is_mine_(ended) || gokore_atomic_load_acquire(&ended->stop) == 0)) ended = NULL; // pairs with watch_stop
+    if (ended) gokore_watching_.now = NULL;
+    gokore_status status = gokore_watching_.now ? GOKORE_BUSY : GOKORE_SEAM_THREAD_START_(&w->thread, gokore_watch_run_, w, 0);
+    if (status == GOKORE_OK) gokore_watching_.now = w;
+    gokore_latch_unlock_(&gokore_watching_.latch);
+    if (ended) GOKORE_SEAM_THREAD_JOIN_(&ended->thread);
+    if (ended) gokore_watch_drop_(ended);
+    if (status != GOKORE_OK) gokore_watch_drop_(w);
+    while (status == GOKORE_OK && gokore_atomic_load_acquire(&w->looked) == 0) // pairs with the release in gokore_watch_run_
+        (void)GOKORE_SEAM_WAIT_(&w->looked, 0, INT64_MAX);
+    gokore_watch_drop_(w);
+    return status;
+}
+
+void gokore_policy_watch_stop(void) {
+    gokore_latch_lock_(&gokore_watching_.latch);
+    gokore_watch_ *w = gokore_watching_.now;
+    bool mine = w && gokore_watch_is_mine_(w);
+    if (!mine) gokore_watching_.now = NULL;
+    gokore_latch_unlock_(&gokore_watching_.latch);
+    if (!w) return;
+    gokore_atomic_store_release(&w->stop, 1); // pairs with the acquires in gokore_watch_run_
+    GOKORE_SEAM_WAKE_(&w->stop, 1);
+    if (mine) return; // the next start or stop joins it
+    GOKORE_SEAM_THREAD_JOIN_(&w->thread);
+    gokore_watch_drop_(w);
 }
 
 // >>writing
@@ -3926,17 +4243,12 @@ static bool gokore_metric_is_name_(const char *text) {
     return true;
 }
 
-static bool gokore_metric_ends_(const char *name, const char *end) {
-    size_t len = strlen(name), n = strlen(end);
-    return len > n && strcmp(name + len - n, end) == 0;
-}
-
 static bool gokore_metric_desc_ok_(const gokore_metric_desc *d) {
     static const char *const kept[] = { "_bucket", "_count", "_sum", "_created" }; // suffixes of samples
     if ((unsigned)d->type > GOKORE_METRIC_HISTOGRAM || !gokore_metric_is_name_(d->name)) return false;
-    if (gokore_metric_ends_(d->name, "_total") != (d->type == GOKORE_METRIC_COUNTER)) return false;
+    if (gokore_doc_ends_(d->name, "_total") != (d->type == GOKORE_METRIC_COUNTER)) return false;
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-        if (gokore_metric_ends_(d->name, kept[i])) return false;
+        if (gokore_doc_ends_(d->name, kept[i])) return false;
     if (d->label_count && !d->labels) return false;
     if (d->bucket_count > GOKORE_METRIC_BUCKETS_MAX_ || (d->bucket_count && (!d->buckets || d->type != GOKORE_METRIC_HISTOGRAM))) return false;
     for (size_t i = 0; i < d->bucket_count; i++)

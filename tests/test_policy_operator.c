@@ -1,5 +1,7 @@
 // test_policy_operator.c - limits and who says them, adjustments, provider, cluster operator, remediation.
-#define _GNU_SOURCE
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #include "../gokore_policy.h"
 #include "../gokore_lockorder.h"
 #include "../gokore_topology.h"
