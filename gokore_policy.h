@@ -2334,7 +2334,7 @@ gokore_status gokore_document_to_json(const char *text, size_t len, const char *
     return docs ? out.status : GOKORE_PARSE;
 }
 
-// >>schema: one table that reading, checking and writing follow
+// >>schema: one table that reading, checking, writing, the manual above and the Kubernetes schema (tools/gokore.c) follow
 typedef enum gokore_policy_type_ {
     GOKORE_POLICY_CONST_,    // the text of field.text; no member
     GOKORE_POLICY_TEXT_,     // const char *
@@ -2357,7 +2357,8 @@ enum {
     GOKORE_POLICY_FLAGGED_ = 2,  // a bool at other says that it is there
     GOKORE_POLICY_SPEC_ = 4,     // paths leave its name out
     GOKORE_POLICY_OUTER_ = 8,    // numaAffinity.fallbackStrategy goes before it; not written
-    GOKORE_POLICY_SPARSE_ = 16   // an object that is not written if nothing in it is set
+    GOKORE_POLICY_SPARSE_ = 16,  // an object that is not written if nothing in it is set
+    GOKORE_POLICY_KEY_ = 32      // no two items of the list have the same
 };
 
 struct gokore_policy_shape_;
@@ -2366,9 +2367,11 @@ typedef struct gokore_policy_field_ {
     gokore_policy_type_ type;
     unsigned flags;
     size_t offset, other;
-    int least, most;  // of an integer, or of a list's length
+    int least, most;  // of an integer
+    size_t fewest;    // items of a list; at most GOKORE_POLICY_ITEMS_MAX_
     const struct gokore_policy_shape_ *shape;
     const char *text;
+    const char *about; // for manuals and schemas
 } gokore_policy_field_;
 typedef struct gokore_policy_shape_ {
     const gokore_policy_field_ *fields;
@@ -2377,137 +2380,140 @@ typedef struct gokore_policy_shape_ {
 
 #define GOKORE_POLICY_SHAPE_(fields, T) { (fields), sizeof(fields) / sizeof((fields)[0]), sizeof(T) }
 #define GOKORE_POLICY_NODE_MAX_ 1023
+#define GOKORE_POLICY_ITEMS_MAX_ 1024
 
 static const gokore_policy_field_ gokore_policy_rule_fields_[] = {
-    { .name = "name", .type = GOKORE_POLICY_TEXT_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_hierarchy_rule, name) },
-    { .name = "order", .type = GOKORE_POLICY_NAMES_, .flags = GOKORE_POLICY_REQUIRED_, .least = 1,
-      .offset = offsetof(gokore_hierarchy_rule, order), .other = offsetof(gokore_hierarchy_rule, order_count) },
+    { .name = "name", .type = GOKORE_POLICY_TEXT_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_KEY_,
+      .offset = offsetof(gokore_hierarchy_rule, name), .about = "of the rule, for messages" },
+    { .name = "order", .type = GOKORE_POLICY_NAMES_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_hierarchy_rule, order), .other = offsetof(gokore_hierarchy_rule, order_count), .fewest = 1,
+      .about = "lock classes, first taken first" },
 };
 static const gokore_policy_shape_ gokore_policy_rule_ = GOKORE_POLICY_SHAPE_(gokore_policy_rule_fields_, gokore_hierarchy_rule);
 
 static const gokore_policy_field_ gokore_policy_exemption_fields_[] = {
-    { .name = "lockClass",
-      .type = GOKORE_POLICY_NAME_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .offset = offsetof(gokore_lock_exemption, lock_class) },
-    { .name = "from", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_exemption, from) },
-    { .name = "to", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_exemption, to) },
+    { .name = "lockClass", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_exemption, lock_class), .about = "may be taken, against the rules," },
+    { .name = "from", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_exemption, from), .about = "while this class is held" },
+    { .name = "to", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_exemption, to), .about = "and this one is not yet" },
 };
 static const gokore_policy_shape_ gokore_policy_exemption_ = GOKORE_POLICY_SHAPE_(gokore_policy_exemption_fields_, gokore_lock_exemption);
 
 static const gokore_policy_field_ gokore_policy_pair_fields_[] = {
-    { .name = "a", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, a) },
-    { .name = "b", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, b) },
-    { .name = "maxHoldTime",
-      .type = GOKORE_POLICY_DURATION_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .offset = offsetof(gokore_pair_limit, max_hold_ns) },
+    { .name = "a", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, a),
+      .about = "a lock class" },
+    { .name = "b", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, b),
+      .about = "another" },
+    { .name = "maxHoldTime", .type = GOKORE_POLICY_DURATION_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_pair_limit, max_hold_ns), .about = "that locks of both may be held together" },
 };
 static const gokore_policy_shape_ gokore_policy_pair_ = GOKORE_POLICY_SHAPE_(gokore_policy_pair_fields_, gokore_pair_limit);
 
 static const gokore_policy_field_ gokore_policy_numa_fields_[] = {
-    { .name = "required", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_numa_policy, required) },
-    { .name = "preferredNodes", .type = GOKORE_POLICY_INTS_, .least = 0, .most = GOKORE_POLICY_NODE_MAX_,
-      .offset = offsetof(gokore_numa_policy, preferred_nodes), .other = offsetof(gokore_numa_policy, preferred_node_count) },
-    { .name = "allowedDistance", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_FLAGGED_, .least = 0, .most = 254,
-      .offset = offsetof(gokore_numa_policy, allowed_distance), .other = offsetof(gokore_numa_policy, has_allowed_distance) },
-    { .name = "fallbackStrategy", .type = GOKORE_POLICY_FALLBACK_, .offset = offsetof(gokore_numa_policy, fallback) },
-    { .name = "qosOverride", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_numa_policy, qos_override) },
+    { .name = "required", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_numa_policy, required),
+      .about = "Guaranteed must say true, BestEffort must not" },
+    { .name = "preferredNodes", .type = GOKORE_POLICY_INTS_, .offset = offsetof(gokore_numa_policy, preferred_nodes),
+      .other = offsetof(gokore_numa_policy, preferred_node_count), .least = 0, .most = GOKORE_POLICY_NODE_MAX_,
+      .about = "best first" },
+    { .name = "allowedDistance", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_FLAGGED_,
+      .offset = offsetof(gokore_numa_policy, allowed_distance),
+      .other = offsetof(gokore_numa_policy, has_allowed_distance), .least = 0, .most = 254,
+      .about = "0 same node, 1..9 steps, 10..254 the firmware's distance; absent = no limit" },
+    { .name = "fallbackStrategy", .type = GOKORE_POLICY_FALLBACK_, .offset = offsetof(gokore_numa_policy, fallback),
+      .about = "where tasks run when the home node is busy; absent = Steal" },
+    { .name = "qosOverride", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_numa_policy, qos_override),
+      .about = "counts instead of qosClass in NUMA decisions" },
 };
 static const gokore_policy_shape_ gokore_policy_numa_ = GOKORE_POLICY_SHAPE_(gokore_policy_numa_fields_, gokore_numa_policy);
 
 static const gokore_policy_field_ gokore_policy_retry_fields_[] = {
-    { .name = "attempts",
-      .type = GOKORE_POLICY_INT_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .least = 1,
-      .most = 5,
-      .offset = offsetof(gokore_retry_policy, attempts) },
-    { .name = "backoffBase",
-      .type = GOKORE_POLICY_DURATION_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .offset = offsetof(gokore_retry_policy, backoff_base_ns) },
-    { .name = "jitterPercent",
-      .type = GOKORE_POLICY_INT_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .least = 0,
-      .most = 100,
-      .offset = offsetof(gokore_retry_policy, jitter_percent) },
-    { .name = "stealRetries", .type = GOKORE_POLICY_INT_, .least = 0, .most = 16, .offset = offsetof(gokore_retry_policy, steal_attempts) },
-    { .name = "maxWaitTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_retry_policy, max_wait_ns) },
+    { .name = "attempts", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_retry_policy, attempts), .least = 1, .most = 5,
+      .about = "retries after the first try, not over the class's" },
+    { .name = "backoffBase", .type = GOKORE_POLICY_DURATION_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_retry_policy, backoff_base_ns), .about = "of the first delay, which then doubles" },
+    { .name = "jitterPercent", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_retry_policy, jitter_percent), .least = 0, .most = 100,
+      .about = "a delay is shortened by up to this share of it" },
+    { .name = "stealRetries", .type = GOKORE_POLICY_INT_, .offset = offsetof(gokore_retry_policy, steal_attempts),
+      .least = 0, .most = 16, .about = "not over the class's; absent = the class's" },
+    { .name = "maxWaitTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_retry_policy, max_wait_ns),
+      .about = "all tries together, not over the class's; absent = the shorter of the class's and defaultTimeout" },
 };
 static const gokore_policy_shape_ gokore_policy_retry_ = GOKORE_POLICY_SHAPE_(gokore_policy_retry_fields_, gokore_retry_policy);
 
 static const gokore_policy_field_ gokore_policy_lock_spec_fields_[] = {
-    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_policy, qos) },
-    { .name = "containerID", .type = GOKORE_POLICY_TEXT_, .offset = offsetof(gokore_lock_policy, container_id) },
-    { .name = "fallbackStrategy",
-      .type = GOKORE_POLICY_FALLBACK_,
-      .flags = GOKORE_POLICY_OUTER_,
-      .offset = offsetof(gokore_lock_policy, numa.fallback) },
-    { .name = "numaAffinity", .type = GOKORE_POLICY_OBJECT_, .shape = &gokore_policy_numa_, .offset = offsetof(gokore_lock_policy, numa) },
-    { .name = "maxHoldTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_lock_policy, max_hold_ns) },
-    { .name = "defaultTimeout", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_lock_policy, default_timeout_ns) },
-    { .name = "retryPolicy",
-      .type = GOKORE_POLICY_OBJECT_,
-      .flags = GOKORE_POLICY_SPARSE_,
-      .shape = &gokore_policy_retry_,
-      .offset = offsetof(gokore_lock_policy, retry) },
-    { .name = "hierarchyRules",
-      .type = GOKORE_POLICY_OBJECTS_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .shape = &gokore_policy_rule_,
-      .offset = offsetof(gokore_lock_policy, rules),
-      .other = offsetof(gokore_lock_policy, rule_count) },
-    { .name = "exemptions",
-      .type = GOKORE_POLICY_OBJECTS_,
-      .shape = &gokore_policy_exemption_,
-      .offset = offsetof(gokore_lock_policy, exemptions),
-      .other = offsetof(gokore_lock_policy, exemption_count) },
-    { .name = "pairLimits",
-      .type = GOKORE_POLICY_OBJECTS_,
-      .shape = &gokore_policy_pair_,
-      .offset = offsetof(gokore_lock_policy, pair_limits),
-      .other = offsetof(gokore_lock_policy, pair_limit_count) },
+    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_policy, qos), .about = "the service class, as Kubernetes has it" },
+    { .name = "containerID", .type = GOKORE_POLICY_TEXT_, .offset = offsetof(gokore_lock_policy, container_id),
+      .about = "the container this policy is meant for; absent = every one" },
+    { .name = "fallbackStrategy", .type = GOKORE_POLICY_FALLBACK_, .flags = GOKORE_POLICY_OUTER_,
+      .offset = offsetof(gokore_lock_policy, numa.fallback),
+      .about = "what numaAffinity.fallbackStrategy is where that is absent" },
+    { .name = "numaAffinity", .type = GOKORE_POLICY_OBJECT_, .offset = offsetof(gokore_lock_policy, numa),
+      .shape = &gokore_policy_numa_, .about = "where memory and threads belong" },
+    { .name = "maxHoldTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_lock_policy, max_hold_ns),
+      .about = "that a lock may be held, not over the class's; absent = the class's" },
+    { .name = "defaultTimeout", .type = GOKORE_POLICY_DURATION_,
+      .offset = offsetof(gokore_lock_policy, default_timeout_ns),
+      .about = "of a wait that names none; absent = retryPolicy.maxWaitTime" },
+    { .name = "retryPolicy", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_SPARSE_,
+      .offset = offsetof(gokore_lock_policy, retry), .shape = &gokore_policy_retry_,
+      .about = "what a lock that is busy does; absent = the class's" },
+    { .name = "hierarchyRules", .type = GOKORE_POLICY_OBJECTS_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_policy, rules), .other = offsetof(gokore_lock_policy, rule_count),
+      .shape = &gokore_policy_rule_, .about = "the order of lock classes" },
+    { .name = "exemptions", .type = GOKORE_POLICY_OBJECTS_, .offset = offsetof(gokore_lock_policy, exemptions),
+      .other = offsetof(gokore_lock_policy, exemption_count), .shape = &gokore_policy_exemption_,
+      .about = "from that order" },
+    { .name = "pairLimits", .type = GOKORE_POLICY_OBJECTS_, .offset = offsetof(gokore_lock_policy, pair_limits),
+      .other = offsetof(gokore_lock_policy, pair_limit_count), .shape = &gokore_policy_pair_,
+      .about = "of two classes held together" },
 };
 static const gokore_policy_shape_ gokore_policy_lock_spec_ = GOKORE_POLICY_SHAPE_(gokore_policy_lock_spec_fields_, gokore_lock_policy);
 
 static const gokore_policy_field_ gokore_policy_mapping_fields_[] = {
-    { .name = "priority", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_, .least = 0, .most = 1000000,
-      .offset = offsetof(gokore_class_mapping, priority) },
-    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_class_mapping, name) },
-    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_class_mapping, qos) },
-    { .name = "numaExclusive", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_class_mapping, numa_exclusive) },
+    { .name = "priority", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_class_mapping, priority), .least = 0, .most = 1000000, .about = "0 is the most urgent" },
+    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_KEY_,
+      .offset = offsetof(gokore_class_mapping, name), .about = "of the class" },
+    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_class_mapping, qos),
+      .about = "absent = by priority: 0 Guaranteed, 1 Burstable, else BestEffort" },
+    { .name = "numaExclusive", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_class_mapping, numa_exclusive),
+      .about = "its workers have their node's CPUs for themselves" },
 };
 static const gokore_policy_shape_ gokore_policy_mapping_ = GOKORE_POLICY_SHAPE_(gokore_policy_mapping_fields_, gokore_class_mapping);
 
 static const gokore_policy_field_ gokore_policy_share_fields_[] = {
-    { .name = "allowedCrossAccess", .type = GOKORE_POLICY_PERCENT_, .offset = offsetof(gokore_concurrency_policy, cross_access_percent) },
-    { .name = "stealThreshold",
-      .type = GOKORE_POLICY_INT_,
-      .least = 0,
-      .most = INT_MAX,
-      .offset = offsetof(gokore_concurrency_policy, steal_threshold) },
+    { .name = "allowedCrossAccess", .type = GOKORE_POLICY_PERCENT_,
+      .offset = offsetof(gokore_concurrency_policy, cross_access_percent),
+      .about = "share of steals that may cross nodes; absent = 100%" },
+    { .name = "stealThreshold", .type = GOKORE_POLICY_INT_, .offset = offsetof(gokore_concurrency_policy, steal_threshold),
+      .least = 0, .most = INT_MAX, .about = "shortest queue, in tasks, that is stolen from across nodes; absent = 0" },
 };
 static const gokore_policy_shape_ gokore_policy_share_ = GOKORE_POLICY_SHAPE_(gokore_policy_share_fields_, gokore_concurrency_policy);
 
 static const gokore_policy_field_ gokore_policy_concurrency_spec_fields_[] = {
-    { .name = "numa", .type = GOKORE_POLICY_OBJECT_, .shape = &gokore_policy_share_, .offset = 0 },
-    { .name = "qosClassMapping", .type = GOKORE_POLICY_OBJECTS_, .shape = &gokore_policy_mapping_,
-      .offset = offsetof(gokore_concurrency_policy, classes), .other = offsetof(gokore_concurrency_policy, class_count) },
+    { .name = "numa", .type = GOKORE_POLICY_OBJECT_, .shape = &gokore_policy_share_, .about = "work that crosses nodes" },
+    { .name = "qosClassMapping", .type = GOKORE_POLICY_OBJECTS_, .offset = offsetof(gokore_concurrency_policy, classes),
+      .other = offsetof(gokore_concurrency_policy, class_count), .shape = &gokore_policy_mapping_,
+      .about = "classes of work" },
 };
-static const gokore_policy_shape_ gokore_policy_concurrency_spec_ =
-    GOKORE_POLICY_SHAPE_(gokore_policy_concurrency_spec_fields_, gokore_concurrency_policy);
+static const gokore_policy_shape_ gokore_policy_concurrency_spec_ = GOKORE_POLICY_SHAPE_(gokore_policy_concurrency_spec_fields_, gokore_concurrency_policy);
 
 // Both kinds begin with their names, so that one shape serves both.
 GOKORE_STATIC_ASSERT_(offsetof(gokore_lock_policy, name) == offsetof(gokore_concurrency_policy, name), "metadata has one shape");
 GOKORE_STATIC_ASSERT_(offsetof(gokore_lock_policy, namespace_name) == offsetof(gokore_concurrency_policy, namespace_name),
                       "metadata has one shape");
 static const gokore_policy_field_ gokore_policy_metadata_fields_[] = {
-    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_policy, name) },
-    { .name = "namespace", .type = GOKORE_POLICY_NAME_, .offset = offsetof(gokore_lock_policy, namespace_name) },
-    { .name = "labels", .type = GOKORE_POLICY_STRINGS_ },
-    { .name = "annotations", .type = GOKORE_POLICY_STRINGS_ },
+    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_policy, name), .about = "of the policy" },
+    { .name = "namespace", .type = GOKORE_POLICY_NAME_, .offset = offsetof(gokore_lock_policy, namespace_name),
+      .about = "of Kubernetes" },
+    { .name = "labels", .type = GOKORE_POLICY_STRINGS_, .about = "checked, not kept" },
+    { .name = "annotations", .type = GOKORE_POLICY_STRINGS_, .about = "checked, not kept" },
 };
 static const gokore_policy_shape_ gokore_policy_metadata_ = GOKORE_POLICY_SHAPE_(gokore_policy_metadata_fields_, gokore_lock_policy);
 
@@ -2515,19 +2521,15 @@ static const gokore_policy_field_ gokore_policy_lock_fields_[] = {
     { .name = "apiVersion", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "concurrency.gokore.io/v1alpha1" },
     { .name = "kind", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "LockPolicy" },
     { .name = "metadata", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_REQUIRED_, .shape = &gokore_policy_metadata_ },
-    { .name = "spec",
-      .type = GOKORE_POLICY_OBJECT_,
-      .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
-      .shape = &gokore_policy_lock_spec_ },
+    { .name = "spec", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
+      .shape = &gokore_policy_lock_spec_, .about = "What locks may do, in which order and for how long." },
 };
 static const gokore_policy_field_ gokore_policy_concurrency_fields_[] = {
     { .name = "apiVersion", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "orchestration.gokore.io/v1beta1" },
     { .name = "kind", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "ConcurrencyPolicy" },
     { .name = "metadata", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_SPARSE_, .shape = &gokore_policy_metadata_ },
-    { .name = "spec",
-      .type = GOKORE_POLICY_OBJECT_,
-      .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
-      .shape = &gokore_policy_concurrency_spec_ },
+    { .name = "spec", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
+      .shape = &gokore_policy_concurrency_spec_, .about = "How work is shared between nodes and classes." },
 };
 static const gokore_policy_shape_ gokore_policy_kinds_[] = { // by gokore_policy_kind
     { NULL, 0, 0 },
@@ -2970,9 +2972,10 @@ static void gokore_policy_read_list_(gokore_policy_checker_ *c, const gokore_pol
         (void)gokore_policy_expected_(c, n, "a list", "");
         return;
     }
-    if (n->count == 0) {
-        if (f->type == GOKORE_POLICY_NAMES_)
-            gokore_policy_say_(c, "GOKORE-E-RANGE", n->at, "an empty list: at least one name is needed");
+    if (n->count < f->fewest) gokore_policy_say_(c, "GOKORE-E-RANGE", n->at, "an empty list: at least one name is needed");
+    if (n->count > GOKORE_POLICY_ITEMS_MAX_)
+        gokore_policy_say_(c, "GOKORE-E-RANGE", n->at, "a list of more than %d items", GOKORE_POLICY_ITEMS_MAX_);
+    if (n->count == 0 || n->count > GOKORE_POLICY_ITEMS_MAX_) {
         gokore_policy_set_list_(f, base, NULL, 0);
         return;
     }
@@ -3361,9 +3364,9 @@ static void gokore_policy_check_list_(gokore_policy_checker_ *c, const gokore_po
     unsigned char seen[(GOKORE_POLICY_NODE_MAX_ + 8) / 8] = { 0 };
     const char *items = (const char *)gokore_policy_get_pointer_(base, f->offset);
     size_t count = gokore_policy_get_size_(base, f->other), size = gokore_policy_item_size_(f);
-    if (count < (size_t)(f->type == GOKORE_POLICY_NAMES_) || (count && !items)) {
+    if (count < f->fewest || count > GOKORE_POLICY_ITEMS_MAX_ || (count && !items)) {
         gokore_policy_say_(c, "GOKORE-E-RANGE", GOKORE_DOC_NOWHERE_,
-                           count ? "no list behind its length" : "an empty list: at least one name is needed");
+                           !count ? "an empty list: at least one name is needed" : !items ? "no list behind its length" : "a list of more than 1024 items");
         return;
     }
     for (size_t i = 0; i < count && !gokore_policy_is_full_(c); i++) {

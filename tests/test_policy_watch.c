@@ -106,12 +106,20 @@ typedef struct seen { // what the callback was told
     bool stop;
 } seen;
 
+static pthread_mutex_t told = PTHREAD_MUTEX_INITIALIZER; // the test reads what was noted, then changes the files: that is an order
+static void ready(void) {
+    pthread_mutex_lock(&told);
+    pthread_mutex_unlock(&told);
+}
+
 static void note(gokore_status status, const gokore_policy_set *set, const gokore_diagnostics *found, void *user) {
     seen *s = user;
     const gokore_policy *p = gokore_policy_set_at(set, 0);
+    pthread_mutex_lock(&told);
     s->status = status;
     (void)snprintf(s->name, sizeof s->name, "%s", p && p->lock ? p->lock->name : "");
     (void)snprintf(s->code, sizeof s->code, "%s", found->count ? found->items[0].code : "");
+    pthread_mutex_unlock(&told);
     if (s->stop) {
         CHECK_STATUS(GOKORE_BUSY, gokore_policy_watch_start("/", MS, NULL, NULL));
         gokore_policy_watch_stop();
@@ -131,6 +139,7 @@ static const char *in_force(void) {
 
 static void replace(const char *path, const char *text) { // as an editor does that takes care
     char temporary[4096];
+    ready();
     test_root_file("/temporary", text);
     (void)snprintf(temporary, sizeof temporary, "%s/temporary", test_root());
     REQUIRE(rename(temporary, in_root(path)) == 0);
@@ -158,6 +167,7 @@ TEST(watch, follows_a_file) {
     CHECK_STR("two", in_force());
     CHECK_UINT(1, test_reports_count(GOKORE_REPORT_POLICY));
     CHECK_CONTAINS("p.yaml:1:7: ", test_reports_find(GOKORE_REPORT_POLICY)->message);
+    ready();
     REQUIRE(unlink(in_root("/p.yaml")) == 0);
     until(&s, 4);
     CHECK_STATUS(GOKORE_NOT_FOUND, s.status);
@@ -182,6 +192,7 @@ TEST(watch, follows_the_swap_of_a_config_map) {
     char from[4096], to[4096];
     for (uint32_t i = 2; i < 6; i++) { // as the kubelet does it: a new directory, then one rename
         char name[32];
+        ready();
         (void)snprintf(name, sizeof name, "/m/..%u/a.yaml", i);
         test_root_file(name, lock_policy(i % 2 ? "odd" : "even", none));
         (void)snprintf(name, sizeof name, "..%u", i);
