@@ -33,12 +33,14 @@ CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(SANITIZED)
 # What the examples' and benches' implementation is compiled with, where they don't hold their own.
 VARIANT_FOR_examples = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1
 VARIANT_FOR_bench    =
+VARIANT_FOR_tools    =
 
 HEADERS  := $(wildcard gokore*.h)
 VERSION  = $(shell sed -n 's/^.define GOKORE_VERSION  *"\(.*\)".*/\1/p' gokore_atomic.h)
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-SCRIPTS  := $(wildcard tests/compile/test_*.sh tests/examples/test_*.sh)
+SCRIPTS  := $(wildcard tests/compile/test_*.sh tests/examples/test_*.sh tests/tools/test_*.sh)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/*.c))
 BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 VARIANTS := $(sort $(patsubst VARIANT_%,%,$(filter-out VARIANT_FOR_%,$(filter VARIANT_%,$(.VARIABLES)))))
 export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE
@@ -51,7 +53,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run test results check checks bench install uninstall examples help clean force
+.PHONY: all tools run test results check checks bench install uninstall examples help clean force
 all: examples
 
 # ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
@@ -70,11 +72,11 @@ $O/$1/libgokore.a: $O/$1/implementation.o
 	$(Q)rm -f $$@; ar rcs $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call set,$v,tests,$(VARIANT_$v))))
-$(foreach d,examples bench,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
+$(foreach d,examples bench tools,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
 $O/%/support/test.o: CPPFLAGS += -DTEST_DATA_DIRECTORY='"$(abspath tests/data)"'
 parts = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c)) # the other files of an example
 -include $(shell find $O -name '*.d' 2>/dev/null)
-FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench,$v:$(VARIANT_$v))
+FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench FOR_tools,$v:$(VARIANT_$v))
 $(BUILD)/flags: force # changes when the flags do, so that everything is built again
 	@mkdir -p $(BUILD)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
@@ -97,7 +99,7 @@ RESULTS += $(BUILD)/results/$2.$1.tsv
 endef
 # $1 script, $2 its results
 define script
-$2: $1 $(EXAMPLES) force
+$2: $1 $(EXAMPLES) $(TOOLS) force
 	@sh tests/support/run.sh $$@ $1 $(RUNNER) sh $1
 endef
 result_of = $(BUILD)/$1/$(subst /,.,$(2:.sh=)).tsv
@@ -110,6 +112,7 @@ CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
           $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
 $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
 $(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%)) $O/examples/libgokore.a)))
+$(foreach p,$(TOOLS),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o))) # a tool holds its own implementation
 $(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/libgokore.a)))
 
 # ---- what people call
@@ -134,6 +137,8 @@ cross: force ## installs cross compilers and qemu where it may, and runs tests f
 	@sh tests/check/test_cross.sh
 
 examples: $(EXAMPLES) ## builds the examples
+
+tools: $(TOOLS) ## builds build/tools/gokore: lint, crd, container, topology, rules
 
 bench: $(BENCHES) $(EXAMPLES) ## builds and runs the benchmarks one after the other
 	@for b in $(BENCHES); do echo "== $$b"; $$b || exit 1; done

@@ -39,39 +39,62 @@
 // MANIFEST A text holds one or more documents of these two kinds. A field that is not named here is an error.
 //   apiVersion: concurrency.gokore.io/v1alpha1
 //   kind: LockPolicy
-//   metadata:                       name (required), namespace, labels, annotations; the last two are checked, not kept
-//   spec:
-//     qosClass                      required: Guaranteed, Burstable or BestEffort
-//     hierarchyRules                required: list of {name, order}; order lists lock classes, first taken first
-//     maxHoldTime                   duration a lock may be held; absent = the class's
-//     defaultTimeout                duration of a wait that names none; absent = retryPolicy.maxWaitTime
-//     containerID                   text: the container this policy is meant for
-//     fallbackStrategy              what numaAffinity.fallbackStrategy is where that is absent
-//     numaAffinity
-//       required                    true or false; Guaranteed must say true, BestEffort must not
-//       preferredNodes              list of node numbers 0..1023, best first
-//       allowedDistance             0 same node, 1..9 steps, 10..254 the firmware's distance; absent = no limit
-//       fallbackStrategy            Steal, Wait or AnyNode: where tasks run when the home node is busy
-//       qosOverride                 a class that counts instead of qosClass in NUMA decisions
-//     retryPolicy                   absent = the class's; else the first three fields are required
-//       attempts                    number of retries, 1..5 and not over the class's
-//       backoffBase                 duration of the first delay
-//       jitterPercent               0..100: a delay is shortened by up to this share of it
-//       stealRetries                number 0..16, not over the class's
-//       maxWaitTime                 duration all tries together may take, not over the class's; absent = the class's, or
-//                                   defaultTimeout if that is shorter
-//     exemptions                    list of {lockClass, from, to}: lockClass may be taken between from and to
-//     pairLimits                    list of {a, b, maxHoldTime}: both classes together may be held so long
+//   metadata                        required map
+//     name                          required name: of the policy
+//     namespace                     name: of Kubernetes
+//     labels                        map of texts: checked, not kept
+//     annotations                   map of texts: checked, not kept
+//   spec                            required map: What locks may do, in which order and for how long.
+//     qosClass                      required Guaranteed, Burstable or BestEffort: the service class, as Kubernetes has it
+//     containerID                   text: the container this policy is meant for; absent = every one
+//     fallbackStrategy              Steal, Wait or AnyNode: what numaAffinity.fallbackStrategy is where that is absent
+//     numaAffinity                  map: where memory and threads belong
+//       required                    true or false: Guaranteed must say true, BestEffort must not
+//       preferredNodes              list of numbers 0..1023: best first
+//       allowedDistance             number 0..254: 0 same node, 1..9 steps, 10..254 the firmware's distance; absent = no
+//                                   limit
+//       fallbackStrategy            Steal, Wait or AnyNode: where tasks run when the home node is busy; absent = Steal
+//       qosOverride                 Guaranteed, Burstable or BestEffort: counts instead of qosClass in NUMA decisions
+//     maxHoldTime                   duration: that a lock may be held, not over the class's; absent = the class's
+//     defaultTimeout                duration: of a wait that names none; absent = retryPolicy.maxWaitTime
+//     retryPolicy                   map: what a lock that is busy does; absent = the class's
+//       attempts                    required number 1..5: retries after the first try, not over the class's
+//       backoffBase                 required duration: of the first delay, which then doubles
+//       jitterPercent               required number 0..100: a delay is shortened by up to this share of it
+//       stealRetries                number 0..16: not over the class's; absent = the class's
+//       maxWaitTime                 duration: all tries together, not over the class's; absent = the shorter of the class's
+//                                   and defaultTimeout
+//     hierarchyRules                required list of: the order of lock classes
+//       name                        required text: of the rule, for messages
+//       order                       required list of names: lock classes, first taken first
+//     exemptions                    list of: from that order
+//       lockClass                   required name: may be taken, against the rules,
+//       from                        required name: while this class is held
+//       to                          required name: and this one is not yet
+//     pairLimits                    list of: of two classes held together
+//       a                           required name: a lock class
+//       b                           required name: another
+//       maxHoldTime                 required duration: that locks of both may be held together
 //   apiVersion: orchestration.gokore.io/v1beta1
-//   kind: ConcurrencyPolicy         metadata may be absent here
-//   spec:
-//     numa
+//   kind: ConcurrencyPolicy
+//   metadata                        map
+//     name                          required name: of the policy
+//     namespace                     name: of Kubernetes
+//     labels                        map of texts: checked, not kept
+//     annotations                   map of texts: checked, not kept
+//   spec                            required map: How work is shared between nodes and classes.
+//     numa                          map: work that crosses nodes
 //       allowedCrossAccess          "0%".."100%": share of steals that may cross nodes; absent = 100%
-//       stealThreshold              shortest queue, in tasks, that is stolen from across nodes; absent = 0
-//     qosClassMapping               list of {priority, name, qosClass, numaExclusive}: priority 0 is the most urgent;
-//                                   qosClass absent = by priority: 0 Guaranteed, 1 Burstable, else BestEffort
+//       stealThreshold              number 0..2147483647: shortest queue, in tasks, that is stolen from across nodes; absent
+//                                   = 0
+//     qosClassMapping               list of: classes of work
+//       priority                    required number 0..1000000: 0 is the most urgent
+//       name                        required name: of the class
+//       qosClass                    Guaranteed, Burstable or BestEffort: absent = by priority: 0 Guaranteed, 1 Burstable,
+//                                   else BestEffort
+//       numaExclusive               true or false: its workers have their node's CPUs for themselves
 //   Durations are text: a whole number without leading zero and one of ns, us, ms, s, m ("500ms"). Names of policies
-//   and lock classes are 1 to 253 of A-Z a-z 0-9 _ . - in any order.
+//   and lock classes are 1 to 253 of A-Z a-z 0-9 _ . - in any order. No list has more than 1024 items.
 //   Refused across documents: two policies of one kind, name and namespace; orders that together form a cycle.
 //
 // YAML     A name that ends in .json is read as JSON (RFC 8259, no key twice, lone surrogates refused), all else as YAML:
