@@ -43,7 +43,7 @@ EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/*.c))
 BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 VARIANTS := $(sort $(patsubst VARIANT_%,%,$(filter-out VARIANT_FOR_%,$(filter VARIANT_%,$(.VARIABLES)))))
-export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE
+export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE YAML_TEST_SUITE JSON_TEST_SUITE
 
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) # unless -jN is given

@@ -1974,6 +1974,13 @@ static bool gokore_yaml_block_header_(gokore_doc_reader_ *r, int32_t n, gokore_y
     return b->indent ? true : gokore_yaml_block_indent_(r, n, &b->indent);
 }
 
+// The text ends within a line of blanks: some readers take a line end for granted there, and some don't.
+static bool gokore_yaml_is_torn_(const gokore_doc_reader_ *r) {
+    size_t at = r->at;
+    while (at < r->len && gokore_doc_is_blank_(r->text[at])) at++;
+    return at == r->len && at > r->at;
+}
+
 static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
     size_t from = r->at, empty = 0;
     gokore_yaml_block_ b;
@@ -1981,6 +1988,7 @@ static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
     bool broken = false, spaced = false; // a line end is due; the last line began with a blank
     while (r->at < r->len && !gokore_yaml_is_marker_(r, r->at)) {
         size_t at = r->at;
+        if (gokore_yaml_is_torn_(r)) return gokore_doc_fail_(r, "GOKORE-E-LINE", at, "the text ends within a line of blanks");
         while (gokore_yaml_char_(r, at) == ' ' && (int32_t)(at - r->line) < b.indent) at++;
         bool full = (int32_t)(at - r->line) == b.indent;
         if (!full && !gokore_yaml_is_end_(r, at)) break;
