@@ -134,9 +134,9 @@ extern "C" {
 // What a class gives and allows: X(class, hold ms, wait ms, retries, steal retries, first delay ms, node required, fallback);
 // times of 0 are no limit. All three, in this order.
 #ifndef GOKORE_QOS_TABLE
-#define GOKORE_QOS_TABLE(X)                                                                                         \
-    X(GUARANTEED, 0, 500, 3, 5, 15, true, STEAL)                                                                    \
-    X(BURSTABLE, 100, 200, 2, 3, 30, false, STEAL)                                                                  \
+#define GOKORE_QOS_TABLE(X)                                                                                                    \
+    X(GUARANTEED, 0, 500, 3, 5, 15, true, STEAL)                                                                               \
+    X(BURSTABLE, 100, 200, 2, 3, 30, false, STEAL)                                                                             \
     X(BEST_EFFORT, 50, 100, 1, 1, 50, false, ANY_NODE)
 #endif
 
@@ -211,7 +211,8 @@ GOKORE_API void gokore_rate_limiter_init(gokore_rate_limiter *limiter, uint64_t 
 // Takes n tokens, first come first served. GOKORE_LIMIT: more than the burst. GOKORE_TIMEOUT at once if the context's
 // deadline comes before the tokens. Otherwise blocks until they are there, or the context is over: its status, and the
 // tokens are given back.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_rate_limiter_acquire(gokore_rate_limiter *limiter, uint64_t n, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rate_limiter_acquire(gokore_rate_limiter *limiter, uint64_t n,
+                                                                      gokore_context *ctx);
 // The same at once, or GOKORE_BUSY.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_rate_limiter_try_acquire(gokore_rate_limiter *limiter, uint64_t n);
 // Any thread, any time; who waits already waits as long as the old rate said.
@@ -370,8 +371,8 @@ GOKORE_API const gokore_policy_set *gokore_policy_current(void);
 // >>metrics: numbers for a monitoring system. With GOKORE_METRICS 0 nothing is recorded and these answer GOKORE_UNSUPPORTED.
 typedef enum gokore_metric_type { GOKORE_METRIC_COUNTER, GOKORE_METRIC_GAUGE, GOKORE_METRIC_HISTOGRAM } gokore_metric_type;
 typedef struct gokore_metric_desc {
-    const char *name;          // letters, digits, '_'; a counter's ends in _total, no other's does
-    const char *help;          // default NULL: none
+    const char *name; // letters, digits, '_'; a counter's ends in _total, no other's does
+    const char *help; // default NULL: none
     gokore_metric_type type;
     const char *const *labels; // name, value, name, value, ...
     size_t label_count;        // pairs
@@ -396,14 +397,17 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_metrics_write_openmetrics(gokor
 // What locks, pools, channels and atomics tell about themselves. Each member may be NULL; called by any thread, while locks
 // may be held: it must not block, nor take a lock of ours. Names live for the call only; "" = the object has none.
 typedef struct gokore_instrumenter {
-    void (*lock_wait)(void *user, const char *lock, gokore_qos qos, gokore_status result, int64_t waited_ns); // the end of an acquisition
-    void (*lock_held)(void *user, const char *lock, int64_t held_ns);                                         // a release
+    void (*lock_wait)(void *user, const char *lock, gokore_qos qos, gokore_status result,
+                      int64_t waited_ns);                             // the end of an acquisition
+    void (*lock_held)(void *user, const char *lock, int64_t held_ns); // a release
     void (*lock_retry)(void *user, const char *lock);
     void (*lock_violation)(void *user, gokore_report_id kind);
     void (*deadlock)(void *user);
-    void (*task)(void *user, const char *pool, gokore_status result, int64_t ran_ns); // GOKORE_OK, or why it was not run
+    void (*task_begin)(void *user, const char *pool);
+    void (*task_end)(void *user, const char *pool, int64_t ran_ns);
+    void (*task_cancel)(void *user, const char *pool, gokore_status why); // it was not run
     void (*steal)(void *user, const char *pool, bool crossed_nodes);
-    void (*pool)(void *user, const char *pool, unsigned workers, size_t queued);      // when either changed
+    void (*pool)(void *user, const char *pool, unsigned workers, size_t queued); // when either changed
     void (*channel)(void *user, const char *channel, bool is_send, gokore_status result, int64_t blocked_ns);
     void (*atomic_ops)(void *user, const char *op, uint64_t count);
     void *user;
@@ -420,11 +424,14 @@ GOKORE_API const gokore_lock_policy *gokore_lock_policy_current(void);
 
 // Called after each change that was seen, with what loading it answered: GOKORE_OK and the set, which is in force and lives
 // for the call; or a failure, and NULL. diagnostics live for the call too.
-typedef void gokore_policy_watch_fn(gokore_status status, const gokore_policy_set *set, const gokore_diagnostics *diagnostics, void *user);
-// Loads and applies path (as gokore_policy_load_file takes it) before it returns, and again whenever what it says has changed: a
-// thread of its own does that, which reads it every interval_ns (0 = a second), and calls fn. What can't be used is reported (POLICY), fn is told, and what is
-// in force stays; that is no failure of this call: GOKORE_OK. GOKORE_BUSY: there is a watch already; GOKORE_INVALID.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_watch_start(const char *path, int64_t interval_ns, gokore_policy_watch_fn *fn, void *user);
+typedef void gokore_policy_watch_fn(gokore_status status, const gokore_policy_set *set, const gokore_diagnostics *diagnostics,
+                                    void *user);
+// Loads and applies path (as gokore_policy_load_file takes it) before it returns, and again whenever what it says has changed:
+// a thread of its own does that, which reads it every interval_ns (0 = a second), and calls fn. What can't be used is reported
+// (POLICY), fn is told, and what is in force stays; that is no failure of this call: GOKORE_OK. GOKORE_BUSY: there is a watch
+// already; GOKORE_INVALID; GOKORE_NO_MEMORY.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_watch_start(const char *path, int64_t interval_ns,
+                                                                    gokore_policy_watch_fn *fn, void *user);
 // Returns when fn is not running any more, unless fn itself calls it. What is in force stays. Twice is harmless.
 GOKORE_API void gokore_policy_watch_stop(void);
 
@@ -463,21 +470,22 @@ enum {
 };
 typedef struct gokore_resource_adjustment {
     uint32_t fields;
-    uint32_t cpu_shares;    // a request: no process raises its own; only targets can pass it on
-    uint64_t memory_bytes;  // the limit that gokore_limit_memory_bytes tells
-    uint32_t gpu_slots;     // the total of the slots that are targets
-    uint32_t lock_limit;    // locks the process may hold at once, 0 = no limit
-    const char *priority;   // a name of the ConcurrencyPolicy in force, or of a class: that class counts from now on
-    gokore_qos min_qos;     // nothing is done if the class is weaker than this
-    uint32_t workers;       // of the pools that are targets
-    gokore_qos qos;         // this class counts from now on; GOKORE_QOS_DEFAULT = as before the first adjustment
+    uint32_t cpu_shares;     // a request: no process raises its own; only targets can pass it on
+    uint64_t memory_bytes;   // the limit that gokore_limit_memory_bytes tells
+    uint32_t gpu_slots;      // the total of the slots that are targets
+    uint32_t lock_limit;     // locks the process may hold at once, 0 = no limit
+    const char *priority;    // a name of the ConcurrencyPolicy in force, or of a class: that class counts from now on
+    gokore_qos min_qos;      // nothing is done if the class is weaker than this
+    uint32_t workers;        // of the pools that are targets
+    gokore_qos qos;          // this class counts from now on; GOKORE_QOS_DEFAULT = as before the first adjustment
     gokore_numa_policy numa; // its first preferred node is where memory that is a target moves to
 } gokore_resource_adjustment;
 
 // Something alive that obeys adjustments. In the caller's memory from add to remove.
 typedef struct gokore_resource_target {
     uint32_t fields; // what it obeys
-    gokore_status (*apply)(struct gokore_resource_target *target, const gokore_resource_adjustment *adjustment); // must not adjust, add, remove
+    gokore_status (*apply)(struct gokore_resource_target *target,
+                           const gokore_resource_adjustment *adjustment); // must not adjust, add, remove
     void *object;
     size_t size;
     struct gokore_resource_target *next_;
@@ -491,12 +499,13 @@ GOKORE_API gokore_resource_target gokore_resource_target_memory(void *addr, size
 // Applies an adjustment to all targets and limits. *applied (may be NULL): the fields that somebody obeyed. GOKORE_DENIED: the
 // class is weaker than min_qos; GOKORE_NOT_FOUND: no such priority; GOKORE_INVALID; with these nothing is done. Otherwise the
 // first status of a target that is not OK, or GOKORE_UNSUPPORTED if nobody obeys a field. Any thread; blocks as targets do.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustment, uint32_t *applied);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustment,
+                                                                  uint32_t *applied);
 
 // >>violations and their remedy
 typedef struct gokore_qos_violation {
-    const char *kind;     // "hold", "remote-hold"; a label of gokore_qos_violations_total
-    void *resource;       // the memory it is about, NULL = none
+    const char *kind; // "hold", "remote-hold"; a label of gokore_qos_violations_total
+    void *resource;   // the memory it is about, NULL = none
     size_t resource_size;
     gokore_qos qos;
     int64_t value, limit;
@@ -507,16 +516,16 @@ GOKORE_API gokore_status gokore_qos_violation_report(const gokore_qos_violation 
 GOKORE_API void gokore_remediation_set(bool auto_remediate, int preferred_node); // default false
 
 // >>provider: where policies come from and findings go to
-typedef struct gokore_container gokore_container;   // of gokore_topology.h
-typedef struct gokore_deadlock gokore_deadlock;     // of gokore_lockorder.h, as the next two
+typedef struct gokore_container gokore_container; // of gokore_topology.h
+typedef struct gokore_deadlock gokore_deadlock;   // of gokore_lockorder.h, as the next two
 typedef struct gokore_resolution gokore_resolution;
 typedef struct gokore_lock_verdict gokore_lock_verdict;
 typedef struct gokore_cluster_coordinator gokore_cluster_coordinator; // of gokore_pool.h
 
 typedef struct gokore_topology_hints {
-    int numa_node;               // where the calling thread runs, -1 = not known
-    int preferred_nodes[64];     // nearest first
-    size_t preferred_node_count; // may exceed 64
+    int numa_node;                // where the calling thread runs, -1 = not known
+    int preferred_nodes[64];      // nearest first
+    size_t preferred_node_count;  // may exceed 64
     char zone[64], node_name[64]; // from GOKORE_ZONE and NODE_NAME, "" = not given
     gokore_numa_policy policy;
     const gokore_lock_policy *lock_policy; // NULL = none in force
@@ -538,7 +547,8 @@ typedef struct gokore_provider {
     gokore_status (*resolve_deadlock)(void *user, const gokore_deadlock *deadlock, gokore_resolution *out);
     gokore_status (*report_violation)(void *user, const gokore_qos_violation *violation);
     void (*report_anomaly)(void *user, const char *metric, double value);
-    gokore_status (*check_lock_order)(void *user, const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out);
+    gokore_status (*check_lock_order)(void *user, const char *const *held, size_t n, const char *incoming,
+                                      gokore_lock_verdict *out);
     gokore_status (*check_policy)(void *user, const gokore_policy *policy, gokore_diagnostics *diagnostics);
     gokore_status (*apply_lock_policy)(void *user, const gokore_lock_policy *policy);
     gokore_status (*check_memory_model)(void *user);
@@ -548,16 +558,17 @@ typedef struct gokore_provider {
 } gokore_provider;
 // Replaces it for the process; it is copied. NULL = the built-in one. GOKORE_NO_MEMORY changes nothing.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_provider_set(const gokore_provider *provider);
-// Every member set, so that it can just be called with the provider's user. Never NULL; readable for good. Any thread, never blocks.
+// Every member set, so that it can just be called with the provider's user. Never NULL; readable for good. Any thread, never
+// blocks.
 // What the built-in answers need of headers that are not in the build is GOKORE_UNSUPPORTED, NULL or -1.
 GOKORE_API const gokore_provider *gokore_provider_get(void);
 
 // >>cluster operator
 typedef struct gokore_numa_view {
-    int node;             // where the calling thread runs, -1 = not known
+    int node;                             // where the calling thread runs, -1 = not known
     int allowed_nodes[64], distances[64]; // of the process; from node
-    size_t allowed_count; // may exceed 64
-    int qos_weight[3];    // Guaranteed, Burstable, BestEffort: lowest priority number that the policy in force maps to it, -1 = none
+    size_t allowed_count;                 // may exceed 64
+    int qos_weight[3];                    // by class, strongest first: the lowest priority number mapped to it, -1 = none
 } gokore_numa_view;
 typedef void gokore_lock_level_fn(void *user, const void *lock, const char *name, int level);
 
@@ -625,8 +636,9 @@ typedef struct gokore_qos_row_ {
     bool required;
     gokore_numa_fallback fallback;
 } gokore_qos_row_;
-#define GOKORE_QOS_ROW_(name, hold, wait, retries, steals, base, node, other)                                       \
-    { (hold) * GOKORE_POLICY_MS_, (wait) * GOKORE_POLICY_MS_, (base) * GOKORE_POLICY_MS_, (retries), (steals), (node), GOKORE_NUMA_##other },
+#define GOKORE_QOS_ROW_(name, hold, wait, retries, steals, base, node, other)                                                  \
+    { (hold) * GOKORE_POLICY_MS_, (wait) * GOKORE_POLICY_MS_, (base) * GOKORE_POLICY_MS_, (retries), (steals), (node),               \
+      GOKORE_NUMA_##other },
 
 static inline gokore_qos gokore_qos_known_(gokore_qos qos) { // one of the three
     return qos < GOKORE_QOS_GUARANTEED || qos > GOKORE_QOS_BEST_EFFORT ? (gokore_qos)GOKORE_QOS : qos;
@@ -688,7 +700,8 @@ typedef struct gokore_lent_waits_ { // by gokore_sync.h
     int64_t (*deadline_ns)(const gokore_context *ctx);
     // Calls begin with a waiter, then sleeps until that is woken (GOKORE_OK), the context is over, or the deadline
     // (GOKORE_TIMEOUT). begin may be NULL.
-    gokore_status (*wait)(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter), void *user);
+    gokore_status (*wait)(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
+                          void *user);
     void (*wake)(gokore_waiter_ *waiter); // by one who knows that it still waits
 } gokore_lent_waits_;
 static const gokore_lent_waits_ *gokore_lent_waits_here_;
@@ -754,7 +767,8 @@ gokore_status gokore_retry_run(const gokore_retry_policy *policy, gokore_retry_f
         if (status != GOKORE_BUSY) break;
         status = GOKORE_TIMEOUT;
         if (last) break;
-        int64_t before = gokore_now_ns(), wake = gokore_policy_after_(before, gokore_retry_delay_ns(policy, spent.attempts - 1, NULL));
+        int64_t before = gokore_now_ns(),
+                wake = gokore_policy_after_(before, gokore_retry_delay_ns(policy, spent.attempts - 1, NULL));
         bool cut = wake >= until;
         status = gokore_policy_sleep_(ctx, cut ? until : wake);
         spent.waited_ns += gokore_now_ns() - before;
@@ -772,7 +786,7 @@ typedef struct gokore_slots_waiter_ { // in the frame of the call that waits
     gokore_waiter_ *waiter;  // NULL where nothing is lent:
     gokore_atomic_u32 woken; // then it sleeps on this
     uint32_t n;
-    gokore_status answer;    // GOKORE_BUSY while it is queued; under the latch
+    gokore_status answer; // GOKORE_BUSY while it is queued; under the latch
 } gokore_slots_waiter_;
 
 static bool gokore_slots_take_(gokore_slots *s, uint32_t n) { // are they free? Under the latch
@@ -837,7 +851,8 @@ gokore_status gokore_slots_acquire(gokore_slots *slots, uint32_t n, gokore_conte
     if (status == GOKORE_OK) status = gokore_slots_try_acquire(slots, n);
     if (status != GOKORE_BUSY) return status;
     gokore_slots_waiter_ w = { .slots = slots, .n = n };
-    status = gokore_lent_waits_here_ ? gokore_lent_waits_here_->wait(ctx, INT64_MAX, gokore_slots_enqueue_, &w) : gokore_slots_park_(&w);
+    status = gokore_lent_waits_here_ ? gokore_lent_waits_here_->wait(ctx, INT64_MAX, gokore_slots_enqueue_, &w)
+                                     : gokore_slots_park_(&w);
     gokore_latch_lock_(&slots->latch_);
     if (w.answer == GOKORE_BUSY) { // the context was over first
         gokore_slots_unlink_(slots, &w, status);
@@ -853,7 +868,9 @@ void gokore_slots_release(gokore_slots *slots, uint32_t n) {
     slots->used_ = wrong ? 0 : slots->used_ - n;
     gokore_slots_serve_(slots);
     gokore_latch_unlock_(&slots->latch_);
-    if (wrong) gokore_reportf_(GOKORE_REPORT_REFCOUNT, NULL, "slots %p: %u given back that were not all taken", (void *)slots, (unsigned)n);
+    if (wrong)
+        gokore_reportf_(GOKORE_REPORT_REFCOUNT, NULL, "slots %p: %u given back that were not all taken", (void *)slots,
+                        (unsigned)n);
 }
 
 void gokore_slots_set_total(gokore_slots *slots, uint32_t total) {
@@ -2398,8 +2415,8 @@ typedef struct gokore_policy_field_ {
     gokore_policy_type_ type;
     unsigned flags;
     size_t offset, other;
-    int least, most;  // of an integer
-    size_t fewest;    // items of a list; at most GOKORE_POLICY_ITEMS_MAX_
+    int least, most; // of an integer
+    size_t fewest;   // items of a list; at most GOKORE_POLICY_ITEMS_MAX_
     const struct gokore_policy_shape_ *shape;
     const char *text;
     const char *about; // for manuals and schemas
@@ -3397,7 +3414,9 @@ static void gokore_policy_check_list_(gokore_policy_checker_ *c, const gokore_po
     size_t count = gokore_policy_get_size_(base, f->other), size = gokore_policy_item_size_(f);
     if (count < f->fewest || count > GOKORE_POLICY_ITEMS_MAX_ || (count && !items)) {
         gokore_policy_say_(c, "GOKORE-E-RANGE", GOKORE_DOC_NOWHERE_,
-                           !count ? "an empty list: at least one name is needed" : !items ? "no list behind its length" : "a list of more than 1024 items");
+                           !count   ? "an empty list: at least one name is needed"
+                           : !items ? "no list behind its length"
+                                    : "a list of more than 1024 items");
         return;
     }
     for (size_t i = 0; i < count && !gokore_policy_is_full_(c); i++) {
@@ -3652,7 +3671,9 @@ static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_p
                 (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u", line);
             else
                 (void)snprintf(text, sizeof text, "'%s' is there in two files",
-                               gokore_doc_show_((const char *)gokore_policy_get_pointer_(b, name), strlen((const char *)gokore_policy_get_pointer_(b, name))).text);
+                               gokore_doc_show_((const char *)gokore_policy_get_pointer_(b, name),
+                                                strlen((const char *)gokore_policy_get_pointer_(b, name)))
+                                   .text);
             gokore_policy_blame_(c, docs ? docs[i] : NULL, "metadata", "name", "GOKORE-E-DUPLICATE", text);
             break;
         }
@@ -3730,7 +3751,7 @@ typedef struct gokore_files_ {
     gokore_doc_arena_ arena;
     gokore_file_ *items;
     size_t count;
-    int error;           // errno, 0 = none; then path says of what
+    int error; // errno, 0 = none; then path says of what
     const char *path;
 } gokore_files_;
 
@@ -3762,7 +3783,7 @@ static const char *gokore_file_path_(const char *directory, const char *name) {
 }
 
 static int gokore_file_read_(gokore_files_ *files, gokore_file_ *file, int fd) { // errno, 0 = done; closes fd
-    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1; // one more shows that it is too long
+    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1;                                       // one more shows that it is too long
     char *room = (char *)gokore_alloc_(NULL, cap, 16);
     int error = room ? 0 : ENOMEM;
     for (ssize_t n = 1; n > 0 && !error && file->len < cap;) {
@@ -3796,7 +3817,8 @@ static int gokore_files_list_(gokore_files_ *files, int fd) {
     int error = 0;
     for (struct dirent *entry; !error && (entry = readdir(directory)) != NULL;) {
         if (!gokore_file_is_manifest_(entry->d_name)) continue;
-        const char *name = files->count < GOKORE_FILES_MAX_ ? gokore_doc_copy_(&files->arena, entry->d_name, strlen(entry->d_name)) : NULL;
+        const char *name =
+            files->count < GOKORE_FILES_MAX_ ? gokore_doc_copy_(&files->arena, entry->d_name, strlen(entry->d_name)) : NULL;
         if (name)
             files->items[files->count++] = (gokore_file_) { .name = name };
         else
@@ -3826,7 +3848,8 @@ static int gokore_files_open_(gokore_files_ *files, const char *path) { // errno
         files->items[files->count++] = (gokore_file_) { .name = path, .path = path };
         return gokore_file_read_(files, &files->items[0], fd);
     }
-    int data = openat(fd, "..data", O_RDONLY | O_CLOEXEC | O_DIRECTORY); // of a ConfigMap: one version, whatever is swapped meanwhile
+    int data =
+        openat(fd, "..data", O_RDONLY | O_CLOEXEC | O_DIRECTORY); // of a ConfigMap: one version, whatever is swapped meanwhile
     if (data >= 0) (void)close(fd);
     int error = gokore_files_list_(files, data >= 0 ? data : fd);
     return error || files->count ? error : ENOENT;
@@ -3859,7 +3882,8 @@ static void gokore_policy_join_(gokore_policy_set *into, gokore_policy_set *from
     *end = from->arena.chunks; // with from itself in it
 }
 
-static gokore_status gokore_policy_check_joined_(const gokore_policy_set *set, const char *path, gokore_diagnostics *diagnostics) {
+static gokore_status gokore_policy_check_joined_(const gokore_policy_set *set, const char *path,
+                                                 gokore_diagnostics *diagnostics) {
     gokore_doc_sink_ sink = { diagnostics, path, "", 0, 0 };
     gokore_doc_arena_ work = { { NULL, NULL, NULL }, NULL, false };
     gokore_policy_checker_ c = { .sink = &sink, .work = &work };
@@ -3873,7 +3897,8 @@ static gokore_status gokore_policy_check_joined_(const gokore_policy_set *set, c
 static gokore_status gokore_files_load_(gokore_policy_set **out, const gokore_files_ *files, gokore_diagnostics *diagnostics) {
     *out = NULL;
     if (files->error) return gokore_policy_io_error_(files->path, files->error, diagnostics);
-    if (files->count == 1) return gokore_policy_load(out, files->items[0].text, files->items[0].len, files->items[0].path, diagnostics);
+    if (files->count == 1)
+        return gokore_policy_load(out, files->items[0].text, files->items[0].len, files->items[0].path, diagnostics);
     gokore_policy_set *parts[GOKORE_FILES_MAX_];
     gokore_status status = GOKORE_OK;
     size_t total = 0;
@@ -3938,8 +3963,8 @@ static void gokore_watch_report_(const gokore_watch_ *w, gokore_status status, c
     for (size_t i = 0; i < d->count && i < d->capacity && !first; i++)
         if (d->items[i].severity >= GOKORE_SEVERITY_ERROR) first = &d->items[i];
     if (first)
-        gokore_reportf_(GOKORE_REPORT_POLICY, w->path, "%s:%u:%u: %s%s%s [%s]; what is in force stays", first->file, first->line, first->column,
-                        first->path, first->path[0] ? ": " : "", first->message, first->code);
+        gokore_reportf_(GOKORE_REPORT_POLICY, w->path, "%s:%u:%u: %s%s%s [%s]; what is in force stays", first->file,
+                        first->line, first->column, first->path, first->path[0] ? ": " : "", first->message, first->code);
     else
         gokore_reportf_(GOKORE_REPORT_POLICY, w->path, "%s; what is in force stays", gokore_status_name(status));
 }
@@ -3968,7 +3993,7 @@ static void gokore_watch_drop_(gokore_watch_ *w) { // by the call that started i
     gokore_free_(NULL, w, w->size);
 }
 
-static bool gokore_watch_is_mine_(gokore_watch_ *w) { // called by its callback?
+static bool gokore_watch_is_mine_(gokore_watch_ *w) {                            // called by its callback?
     return gokore_atomic_load_relaxed(&w->tid) == (uint32_t)gokore_thread_id_(); // relaxed: only its own thread finds itself
 }
 
@@ -3981,7 +4006,8 @@ static void gokore_watch_run_(void *arg) {
     GOKORE_SEAM_WAKE_(&w->looked, 1);
     while (gokore_atomic_load_acquire(&w->stop) == 0) { // pairs with the release in gokore_policy_watch_stop
         int64_t until = gokore_policy_after_(gokore_now_ns(), w->interval_ns);
-        while (gokore_atomic_load_acquire(&w->stop) == 0 && gokore_now_ns() < until) (void)GOKORE_SEAM_WAIT_(&w->stop, 0, until); // likewise
+        while (gokore_atomic_load_acquire(&w->stop) == 0 && gokore_now_ns() < until)
+            (void)GOKORE_SEAM_WAIT_(&w->stop, 0, until);                             // likewise
         if (gokore_atomic_load_acquire(&w->stop) == 0) gokore_watch_look_(w, false); // likewise
     }
 }
@@ -3999,7 +4025,8 @@ gokore_status gokore_policy_watch_start(const char *path, int64_t interval_ns, g
     gokore_atomic_store_relaxed(&w->owners, 2); // relaxed: before sharing
     gokore_latch_lock_(&gokore_watching_.latch);
     gokore_watch_ *ended = gokore_watching_.now; // by its own callback
-    if (ended && (gokore_watch_is_mine_(ended) || gokore_atomic_load_acquire(&ended->stop) == 0)) ended = NULL; // pairs with watch_stop
+    if (ended && (gokore_watch_is_mine_(ended) || gokore_atomic_load_acquire(&ended->stop) == 0))
+        ended = NULL; // pairs with watch_stop
     if (ended) gokore_watching_.now = NULL;
     gokore_status status = gokore_watching_.now ? GOKORE_BUSY : GOKORE_SEAM_THREAD_START_(&w->thread, gokore_watch_run_, w, 0);
     if (status == GOKORE_OK) gokore_watching_.now = w;
@@ -4240,7 +4267,9 @@ static gokore_status gokore_publish_(gokore_atomic_ptr *where, const void *what,
 #define GOKORE_METRIC_SHARDS_      16 // as gokore_counter has
 #define GOKORE_METRIC_BUCKETS_MAX_ 64
 #define GOKORE_METRIC_KEYED_MAX_   1000
-static const double gokore_metric_lock_buckets_[] = { 1e-06, 1e-05, 0.0001, 0.001, 0.005, 0.015, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0 };
+static const double gokore_metric_lock_buckets_[] = {
+    1e-06, 1e-05, 0.0001, 0.001, 0.005, 0.015, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0
+};
 
 typedef struct gokore_metric_family_ {
     gokore_atomic_ptr next, first; // families by name, series in the order they came
@@ -4273,7 +4302,8 @@ static struct {
 static bool gokore_metric_is_name_(const char *text) {
     if (!text || !text[0] || gokore_doc_is_digit_(text[0])) return false;
     for (const char *p = text; *p; p++)
-        if (!gokore_doc_is_digit_(*p) && *p != '_' && !(gokore_doc_lower_(*p) >= 'a' && gokore_doc_lower_(*p) <= 'z')) return false;
+        if (!gokore_doc_is_digit_(*p) && *p != '_' && !(gokore_doc_lower_(*p) >= 'a' && gokore_doc_lower_(*p) <= 'z'))
+            return false;
     return true;
 }
 
@@ -4284,9 +4314,12 @@ static bool gokore_metric_desc_ok_(const gokore_metric_desc *d) {
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         if (gokore_doc_ends_(d->name, kept[i])) return false;
     if (d->label_count && !d->labels) return false;
-    if (d->bucket_count > GOKORE_METRIC_BUCKETS_MAX_ || (d->bucket_count && (!d->buckets || d->type != GOKORE_METRIC_HISTOGRAM))) return false;
+    if (d->bucket_count > GOKORE_METRIC_BUCKETS_MAX_ ||
+        (d->bucket_count && (!d->buckets || d->type != GOKORE_METRIC_HISTOGRAM)))
+        return false;
     for (size_t i = 0; i < d->bucket_count; i++)
-        if (!(d->buckets[i] - d->buckets[i] == 0) || (i && !(d->buckets[i] > d->buckets[i - 1]))) return false; // no number, no order
+        if (!(d->buckets[i] - d->buckets[i] == 0) || (i && !(d->buckets[i] > d->buckets[i - 1])))
+            return false; // no number, no order
     return true;
 }
 
@@ -4331,7 +4364,9 @@ static const char *gokore_metric_labels_(const gokore_metric_desc *d, gokore_sta
     for (const char *last = NULL; true;) {
         size_t least = d->label_count; // the first name after the last
         for (size_t i = 0; i < d->label_count; i++)
-            if ((!last || strcmp(d->labels[2 * i], last) > 0) && (least == d->label_count || strcmp(d->labels[2 * i], d->labels[2 * least]) < 0)) least = i;
+            if ((!last || strcmp(d->labels[2 * i], last) > 0) &&
+                (least == d->label_count || strcmp(d->labels[2 * i], d->labels[2 * least]) < 0))
+                least = i;
         if (least == d->label_count) break;
         if (last) gokore_doc_puts_(&out, ",");
         last = d->labels[2 * least];
@@ -4350,7 +4385,8 @@ static char *gokore_metric_copy_(const char *text) {
     return (char *)gokore_publish_copy_(text ? text : "", size);
 }
 
-static bool gokore_metric_fits_(const gokore_metric_family_ *f, const gokore_metric_desc *d) { // may the family have this series?
+static bool gokore_metric_fits_(const gokore_metric_family_ *f,
+                                const gokore_metric_desc *d) { // may the family have this series?
     if (f->type != d->type || strcmp(f->name, d->name) != 0) return false;
     if (f->type != GOKORE_METRIC_HISTOGRAM) return true;
     size_t count = d->bucket_count ? d->bucket_count : sizeof gokore_metric_lock_buckets_ / sizeof(double);
@@ -4370,8 +4406,10 @@ static gokore_metric_family_ *gokore_metric_family_of_(const gokore_metric_desc 
         }
         if (strcmp(f->name, d->name) > 0) break;
     }
-    for (gokore_metric_family_ *g = f; g; g = (gokore_metric_family_ *)gokore_atomic_load_relaxed(&g->next)) // x_total after x_a, x
-        if (g->base == base && memcmp(g->name, d->name, base) == 0) return *status = GOKORE_INVALID, (gokore_metric_family_ *)NULL;
+    for (gokore_metric_family_ *g = f; g;
+         g = (gokore_metric_family_ *)gokore_atomic_load_relaxed(&g->next)) // x_total after x_a, x
+        if (g->base == base && memcmp(g->name, d->name, base) == 0)
+            return *status = GOKORE_INVALID, (gokore_metric_family_ *)NULL;
     *status = GOKORE_NO_MEMORY;
     gokore_metric_family_ *made = (gokore_metric_family_ *)gokore_publish_copy_(NULL, sizeof *made);
     if (!made || !(made->name = gokore_metric_copy_(d->name)) || !(made->help = gokore_metric_copy_(d->help))) return NULL;
@@ -4384,18 +4422,21 @@ static gokore_metric_family_ *gokore_metric_family_of_(const gokore_metric_desc 
         made->bucket_count = d->bucket_count;
         if (!made->buckets) return NULL;
     }
-    gokore_atomic_store_relaxed(&made->next, f); // relaxed: not seen before the next store, which pairs with the readers' acquires
+    gokore_atomic_store_relaxed(&made->next,
+                                f); // relaxed: not seen before the next store, which pairs with the readers' acquires
     gokore_atomic_store_release(link, made);
     *status = GOKORE_OK;
     return made;
 }
 
-static gokore_status gokore_metric_make_(gokore_metric **out, const gokore_metric_desc *d, const char *labels) { // under the latch
+static gokore_status gokore_metric_make_(gokore_metric **out, const gokore_metric_desc *d,
+                                         const char *labels) { // under the latch
     gokore_status status;
     gokore_metric_family_ *f = gokore_metric_family_of_(d, &status);
     if (!f) return status;
     gokore_atomic_ptr *link = &f->first;
-    for (gokore_metric *m; (m = (gokore_metric *)gokore_atomic_load_relaxed(link)) != NULL; link = &m->next) // relaxed: under the latch
+    for (gokore_metric *m; (m = (gokore_metric *)gokore_atomic_load_relaxed(link)) != NULL;
+         link = &m->next) // relaxed: under the latch
         if (strcmp(m->labels, labels) == 0) return GOKORE_INVALID;
     gokore_metric *m = (gokore_metric *)gokore_publish_copy_(NULL, sizeof *m);
     if (!m) return GOKORE_NO_MEMORY;
@@ -4517,7 +4558,8 @@ static void gokore_metric_head_(gokore_doc_out_ *out, const gokore_metric_family
     gokore_doc_puts_(out, "\n");
 }
 
-static void gokore_metric_sample_(gokore_doc_out_ *out, const gokore_metric *m, const char *suffix, const char *bound) { // up to its value
+static void gokore_metric_sample_(gokore_doc_out_ *out, const gokore_metric *m, const char *suffix,
+                                  const char *bound) { // up to its value
     gokore_doc_puts_(out, m->family->name);
     gokore_doc_puts_(out, suffix);
     if (m->labels[0] || bound) gokore_doc_puts_(out, "{");
@@ -4553,7 +4595,8 @@ static void gokore_metric_histogram_(gokore_doc_out_ *out, const gokore_metric *
         gokore_metric_count_(out, count);
     }
     for (size_t k = 0; k < GOKORE_METRIC_SHARDS_; k++)
-        sum += gokore_metric_double_(gokore_atomic_load_relaxed(&m->cells[k * m->stride + f->bucket_count + 1])); // relaxed: likewise
+        sum += gokore_metric_double_(
+            gokore_atomic_load_relaxed(&m->cells[k * m->stride + f->bucket_count + 1])); // relaxed: likewise
     gokore_metric_sample_(out, m, "_sum", NULL);
     gokore_metric_number_(out, sum, false);
     gokore_doc_puts_(out, "\n");
@@ -4568,8 +4611,9 @@ static gokore_status gokore_metrics_write_(gokore_writer writer, bool open) {
     gokore_metrics_begin_();
     gokore_doc_out_ out = { .writer = writer };
     gokore_metric_family_ *f = (gokore_metric_family_ *)gokore_atomic_load_acquire(&gokore_metrics_.first); // pairs with the
-    for (; f && out.status == GOKORE_OK; f = (gokore_metric_family_ *)gokore_atomic_load_acquire(&f->next)) { // releases where these
-        gokore_metric *m = (gokore_metric *)gokore_atomic_load_acquire(&f->first);                            // were linked
+    for (; f && out.status == GOKORE_OK;
+         f = (gokore_metric_family_ *)gokore_atomic_load_acquire(&f->next)) {      // releases where these
+        gokore_metric *m = (gokore_metric *)gokore_atomic_load_acquire(&f->first); // were linked
         if (m) gokore_metric_head_(&out, f, open);
         for (; m; m = (gokore_metric *)gokore_atomic_load_acquire(&m->next)) {
             if (f->type == GOKORE_METRIC_HISTOGRAM) {
@@ -4581,7 +4625,8 @@ static gokore_status gokore_metrics_write_(gokore_writer writer, bool open) {
                 gokore_metric_count_(&out, (uint64_t)gokore_counter_read(&m->count));
                 continue;
             }
-            gokore_metric_number_(&out, gokore_metric_double_(gokore_atomic_load_relaxed(&m->bits)), false); // relaxed: a number
+            gokore_metric_number_(&out, gokore_metric_double_(gokore_atomic_load_relaxed(&m->bits)),
+                                  false); // relaxed: a number
             gokore_doc_puts_(&out, "\n");
         }
     }
@@ -4599,24 +4644,63 @@ typedef struct gokore_metric_kind_ {
     gokore_metric_type type;
     const char *labels[2];
 } gokore_metric_kind_;
-static const gokore_metric_kind_ gokore_metric_acquisitions_ = { "gokore_lock_acquisitions_total", "Lock calls by their result.", GOKORE_METRIC_COUNTER, { "lock", "result" } };
-static const gokore_metric_kind_ gokore_metric_lock_wait_ = { "gokore_lock_wait_seconds", "Time from a lock call to its end.", GOKORE_METRIC_HISTOGRAM, { "lock", "qos" } };
-static const gokore_metric_kind_ gokore_metric_lock_hold_ = { "gokore_lock_hold_seconds", "Time a lock was held.", GOKORE_METRIC_HISTOGRAM, { "lock", NULL } };
-static const gokore_metric_kind_ gokore_metric_retries_ = { "gokore_lock_retries_total", "Tries after the first one.", GOKORE_METRIC_COUNTER, { "lock", NULL } };
-static const gokore_metric_kind_ gokore_metric_violations_ = { "gokore_lock_violations_total", "Findings by their report id.", GOKORE_METRIC_COUNTER, { "kind", NULL } };
-static const gokore_metric_kind_ gokore_metric_deadlocks_ = { "gokore_lock_deadlocks_total", "Deadlocks found.", GOKORE_METRIC_COUNTER, { NULL, NULL } };
-static const gokore_metric_kind_ gokore_metric_tasks_ = { "gokore_pool_tasks_total", "Tasks by what became of them.", GOKORE_METRIC_COUNTER, { "pool", "result" } };
-static const gokore_metric_kind_ gokore_metric_steals_ = { "gokore_pool_steals_total", "Tasks taken from another worker.", GOKORE_METRIC_COUNTER, { "pool", NULL } };
-static const gokore_metric_kind_ gokore_metric_crossings_ = { "gokore_pool_numa_crossings_total", "Tasks taken from another node.", GOKORE_METRIC_COUNTER, { "pool", NULL } };
-static const gokore_metric_kind_ gokore_metric_workers_ = { "gokore_pool_workers", "Threads of a pool.", GOKORE_METRIC_GAUGE, { "pool", NULL } };
-static const gokore_metric_kind_ gokore_metric_queue_ = { "gokore_pool_queue_depth", "Tasks that wait.", GOKORE_METRIC_GAUGE, { "pool", NULL } };
-static const gokore_metric_kind_ gokore_metric_sent_ = { "gokore_channel_sends_total", "Sends by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" } };
-static const gokore_metric_kind_ gokore_metric_received_ = { "gokore_channel_receives_total", "Receives by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" } };
-static const gokore_metric_kind_ gokore_metric_blocked_ = { "gokore_channel_blocked_seconds", "Time sends and receives were blocked.", GOKORE_METRIC_HISTOGRAM, { "channel", NULL } };
-static const gokore_metric_kind_ gokore_metric_atomic_ = { "gokore_atomic_ops_total", "Operations on tracked atomics.", GOKORE_METRIC_COUNTER, { "op", NULL } };
-static const gokore_metric_kind_ gokore_metric_dropped_ = { "gokore_metrics_dropped_total", "Records of series that were too many.", GOKORE_METRIC_COUNTER, { NULL, NULL } };
+static const gokore_metric_kind_ gokore_metric_acquisitions_ = {
+    "gokore_lock_acquisitions_total", "Lock calls by their result.", GOKORE_METRIC_COUNTER, { "lock", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_lock_wait_ = {
+    "gokore_lock_wait_seconds", "Time from a lock call to its end.", GOKORE_METRIC_HISTOGRAM, { "lock", "qos" }
+};
+static const gokore_metric_kind_ gokore_metric_lock_hold_ = {
+    "gokore_lock_hold_seconds", "Time a lock was held.", GOKORE_METRIC_HISTOGRAM, { "lock", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_retries_ = {
+    "gokore_lock_retries_total", "Tries after the first one.", GOKORE_METRIC_COUNTER, { "lock", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_violations_ = {
+    "gokore_lock_violations_total", "Findings by their report id.", GOKORE_METRIC_COUNTER, { "kind", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_deadlocks_ = {
+    "gokore_lock_deadlocks_total", "Deadlocks found.", GOKORE_METRIC_COUNTER, { NULL, NULL }
+};
+static const gokore_metric_kind_ gokore_metric_tasks_ = {
+    "gokore_pool_tasks_total", "Tasks by what became of them.", GOKORE_METRIC_COUNTER, { "pool", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_running_ = {
+    "gokore_pool_tasks_running", "Tasks that run now.", GOKORE_METRIC_GAUGE, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_task_ = {
+    "gokore_pool_task_seconds", "Time tasks ran.", GOKORE_METRIC_HISTOGRAM, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_steals_ = {
+    "gokore_pool_steals_total", "Tasks taken from another worker.", GOKORE_METRIC_COUNTER, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_crossings_ = {
+    "gokore_pool_numa_crossings_total", "Tasks taken from another node.", GOKORE_METRIC_COUNTER, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_workers_ = {
+    "gokore_pool_workers", "Threads of a pool.", GOKORE_METRIC_GAUGE, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_queue_ = {
+    "gokore_pool_queue_depth", "Tasks that wait.", GOKORE_METRIC_GAUGE, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_sent_ = {
+    "gokore_channel_sends_total", "Sends by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_received_ = {
+    "gokore_channel_receives_total", "Receives by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_blocked_ = {
+    "gokore_channel_blocked_seconds", "Time sends and receives were blocked.", GOKORE_METRIC_HISTOGRAM, { "channel", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_atomic_ = {
+    "gokore_atomic_ops_total", "Operations on tracked atomics.", GOKORE_METRIC_COUNTER, { "op", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_dropped_ = {
+    "gokore_metrics_dropped_total", "Records of series that were too many.", GOKORE_METRIC_COUNTER, { NULL, NULL }
+};
 
-static gokore_metric *gokore_metric_make_keyed_(gokore_atomic_ptr *slot, const gokore_metric_kind_ *kind, const char *a, const char *b, const char *key) {
+static gokore_metric *gokore_metric_make_keyed_(gokore_atomic_ptr *slot, const gokore_metric_kind_ *kind, const char *a,
+                                                const char *b, const char *key) {
     const char *labels[4] = { kind->labels[0], a, kind->labels[1], b };
     gokore_metric_desc desc = { .name = kind->name, .help = kind->help, .type = kind->type, .labels = labels };
     desc.label_count = (kind->labels[0] != NULL) + (size_t)(kind->labels[1] != NULL);
@@ -4641,7 +4725,8 @@ static gokore_metric *gokore_metric_of_(const gokore_metric_kind_ *kind, const c
     for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * UINT64_C(1099511628211);
     for (size_t i = 0; i < size; i++) {
         gokore_atomic_ptr *slot = &gokore_metrics_.keyed[(size_t)(hash >> 20) % size];
-        gokore_metric *m = (gokore_metric *)gokore_atomic_load_acquire(slot); // pairs with the release in gokore_metric_make_keyed_
+        gokore_metric *m =
+            (gokore_metric *)gokore_atomic_load_acquire(slot); // pairs with the release in gokore_metric_make_keyed_
         if (!m) {
             gokore_latch_lock_(&gokore_metrics_.latch);
             m = gokore_metric_make_keyed_(slot, kind, a, b, key);
@@ -4672,7 +4757,8 @@ static void gokore_record_lock_wait_(void *user, const char *lock, gokore_qos qo
     char text[24];
     (void)user;
     gokore_metric_count_one_(&gokore_metric_acquisitions_, lock, gokore_metric_result_(result, text), 1);
-    gokore_metric_observe(gokore_metric_of_(&gokore_metric_lock_wait_, lock, gokore_qos_name(gokore_qos_known_(qos))), (double)waited_ns / 1e9);
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_lock_wait_, lock, gokore_qos_name(gokore_qos_known_(qos))),
+                          (double)waited_ns / 1e9);
 }
 static void gokore_record_lock_held_(void *user, const char *lock, int64_t held_ns) {
     (void)user;
@@ -4690,11 +4776,21 @@ static void gokore_record_deadlock_(void *user) {
     (void)user;
     gokore_metric_count_one_(&gokore_metric_deadlocks_, "", "", 1);
 }
-static void gokore_record_task_(void *user, const char *pool, gokore_status result, int64_t ran_ns) {
+static void gokore_record_task_begin_(void *user, const char *pool) {
+    (void)user;
+    gokore_metric_add(gokore_metric_of_(&gokore_metric_running_, pool, ""), 1);
+}
+static void gokore_record_task_end_(void *user, const char *pool, int64_t ran_ns) {
+    gokore_metric *running = gokore_metric_of_(&gokore_metric_running_, pool, "");
+    (void)user;
+    if (running) gokore_metric_add_double_(&running->bits, -1);
+    gokore_metric_count_one_(&gokore_metric_tasks_, pool, "ok", 1);
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_task_, pool, ""), (double)ran_ns / 1e9);
+}
+static void gokore_record_task_cancel_(void *user, const char *pool, gokore_status why) {
     char text[24];
     (void)user;
-    (void)ran_ns;
-    gokore_metric_count_one_(&gokore_metric_tasks_, pool, gokore_metric_result_(result, text), 1);
+    gokore_metric_count_one_(&gokore_metric_tasks_, pool, gokore_metric_result_(why, text), 1);
 }
 static void gokore_record_steal_(void *user, const char *pool, bool crossed_nodes) {
     (void)user;
@@ -4709,7 +4805,8 @@ static void gokore_record_pool_(void *user, const char *pool, unsigned workers, 
 static void gokore_record_channel_(void *user, const char *channel, bool is_send, gokore_status result, int64_t blocked_ns) {
     char text[24];
     (void)user;
-    gokore_metric_count_one_(is_send ? &gokore_metric_sent_ : &gokore_metric_received_, channel, gokore_metric_result_(result, text), 1);
+    gokore_metric_count_one_(is_send ? &gokore_metric_sent_ : &gokore_metric_received_, channel,
+                             gokore_metric_result_(result, text), 1);
     gokore_metric_observe(gokore_metric_of_(&gokore_metric_blocked_, channel, ""), (double)blocked_ns / 1e9);
 }
 static void gokore_record_atomic_(void *user, const char *op, uint64_t count) {
@@ -4717,10 +4814,12 @@ static void gokore_record_atomic_(void *user, const char *op, uint64_t count) {
     gokore_metric_count_one_(&gokore_metric_atomic_, op, "", count);
 }
 
-static const gokore_instrumenter gokore_instrumenters_[2] = { // by GOKORE_METRICS
+static const gokore_instrumenter gokore_instrumenters_[2] = {
+    // by GOKORE_METRICS
     { .user = NULL },
-    { gokore_record_lock_wait_, gokore_record_lock_held_, gokore_record_retry_, gokore_record_violation_, gokore_record_deadlock_,
-      gokore_record_task_, gokore_record_steal_, gokore_record_pool_, gokore_record_channel_, gokore_record_atomic_, NULL },
+    { gokore_record_lock_wait_, gokore_record_lock_held_, gokore_record_retry_, gokore_record_violation_,
+      gokore_record_deadlock_, gokore_record_task_begin_, gokore_record_task_end_, gokore_record_task_cancel_,
+      gokore_record_steal_, gokore_record_pool_, gokore_record_channel_, gokore_record_atomic_, NULL },
 };
 static gokore_atomic_ptr gokore_instrumenter_now_; // NULL = the default
 
@@ -4729,14 +4828,17 @@ gokore_status gokore_instrumenter_set(const gokore_instrumenter *instrumenter) {
 }
 
 const gokore_instrumenter *gokore_instrumenter_get(void) {
-    const gokore_instrumenter *now = (const gokore_instrumenter *)gokore_atomic_load_acquire(&gokore_instrumenter_now_); // pairs with gokore_publish_
+    const gokore_instrumenter *now =
+        (const gokore_instrumenter *)gokore_atomic_load_acquire(&gokore_instrumenter_now_); // pairs with gokore_publish_
     return now ? now : &gokore_instrumenters_[GOKORE_METRICS];
 }
 
 static void gokore_metrics_begin_(void) { // what is known of the process
     if (gokore_atomic_exchange(&gokore_metrics_.begun, true)) return;
     static const char *const labels[] = { "version", GOKORE_VERSION };
-    gokore_metric_desc build = { .name = "gokore_build_info", .help = "The library.", .type = GOKORE_METRIC_GAUGE, .labels = labels, .label_count = 1 };
+    gokore_metric_desc build = {
+        .name = "gokore_build_info", .help = "The library.", .type = GOKORE_METRIC_GAUGE, .labels = labels, .label_count = 1
+    };
     gokore_metric *m;
     gokore_lent_container_ c;
     if (gokore_metric_register(&m, &build) == GOKORE_OK) gokore_metric_set(m, 1);
@@ -4744,22 +4846,28 @@ static void gokore_metrics_begin_(void) { // what is known of the process
     char version[8];
     (void)snprintf(version, sizeof version, "%d", c.cgroup_version);
     const char *facts[] = { "qos", c.qos ? gokore_qos_name(c.qos) : "", "cgroup_version", version, "source", c.source };
-    gokore_metric_desc container = { .name = "gokore_container_info", .help = "What the container says.", .type = GOKORE_METRIC_GAUGE, .labels = facts, .label_count = 3 };
+    gokore_metric_desc container = { .name = "gokore_container_info",
+                                     .help = "What the container says.",
+                                     .type = GOKORE_METRIC_GAUGE,
+                                     .labels = facts,
+                                     .label_count = 3 };
     if (gokore_metric_register(&m, &container) == GOKORE_OK) gokore_metric_set(m, 1);
 }
 
 // >>limits
-static gokore_atomic_ptr gokore_adjusted_;     // const gokore_resource_adjustment *, NULL = none yet
+static gokore_atomic_ptr gokore_adjusted_;       // const gokore_resource_adjustment *, NULL = none yet
 static gokore_atomic_ptr gokore_qos_policy_now_; // const gokore_qos_policy *, NULL = nothing
 
 static const gokore_resource_adjustment *gokore_adjustment_now_(uint32_t field) { // NULL: that field was never adjusted
-    const gokore_resource_adjustment *a = (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
+    const gokore_resource_adjustment *a =
+        (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
     return a && (a->fields & field) ? a : NULL;
 }
 
 const gokore_lock_policy *gokore_lock_policy_current(void) {
     const gokore_policy_set *set = gokore_policy_current();
-    const char *here = (const char *)gokore_atomic_load_acquire(&gokore_report_container_); // pairs with gokore_report_identity_
+    const char *here =
+        (const char *)gokore_atomic_load_acquire(&gokore_report_container_); // pairs with gokore_report_identity_
     for (size_t i = 0; set && i < set->count; i++) {
         const gokore_lock_policy *p = set->policies[i].lock;
         if (p && (!p->container_id[0] || (here && strcmp(p->container_id, here) == 0))) return p;
@@ -4783,7 +4891,9 @@ static void gokore_limit_take_(gokore_limit *limit, int64_t value, const char *f
     limit->value = value;
 }
 
-static const char *gokore_limit_name_(const gokore_lock_policy *p) { return p->name && p->name[0] ? p->name : "without a name"; }
+static const char *gokore_limit_name_(const gokore_lock_policy *p) {
+    return p->name && p->name[0] ? p->name : "without a name";
+}
 
 gokore_limit gokore_limit_hold_ns(const gokore_lock_policy *policy, const char *lock_class, const char *other) {
     gokore_limit limit = { 0, "" };
@@ -4815,8 +4925,11 @@ gokore_status gokore_qos_policy_set(const gokore_qos_policy *policy) {
 }
 
 gokore_qos_policy gokore_qos_policy_get(void) {
-    gokore_qos_policy none = { .guaranteed = { .qos = GOKORE_QOS_GUARANTEED }, .burstable = { .qos = GOKORE_QOS_BURSTABLE }, .best_effort = { .qos = GOKORE_QOS_BEST_EFFORT } };
-    const gokore_qos_policy *now = (const gokore_qos_policy *)gokore_atomic_load_acquire(&gokore_qos_policy_now_); // pairs with gokore_publish_
+    gokore_qos_policy none = { .guaranteed = { .qos = GOKORE_QOS_GUARANTEED },
+                               .burstable = { .qos = GOKORE_QOS_BURSTABLE },
+                               .best_effort = { .qos = GOKORE_QOS_BEST_EFFORT } };
+    const gokore_qos_policy *now =
+        (const gokore_qos_policy *)gokore_atomic_load_acquire(&gokore_qos_policy_now_); // pairs with gokore_publish_
     return now ? *now : none;
 }
 
@@ -4846,8 +4959,8 @@ gokore_limit gokore_limit_workers(void) {
     const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_WORKERS);
     gokore_resources r = gokore_resources_now_();
     gokore_limit_take_(&limit, r.max_workers, "resources of %s", gokore_qos_name(gokore_qos_current()));
-    gokore_limit_take_(&limit, r.cpu_millicores ? ((int64_t)r.cpu_millicores + 999) / 1000 : 0, "resources of %s: %u millicores",
-                       gokore_qos_name(gokore_qos_current()), (unsigned)r.cpu_millicores);
+    gokore_limit_take_(&limit, r.cpu_millicores ? ((int64_t)r.cpu_millicores + 999) / 1000 : 0,
+                       "resources of %s: %u millicores", gokore_qos_name(gokore_qos_current()), (unsigned)r.cpu_millicores);
     if (a) gokore_limit_take_(&limit, a->workers, "adjustment");
     if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, c.workers, "container %.100s", c.source);
     return limit;
@@ -4859,7 +4972,8 @@ gokore_limit gokore_limit_memory_bytes(void) {
     int64_t most = INT64_MAX;
     const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_MEMORY);
     uint64_t given = gokore_resources_now_().memory_bytes;
-    gokore_limit_take_(&limit, given > (uint64_t)most ? most : (int64_t)given, "resources of %s", gokore_qos_name(gokore_qos_current()));
+    gokore_limit_take_(&limit, given > (uint64_t)most ? most : (int64_t)given, "resources of %s",
+                       gokore_qos_name(gokore_qos_current()));
     if (a) gokore_limit_take_(&limit, a->memory_bytes > (uint64_t)most ? most : (int64_t)a->memory_bytes, "adjustment");
     if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, (int64_t)c.memory_bytes, "container %.100s", c.memory_source);
     return limit;
@@ -4902,7 +5016,8 @@ static gokore_status gokore_target_memory_(gokore_resource_target *target, const
 }
 
 gokore_resource_target gokore_resource_target_memory(void *addr, size_t len) {
-    return (gokore_resource_target) { .fields = GOKORE_ADJUST_NUMA, .apply = gokore_target_memory_, .object = addr, .size = len };
+    return (
+        gokore_resource_target) { .fields = GOKORE_ADJUST_NUMA, .apply = gokore_target_memory_, .object = addr, .size = len };
 }
 
 // The class of a priority's name; GOKORE_QOS_DEFAULT: nobody knows it.
@@ -4936,7 +5051,8 @@ static gokore_status gokore_adjustment_check_(const gokore_resource_adjustment *
 // Keeps what later questions ask for: earlier adjustments with this one's fields over them. Under the latch of the targets.
 static gokore_status gokore_adjustment_keep_(const gokore_resource_adjustment *a, gokore_qos qos) {
     gokore_resource_adjustment next = { 0 };
-    const gokore_resource_adjustment *before = (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
+    const gokore_resource_adjustment *before =
+        (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
     if (before) next = *before;
     next.fields |= a->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_LOCK_LIMIT | GOKORE_ADJUST_WORKERS);
     if (a->fields & GOKORE_ADJUST_MEMORY) next.memory_bytes = a->memory_bytes;
@@ -4958,8 +5074,10 @@ gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustme
     gokore_status status = gokore_adjustment_check_(adjustment, &qos), kept = GOKORE_OK;
     if (status == GOKORE_OK) status = kept = gokore_adjustment_keep_(adjustment, qos);
     bool go = status == GOKORE_OK;
-    if (go) done = adjustment->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_PRIORITY | GOKORE_ADJUST_MIN_QOS | GOKORE_ADJUST_QOS);
-    if (go && (adjustment->fields & GOKORE_ADJUST_LOCK_LIMIT) && gokore_lent_locks_here_ && gokore_lent_locks_here_->set_max_locks) {
+    if (go)
+        done = adjustment->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_PRIORITY | GOKORE_ADJUST_MIN_QOS | GOKORE_ADJUST_QOS);
+    if (go && (adjustment->fields & GOKORE_ADJUST_LOCK_LIMIT) && gokore_lent_locks_here_ &&
+        gokore_lent_locks_here_->set_max_locks) {
         gokore_lent_locks_here_->set_max_locks((uint32_t)adjustment->lock_limit);
         done |= GOKORE_ADJUST_LOCK_LIMIT;
     }
@@ -5042,21 +5160,27 @@ static gokore_status gokore_answer_resolve_(void *user, const gokore_deadlock *d
     bool known = gokore_lent_locks_here_ && gokore_lent_locks_here_->resolve;
     return known ? gokore_lent_locks_here_->resolve(deadlock, out) : GOKORE_UNSUPPORTED;
 }
-static const gokore_metric_kind_ gokore_metric_qos_ = { "gokore_qos_violations_total", "Limits of a class that were passed.", GOKORE_METRIC_COUNTER, { "kind", "qos" } };
+static const gokore_metric_kind_ gokore_metric_qos_ = {
+    "gokore_qos_violations_total", "Limits of a class that were passed.", GOKORE_METRIC_COUNTER, { "kind", "qos" }
+};
 static gokore_status gokore_answer_violation_(void *user, const gokore_qos_violation *v) {
     uint64_t remedy = gokore_atomic_load(&gokore_remedy_);
     const gokore_provider *p = gokore_provider_get();
     (void)user;
-    if (GOKORE_METRICS) gokore_metric_count_one_(&gokore_metric_qos_, v->kind ? v->kind : "", gokore_qos_name(gokore_qos_known_(v->qos)), 1);
+    if (GOKORE_METRICS)
+        gokore_metric_count_one_(&gokore_metric_qos_, v->kind ? v->kind : "", gokore_qos_name(gokore_qos_known_(v->qos)), 1);
     if (!remedy || !v->resource) return GOKORE_OK;
     return p->migrate(p->user, v->resource, v->resource_size, (int)(uint32_t)remedy);
 }
-static const gokore_metric_kind_ gokore_metric_anomaly_ = { "gokore_anomaly", "The last value of each anomaly.", GOKORE_METRIC_GAUGE, { "metric", NULL } };
+static const gokore_metric_kind_ gokore_metric_anomaly_ = {
+    "gokore_anomaly", "The last value of each anomaly.", GOKORE_METRIC_GAUGE, { "metric", NULL }
+};
 static void gokore_answer_anomaly_(void *user, const char *metric, double value) {
     (void)user;
     if (GOKORE_METRICS) gokore_metric_set(gokore_metric_of_(&gokore_metric_anomaly_, metric, ""), value);
 }
-static gokore_status gokore_answer_order_(void *user, const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out) {
+static gokore_status gokore_answer_order_(void *user, const char *const *held, size_t n, const char *incoming,
+                                          gokore_lock_verdict *out) {
     (void)user;
     bool known = gokore_lent_locks_here_ && gokore_lent_locks_here_->check_names;
     return known ? gokore_lent_locks_here_->check_names(held, n, incoming, out) : GOKORE_UNSUPPORTED;
@@ -5127,18 +5251,21 @@ static gokore_status gokore_answer_apply_(void *user, const gokore_lock_policy *
 }
 
 static const gokore_provider gokore_provider_default_ = {
-    gokore_answer_retry_,    gokore_answer_numa_,     gokore_answer_lock_policy_, gokore_answer_qos_,     gokore_answer_qos_policy_,
-    gokore_answer_hints_,    gokore_answer_container_, gokore_answer_distance_,   gokore_answer_migrate_, gokore_answer_error_,
-    gokore_answer_deadlock_, gokore_answer_resolve_,  gokore_answer_violation_,   gokore_answer_anomaly_, gokore_answer_order_,
-    gokore_answer_check_,    gokore_answer_apply_,    gokore_answer_memory_,      gokore_answer_coordinator_, gokore_answer_instrumenter_,
-    NULL,
+    gokore_answer_retry_,       gokore_answer_numa_,         gokore_answer_lock_policy_,
+    gokore_answer_qos_,         gokore_answer_qos_policy_,   gokore_answer_hints_,
+    gokore_answer_container_,   gokore_answer_distance_,     gokore_answer_migrate_,
+    gokore_answer_error_,       gokore_answer_deadlock_,     gokore_answer_resolve_,
+    gokore_answer_violation_,   gokore_answer_anomaly_,      gokore_answer_order_,
+    gokore_answer_check_,       gokore_answer_apply_,        gokore_answer_memory_,
+    gokore_answer_coordinator_, gokore_answer_instrumenter_, NULL,
 };
 
 // A struct of functions and a user pointer at its end; those that are NULL are taken from another.
 static void gokore_policy_fill_functions_(void *functions, const void *others, size_t size) {
     static const char none[sizeof(void (*)(void))] = { 0 };
     for (size_t at = 0; at + sizeof none + sizeof(void *) <= size; at += sizeof none)
-        if (memcmp((char *)functions + at, none, sizeof none) == 0) memcpy((char *)functions + at, (const char *)others + at, sizeof none);
+        if (memcmp((char *)functions + at, none, sizeof none) == 0)
+            memcpy((char *)functions + at, (const char *)others + at, sizeof none);
 }
 
 static gokore_atomic_ptr gokore_provider_now_, gokore_operator_now_; // NULL = the built-in one
@@ -5152,7 +5279,8 @@ gokore_status gokore_provider_set(const gokore_provider *provider) {
 }
 
 const gokore_provider *gokore_provider_get(void) {
-    const gokore_provider *now = (const gokore_provider *)gokore_atomic_load_acquire(&gokore_provider_now_); // pairs with gokore_publish_
+    const gokore_provider *now =
+        (const gokore_provider *)gokore_atomic_load_acquire(&gokore_provider_now_); // pairs with gokore_publish_
     return now ? now : &gokore_provider_default_;
 }
 
@@ -5195,8 +5323,13 @@ static gokore_status gokore_operator_levels_(void *user, gokore_lock_level_fn *f
     gokore_lent_locks_here_->levels(fn, fn_user);
     return GOKORE_OK;
 }
-static const gokore_cluster_operator gokore_operator_default_ = { gokore_operator_register_, gokore_operator_deadlock_, gokore_operator_affinity_,
-                                                                  gokore_operator_adjust_, gokore_operator_levels_, gokore_answer_qos_, NULL };
+static const gokore_cluster_operator gokore_operator_default_ = { gokore_operator_register_,
+                                                                  gokore_operator_deadlock_,
+                                                                  gokore_operator_affinity_,
+                                                                  gokore_operator_adjust_,
+                                                                  gokore_operator_levels_,
+                                                                  gokore_answer_qos_,
+                                                                  NULL };
 
 const gokore_cluster_operator *gokore_cluster_operator_default(void) { return &gokore_operator_default_; }
 
@@ -5209,7 +5342,8 @@ gokore_status gokore_cluster_operator_set(const gokore_cluster_operator *cluster
 }
 
 const gokore_cluster_operator *gokore_cluster_operator_get(void) {
-    const gokore_cluster_operator *now = (const gokore_cluster_operator *)gokore_atomic_load_acquire(&gokore_operator_now_); // pairs with gokore_publish_
+    const gokore_cluster_operator *now =
+        (const gokore_cluster_operator *)gokore_atomic_load_acquire(&gokore_operator_now_); // pairs with gokore_publish_
     return now ? now : &gokore_operator_default_;
 }
 

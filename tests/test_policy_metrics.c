@@ -250,8 +250,10 @@ TEST(instrumenter, records_the_librarys_names) {
     i->lock_retry(i->user, "Map");
     i->lock_violation(i->user, GOKORE_REPORT_LOCK_ORDER);
     i->deadlock(i->user);
-    i->task(i->user, "main", GOKORE_OK, 5);
-    i->task(i->user, "main", GOKORE_CANCELED, 0);
+    i->task_begin(i->user, "main");
+    i->task_begin(i->user, "main");
+    i->task_end(i->user, "main", 40000000);
+    i->task_cancel(i->user, "main", GOKORE_CANCELED);
     i->steal(i->user, "main", true);
     i->steal(i->user, "main", false);
     i->pool(i->user, "main", 4, 17);
@@ -263,6 +265,7 @@ TEST(instrumenter, records_the_librarys_names) {
         "gokore_lock_wait_seconds_bucket{lock=\"Map\",qos=\"Guaranteed\",le=\"0.015\"} 0\n", "gokore_lock_hold_seconds_sum{lock=\"Map\"} 0.002\n",
         "gokore_lock_retries_total{lock=\"Map\"} 1\n", "gokore_lock_violations_total{kind=\"LOCK_ORDER\"} 1\n", "gokore_lock_deadlocks_total 1\n",
         "gokore_pool_tasks_total{pool=\"main\",result=\"ok\"} 1\n", "gokore_pool_tasks_total{pool=\"main\",result=\"canceled\"} 1\n",
+        "gokore_pool_tasks_running{pool=\"main\"} 1\n", "gokore_pool_task_seconds_sum{pool=\"main\"} 0.04\n",
         "gokore_pool_steals_total{pool=\"main\"} 2\n", "gokore_pool_numa_crossings_total{pool=\"main\"} 1\n", "gokore_pool_workers{pool=\"main\"} 4\n",
         "gokore_pool_queue_depth{pool=\"main\"} 17\n", "gokore_channel_sends_total{channel=\"in\",result=\"ok\"} 1\n",
         "gokore_channel_receives_total{channel=\"in\",result=\"closed\"} 1\n", "gokore_atomic_ops_total{op=\"cas\"} 3\n",
