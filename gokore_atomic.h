@@ -39,7 +39,7 @@
 //                                             headers); TSan needs no telling
 //          GOKORE_ON_VIOLATION        [impl]  GOKORE_REPORT   what a broken rule does beside its report:
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
-//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_METRICS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  in the header each belongs to
+//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_METRICS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  where each belongs
 //          GOKORE_TRACE  reserved name; accepted, without effect in 0.1.0
 //          gokore_config() returns the options of the running build as one string.
 //
