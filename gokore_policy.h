@@ -363,7 +363,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_write_yaml(const gokore_
 
 // >>the policy in force
 // Puts a set in force for the process; NULL withdraws the one in force. The caller keeps its set and may destroy it. Sets
-// that were in force are kept for their readers until the process ends. Any thread.
+// that were in force are kept for their readers until the process ends. Any thread; reads the container's files where a policy
+// names a containerID.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_apply(const gokore_policy_set *set);
 // The set in force, NULL = none; stays readable for good. Any thread, never blocks.
 GOKORE_API const gokore_policy_set *gokore_policy_current(void);
@@ -3538,8 +3539,18 @@ void gokore_policy_set_destroy(gokore_policy_set *set) {
     gokore_doc_free_(&arena);
 }
 
+// Policies for one container only: who this one is must be known before they are asked for.
+static void gokore_policy_identify_(const gokore_policy_set *set) {
+    gokore_lent_container_ c;
+    bool named = false;
+    for (size_t i = 0; set && i < set->count; i++)
+        named = named || (set->policies[i].lock && set->policies[i].lock->container_id[0]);
+    if (named && gokore_lent_machine_here_) (void)gokore_lent_machine_here_->container_facts(&c); // reports carry the id from then on
+}
+
 gokore_status gokore_policy_apply(const gokore_policy_set *set) {
     gokore_policy_set *own = gokore_policy_set_own_(set);
+    gokore_policy_identify_(set);
     gokore_latch_lock_(&gokore_policy_force_.latch);
     if (own && !own->applied) {
         own->applied = true;

@@ -967,9 +967,8 @@ void gokore_mutex_deinit(gokore_mutex *m) {
 
 // >>mutex: the policy in force
 static gokore_lock_policy gokore_lock_policy_now_(void) {
-    const gokore_policy_set *set = gokore_policy_current();
-    const gokore_lock_policy *policy = set ? gokore_policy_set_lock_policy(set, NULL) : NULL;
-    return policy ? *policy : gokore_lock_policy_default(GOKORE_QOS_DEFAULT);
+    const gokore_lock_policy *policy = gokore_lock_policy_current();
+    return policy ? *policy : gokore_lock_policy_default(gokore_qos_current());
 }
 
 // allowed_distance: 0 = the same node; up to 9 = so many different distances; above = the firmware's distance.

@@ -70,6 +70,10 @@ TEST(limits, a_policy_for_another_container_does_not_rule) {
     apply("apiVersion: concurrency.gokore.io/v1alpha1\nkind: LockPolicy\nmetadata: {name: other}\n"
           "spec: {qosClass: BestEffort, containerID: none-of-ours, hierarchyRules: []}\n");
     CHECK_PTR(NULL, gokore_lock_policy_current());
+    gokore_report_identity_("none-of-ours", "");
+    REQUIRE(gokore_lock_policy_current());
+    CHECK_STR("other", gokore_lock_policy_current()->name);
+    gokore_report_identity_("", "");
     apply("apiVersion: concurrency.gokore.io/v1alpha1\nkind: LockPolicy\nmetadata: {name: other}\n"
           "spec: {qosClass: BestEffort, containerID: none-of-ours, hierarchyRules: []}\n---\n"
           "apiVersion: concurrency.gokore.io/v1alpha1\nkind: LockPolicy\nmetadata: {name: ours}\n"
