@@ -43,7 +43,7 @@ TEST(retry_run, returns_every_other_answer_at_once) {
         tries t = { .busy = 0, .then = (gokore_status)s };
         gokore_retry_result r;
         if (s == GOKORE_BUSY) continue;
-        CHECK_STATUS(s, gokore_retry_run(&policy, try_it, &t, NULL, &r));
+        CHECK_STATUS((gokore_status)s, gokore_retry_run(&policy, try_it, &t, NULL, &r));
         CHECK_UINT(1, t.calls);
         CHECK_INT(0, r.waited_ns);
     }
