@@ -6,7 +6,7 @@
 
 static gokore_atomic_u32 word;
 static gokore_atomic_u64 wide;
-static gokore_atomic_u8 narrow[2];
+static gokore_atomic_u8 narrow[1024];
 static int payload, total;
 
 // ---- wait and notify: relaxed stores before the notify, so that only its own fences keep the wake-up
@@ -57,6 +57,7 @@ SCENARIO(wait, a_notify_of_eight_bytes_is_not_lost, .bound = 6, .stale = 3, .spu
 }
 SCENARIO(wait, a_notify_of_one_byte_among_others_is_not_lost, .bound = 4, .stale = 1) {
     static int zero = 0, one = 1;
+    while (gokore_atomic_place_(&narrow[one]) != gokore_atomic_place_(&narrow[0])) one++; // they sleep in one place
     explore_go(wait_narrow, &zero);
     explore_go(wait_narrow, &one);
     explore_go(notify_narrow, &one);
@@ -172,6 +173,25 @@ SCENARIO(refcount, none_is_taken_of_a_dead_object, .bound = 8, .stale = 3) {
     explore_join();
     CHECK(still->a == 7);
     GOKORE_SEAM_FREE_(still);
+}
+
+static void writer(void *arg) {
+    object *o = arg;
+    o->a = 1;
+    drop(o);
+}
+static void late_finder(void *arg) {
+    object *o = arg;
+    if (gokore_refcount_read(&o->references) != 1 || !gokore_refcount_inc_not_zero(&o->references)) return;
+    CHECK(o->a == 1);
+    drop(o);
+}
+SCENARIO(refcount, who_finds_an_object_sees_what_others_did_before_their_drop, .bound = 8, .stale = 3) {
+    object *o = object_new(2);
+    explore_go(writer, o);
+    explore_go(late_finder, o);
+    explore_join();
+    drop(o);
 }
 
 // ---- the recipes of the manual

@@ -184,6 +184,7 @@ SCENARIO(deadlock, without_a_notify, .bound = 1, .fails = "deadlock: T0 joins T1
 THREAD(spinner, while (!LOAD(&x, _acquire)) gokore_cpu_relax();)
 SCENARIO(livelock, none_if_the_flag_comes, .bound = 2, .stale = 2) { both(spinner, forgetful); }
 SCENARIO(livelock, of_a_flag_that_never_comes, .fails = "livelock") { explore_go(spinner, NULL), explore_join(); }
+SCENARIO(memory, crashed, .fails = "Segmentation fault") { *(volatile int *)(uintptr_t)8 = 1; }
 SCENARIO(memory, leaked, .fails = "1 blocks of memory are left") { a = GOKORE_SEAM_ALLOC_(8, 8) != NULL; }
 SCENARIO(memory, used_after_free, .fails = "use after free") {
     int *p = GOKORE_SEAM_ALLOC_(sizeof *p, sizeof *p);

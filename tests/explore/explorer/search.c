@@ -8,6 +8,7 @@
 
 #include "../../../gokore_atomic.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -454,6 +455,22 @@ static bool scenario_run(const char *program) {
 
 // ---- main
 
+static void crashed(int number) {
+    if (engine.running) explore_fail("%s", strsignal(number));
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void crashes_are_failures(void) {
+    static char space[1 << 16];
+    const stack_t alternative = { .ss_sp = space, .ss_size = sizeof space };
+    struct sigaction action = { .sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER };
+    (void)sigaltstack(&alternative, NULL);
+    (void)sigaction(SIGSEGV, &action, NULL);
+    (void)sigaction(SIGBUS, &action, NULL);
+    (void)sigaction(SIGFPE, &action, NULL);
+}
+
 static bool chosen(const explore_scenario *s, int argc, char **argv) {
     bool any = false;
     for (int i = 1; i < argc; i++) {
@@ -489,6 +506,7 @@ static void options(int argc, char **argv) {
 int main(int argc, char **argv) {
     seed = (uint64_t)time(NULL) * 1000003 ^ (uint64_t)getpid();
     options(argc, argv);
+    crashes_are_failures();
     explore_threads_setup();
     explore_memory_setup();
     gokore_report_set(report_is_failure, NULL);
