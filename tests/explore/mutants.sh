@@ -1,4 +1,5 @@
-# usage: mutants.sh NAME OBJECTS...    environment: EXPLORE (the compiler with its flags), BUILD, LINK; WHICH limits it to mutants
+# usage: mutants.sh NAME OBJECTS...    environment, set by make: EXPLORE and LINK (the compiler with its flags), BUILD
+#                                      WHICH=text: only mutants whose sentence contains it
 # Builds tests/explore/explore_NAME.c against copies of the headers with one thing changed, as explore_NAME.mutants says, and
 # wants each to fail. The program as it is must pass: `make explore` runs it too. Format of the list, one block per mutant:
 #   mutant a sentence that says what is wrong

@@ -33,6 +33,7 @@ static struct { const void *pc, *object; int thread; char text[88]; } *lines;
 static int line_count;
 static long runs_wanted = 20000, search_most = 200000;
 static uint64_t seed;
+static long runs_made;
 static const char *replay;
 static bool stop;    // at the first failure, and only name it
 
@@ -448,6 +449,7 @@ static bool scenario_run(const char *program) {
     if (limits->fails && !good) printf("    expected to fail with '%s'\n", limits->fails);
     if (!good && (fine || stop)) printf("    %s\n", engine.failure);
     if (!good && !fine && !stop) show(program);
+    runs_made += t.runs;
     record(good ? "pass" : "fail", engine.scenario->name, took);
     (void)fflush(stdout);
     return good;
@@ -511,6 +513,7 @@ int main(int argc, char **argv) {
     explore_memory_setup();
     gokore_report_set(report_is_failure, NULL);
     int passed = 0, failed = 0;
+    double start = seconds();
     printf("seed %#llx\n", (unsigned long long)seed);
     for (explore_scenario *s = scenarios; s; s = s->next) {
         if (!chosen(s, argc, argv)) continue;
@@ -526,6 +529,7 @@ int main(int argc, char **argv) {
         if (scenario_run(argv[0])) passed++; else failed++;
         if (stop && failed) break;
     }
-    if (!replay) printf("%d passed, %d failed\n", passed, failed);
+    double took = seconds() - start;
+    if (!replay) printf("note  %ld runs, %.0f/s, seed %#llx\n%d passed, %d failed\n", runs_made, (double)runs_made / took, (unsigned long long)seed, passed, failed);
     return failed != 0;
 }
