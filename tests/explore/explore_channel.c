@@ -144,6 +144,19 @@ SCENARIO(channel, a_cancelled_sender_has_sent_nothing, .bound = 4, .stale = 1, .
     for (int i = 0; i < 2; i++) CHECK(mine[i].last == GOKORE_OK || mine[i].last == GOKORE_CANCELED || mine[i].last == GOKORE_CLOSED);
     end(gokore_channel_len(ch));
 }
+static void receiver_at_the_end(void *arg) {
+    (void)arg;
+    int *box = NULL;
+    CHECK(gokore_channel_recv(ch, &box, NULL) == GOKORE_CLOSED);
+}
+SCENARIO(channel, a_destroy_waits_for_those_on_their_way_out, .bound = 6, .stale = 2, .spurious = 1) {
+    make(1);
+    explore_go(receiver_at_the_end, NULL);
+    while (!gokore_atomic_load(&ch->inside)) gokore_cpu_relax();
+    CHECK(gokore_channel_close(ch) == GOKORE_OK);
+    gokore_channel_destroy(ch);
+    explore_join();
+}
 SCENARIO(channel, may_be_destroyed_after_its_last_use, .bound = 6, .stale = 1, .spurious = 1) {
     make(0);
     go(sender, 0);

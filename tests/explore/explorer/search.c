@@ -390,6 +390,7 @@ static bool chance(tally *t, search_mode mode, long n) {
 
 static bool explore(tally *t) {
     *t = (tally) { 0, -1, false };
+    if (stop && !(chance(t, RANDOM, 2000) && chance(t, PCT, 2000))) return false; // where a failure is likely, the quick way first
     for (bound = 0; bound <= engine.scenario->limits.bound; bound++) {
         if (!search(t)) return false;
         if (!t->complete) break;
