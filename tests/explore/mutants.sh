@@ -30,7 +30,9 @@ change() {
         /^- / { settle(); old = substr($0, 3); new = "" }
         /^\+ / { new = substr($0, 3) }
         END { settle(); if (bad || !changes) exit 1; for (i = 1; i <= n; i++) print text[i] }
-        function begins(line, what) { return index(line, what "(") && line !~ /^([ \t]|\/\/|#)/ && line !~ /;[ \t]*(\/\/.*)?$/ }
+        function begins(line, what) { # its definition
+            return line !~ /^([ \t]|\/\/|#)/ && line !~ /;[ \t]*(\/\/.*)?$/ && index(line, what "(") && index(line, what "(") + length(what) == index(line, "(")
+        }
         function settle(  i, where) {
             if (old == "") return
             for (i = at; i <= n && !(where = index(text[i], old)); i++) {}
