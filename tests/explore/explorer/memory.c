@@ -23,12 +23,13 @@
 
 typedef struct cell { // 4 bytes, or one
     uint32_t run;
-    int16_t location;                  // of an atomic that begins or ends here, 1-based
-    bool split, freed, logged;         // split: its bytes have cells too
-    uint8_t writer;
-    int16_t written;                   // plain, by writer
-    int16_t read[THREADS], atomic_read[THREADS], atomic_written[THREADS];
+    int16_t location;               // of an atomic that begins or ends here, 1-based
+    int16_t written, read;          // plain, by writer and reader
+    int16_t more;                   // which of the clocks it has besides, 0 = none
+    uint8_t writer, reader;
+    bool split : 1, freed : 1, logged : 1; // split: its bytes have cells too
 } cell;
+typedef struct clocks { int16_t read[THREADS], atomic_read[THREADS], atomic_written[THREADS]; } clocks; // where one reader is not all
 typedef struct region { uintptr_t from, to; cell *words, *bytes; } region;
 
 typedef struct message {
@@ -54,6 +55,8 @@ static int undo_count;
 static location locations[LOCATIONS];
 static message *messages;
 static int message_count;
+static clocks *all_clocks;
+static int clocks_count;
 static int16_t *views;
 static uint32_t view_count;
 static site sites[SITES], *site_slots[2 * SITES];
@@ -77,6 +80,7 @@ void explore_memory_setup(void) {
     arena = region_make((uintptr_t)engine.threads[0].stack, (uintptr_t)engine.arena_end);
     undos = reserve(UNDOS * sizeof *undos);
     messages = reserve(MESSAGES * sizeof *messages);
+    all_clocks = reserve(INT16_MAX * sizeof *all_clocks);
     views = reserve(VIEWS * sizeof *views);
 }
 
@@ -85,7 +89,7 @@ static int width(void) { return THREADS + engine.locations; }
 void explore_memory_begin(void) { // a location's part of a view is cleared when the location is made
     thread *first = &engine.threads[0];
     for (int i = 0; i < THREADS; i++) first->cur.at[i] = first->acq.at[i] = first->rel.at[i] = i == 0;
-    engine.locations = message_count = undo_count = 0;
+    engine.locations = message_count = undo_count = clocks_count = 0;
     view_count = 0;
 }
 
@@ -153,12 +157,12 @@ static void race(const thread *t, uintptr_t address, const char *mine, const cha
     explore_fail("data race: %s by T%d, and no order with the %s by T%d", mine, t->id, theirs, other);
 }
 
-static void against(const thread *t, const int16_t *clocks, uintptr_t address, const char *mine, const char *theirs) {
+static void against(const thread *t, const int16_t *others, uintptr_t address, const char *mine, const char *theirs) {
     int late = 0;
-    for (int i = 0; i < THREADS; i++) late |= clocks[i] > t->cur.at[i];
+    for (int i = 0; i < THREADS; i++) late |= others[i] > t->cur.at[i];
     if (!late) return;
     for (int i = 0; i < THREADS; i++)
-        if (clocks[i] > t->cur.at[i]) race(t, address, mine, theirs, i);
+        if (others[i] > t->cur.at[i]) race(t, address, mine, theirs, i);
 }
 
 enum { WRITE = 1, ATOMIC = 2 };
@@ -167,19 +171,34 @@ static void check_cell(const thread *t, const cell *c, uintptr_t address, int ki
     const char *mine = names[kind];
     if (c->freed) explore_fail("use after free: %s by T%d", mine, t->id);
     if (c->written > t->cur.at[c->writer]) race(t, address, mine, "plain write", c->writer);
-    if (kind & WRITE) against(t, c->read, address, mine, "plain read");
+    if ((kind & WRITE) && c->read > t->cur.at[c->reader]) race(t, address, mine, "plain read", c->reader);
+    if (!c->more) return;
+    const clocks *more = &all_clocks[c->more];
+    if (kind & WRITE) against(t, more->read, address, mine, "plain read");
     if (kind & ATOMIC) return;
-    against(t, c->atomic_written, address, mine, "atomic write");
-    if (kind & WRITE) against(t, c->atomic_read, address, mine, "atomic read");
+    against(t, more->atomic_written, address, mine, "atomic write");
+    if (kind & WRITE) against(t, more->atomic_read, address, mine, "atomic read");
+}
+
+static clocks *more_of(cell *c) {
+    if (!c->more) {
+        if (clocks_count == INT16_MAX - 1) explore_fail("a run too long for the explorer");
+        c->more = (int16_t)++clocks_count;
+        all_clocks[c->more] = (clocks) { .read = { 0 } };
+    }
+    return &all_clocks[c->more];
 }
 
 static void record(const thread *t, cell *c, int kind) {
     int16_t now = t->cur.at[t->id];
     switch (kind) {
-    case 0: c->read[t->id] = now; break;
+    case 0:
+        if (c->read <= t->cur.at[c->reader]) c->read = now, c->reader = (uint8_t)t->id; // what orders this one orders that one
+        else more_of(c)->read[t->id] = now;
+        break;
     case WRITE: c->written = now, c->writer = (uint8_t)t->id; break;
-    case ATOMIC: c->atomic_read[t->id] = now; break;
-    default: c->atomic_written[t->id] = now;
+    case ATOMIC: more_of(c)->atomic_read[t->id] = now; break;
+    default: more_of(c)->atomic_written[t->id] = now;
     }
 }
 
@@ -232,7 +251,7 @@ static inline void access_word(uintptr_t address, size_t size, int kind, const v
     if (!r) return;
     const cell *c = &r->words[(address - r->from) / 4];
     int16_t now = t->cur.at[t->id];
-    bool known = kind ? c->written == now && c->writer == t->id : c->read[t->id] == now;
+    bool known = kind ? c->written == now && c->writer == t->id : c->read == now && c->reader == t->id;
     if (c->run == engine.run && known && size <= 4 && !c->location && !c->split && !c->freed && !engine.tracing) return;
     access_range(address, size, kind, pc);
 }
