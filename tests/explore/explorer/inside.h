@@ -82,11 +82,16 @@ void explore_memory_shown(const void *word);                    // by a wake
 void explore_memory_start(thread *child, thread *parent);
 void explore_memory_joined(thread *me, const thread *done);
 int explore_sites(site **out);
+const char *explore_order_name(int order);
 
 // search.c
 int explore_choose(int n, choice_kind kind);
 int explore_choose_thread(thread *const *candidates, int n, bool stays);
 void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+// trace.c
+void explore_trace_show(void);
+void explore_places(const void *const *pcs, int n, char (*out)[120]); // file:line and function
 void explore_trace(const void *pc, const void *object, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #define CALLER __builtin_return_address(0)

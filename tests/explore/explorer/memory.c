@@ -390,7 +390,7 @@ static void put(thread *t, location *l, void *p, uint64_t v, int order, const me
     explore_written();
 }
 
-static const char *order_name(int order) {
+const char *explore_order_name(int order) {
     static const char *const names[] = { "relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst" };
     return order < 0 ? "none" : names[order];
 }
@@ -404,7 +404,7 @@ uint64_t explore_load(const void *p, size_t size, int order) {
     const message *m = pick(l, floor_of(l, order), NULL);
     took(engine.running, l, m, order);
     if (engine.tracing)
-        explore_trace(CALLER, p, "load %s -> %#llx%s", order_name(order), (unsigned long long)m->value, m == &messages[l->newest] ? "" : " (old)");
+        explore_trace(CALLER, p, "load %s -> %#llx%s", explore_order_name(order), (unsigned long long)m->value, m == &messages[l->newest] ? "" : " (old)");
     return m->value;
 }
 
@@ -418,7 +418,7 @@ void explore_store(void *p, size_t size, uint64_t v, int order) {
         return;
     }
     put(engine.running, l, p, v, order, NULL);
-    if (engine.tracing) explore_trace(CALLER, p, "store %s %#llx", order_name(order), (unsigned long long)v);
+    if (engine.tracing) explore_trace(CALLER, p, "store %s %#llx", explore_order_name(order), (unsigned long long)v);
 }
 
 static uint64_t compute(enum explore_rmw op, uint64_t old, uint64_t v) {
@@ -447,7 +447,7 @@ static uint64_t modify(const void *pc, void *p, size_t size, uint64_t v, int ord
         raw_set(p, size, v);
     }
     if (engine.tracing)
-        explore_trace(pc, p, "%s %s %#llx -> %#llx", rmw < 0 ? "exchange" : "rmw", order_name(order), (unsigned long long)read.value, (unsigned long long)v);
+        explore_trace(pc, p, "%s %s %#llx -> %#llx", rmw < 0 ? "exchange" : "rmw", explore_order_name(order), (unsigned long long)read.value, (unsigned long long)v);
     return rmw == (int)explore_add_fetch ? v : read.value;
 }
 
@@ -482,7 +482,7 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
         raw_set(expected, size, read.value);
     }
     if (engine.tracing)
-        explore_trace(CALLER, p, "cas %s %#llx -> %#llx: %s %#llx", order_name(order), (unsigned long long)wanted, (unsigned long long)v,
+        explore_trace(CALLER, p, "cas %s %#llx -> %#llx: %s %#llx", explore_order_name(order), (unsigned long long)wanted, (unsigned long long)v,
                       done ? "done, was" : "no, is", (unsigned long long)read.value);
     return done;
 }
@@ -502,7 +502,7 @@ void explore_fence(int order) {
         __builtin_memcpy(t->rel.at, t->cur.at, (size_t)width() * 2);
         tick(t);
     }
-    if (engine.tracing) explore_trace(CALLER, NULL, "fence %s", order_name(order));
+    if (engine.tracing) explore_trace(CALLER, NULL, "fence %s", explore_order_name(order));
 }
 
 uint32_t explore_memory_peek(const void *word, const void *pc) {
