@@ -250,7 +250,7 @@ typedef enum gokore_qos {
 // An option that is a word instead of a number (-DGOKORE_LOCKORDER=ON) stops here.
 __extension__ GOKORE_STATIC_ASSERT_(__atomic_always_lock_free(8, 0), "goKore needs lock-free atomics of 8 bytes, which this target lacks");
 GOKORE_STATIC_ASSERT_((GOKORE_STATIC) + (GOKORE_CHECKS) + (GOKORE_ATOMIC_CHECKS) + (GOKORE_ATOMIC_COUNT) + (GOKORE_LOCKORDER) +
-                              (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) + (GOKORE_NUMA) + (GOKORE_HWLOC) +
+                              (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) + (GOKORE_NUMA) + (GOKORE_HWLOC) + (GOKORE_HELGRIND) +
                               (GOKORE_ON_VIOLATION) + (GOKORE_QOS) >= 0,
                       "options are numbers");
 
@@ -314,12 +314,12 @@ typedef enum gokore_severity {
     X(LOCK_REMOTE_HOLD, WARNING, "a lock held for long from another node than its memory")                          \
     X(LOCK_DEADLOCK, ERROR, "threads wait for each other")                                                          \
     X(LOCK_TABLE, WARNING, "the lock checker ran out of memory and sees less")                                      \
-    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                      \
     X(CONTEXT_BUSY, ERROR, "a context was destroyed while threads wait with it")                                    \
     X(CHANNEL_BUSY, ERROR, "a channel was destroyed while threads wait on it")                                      \
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
     X(POLICY, ERROR, "a manifest that can't be used")                                                               \
-    X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")
+    X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")                                   \
+    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")
 #define GOKORE_REPORT_ENUM_(id, severity, text) GOKORE_REPORT_##id,
 typedef enum gokore_report_id { GOKORE_REPORT_NONE = 0, GOKORE_REPORTS_(GOKORE_REPORT_ENUM_) GOKORE_REPORT_COUNT_ } gokore_report_id;
 #undef GOKORE_REPORT_ENUM_
@@ -429,9 +429,9 @@ typedef enum gokore_atomic_op {
     __extension__({ VALGRIND_HG_DISABLE_CHECKING((word), sizeof *(word)); })
 #define GOKORE_SEAM_FENCE_(order) /* by one address that stands for all fences */                                   \
     __extension__({                                                                                                 \
-        ANNOTATE_HAPPENS_BEFORE(gokore_atomic_tracked_);                                                            \
+        ANNOTATE_HAPPENS_BEFORE(gokore_tracked_slots_);                                                            \
         __atomic_thread_fence(order);                                                                               \
-        ANNOTATE_HAPPENS_AFTER(gokore_atomic_tracked_);                                                             \
+        ANNOTATE_HAPPENS_AFTER(gokore_tracked_slots_);                                                             \
     })
 #endif
 #ifndef GOKORE_SEAM_LOAD_

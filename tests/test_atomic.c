@@ -723,6 +723,7 @@ TEST(report, ids_are_stable) {
         "LOCK_INIT_HELD", "LOCK_DESTROYED_HELD", "LOCK_WAIT_HELD", "LOCK_REMOTE_HOLD", "LOCK_DEADLOCK",
         "LOCK_TABLE",     "CONTEXT_BUSY",    "CHANNEL_BUSY",      "TASK_BUSY",        "POLICY",
         "TOPOLOGY",
+        "SYNC_COUNT",
     };
     const int n = sizeof names / sizeof names[0];
     for (int i = 0; i < n; i++) CHECK_STR(names[i], gokore_report_id_name((gokore_report_id)i));
