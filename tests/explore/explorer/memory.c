@@ -152,6 +152,8 @@ static void keep(const region *r, uintptr_t address, cell *word) { // before a g
     undo_count++;
 }
 
+static bool on_a_stack(uintptr_t address) { return address - arena.from < (uintptr_t)THREADS * STACK_SIZE; }
+
 static void race(const thread *t, uintptr_t address, const char *mine, const char *theirs, int other) {
     engine.watched = (void *)(address & ~(uintptr_t)3);
     explore_fail("data race: %s by T%d, and no order with the %s by T%d", mine, t->id, theirs, other);
@@ -165,9 +167,9 @@ static void against(const thread *t, const int16_t *others, uintptr_t address, c
         if (others[i] > t->cur.at[i]) race(t, address, mine, theirs, i);
 }
 
-enum { WRITE = 1, ATOMIC = 2 };
+enum { WRITE = 1, ATOMIC = 2, RETURN = 4 | WRITE };
 static void check_cell(const thread *t, const cell *c, uintptr_t address, int kind) {
-    static const char *const names[] = { "plain read", "plain write", "atomic read", "atomic write" };
+    static const char *const names[] = { "plain read", "plain write", "atomic read", "atomic write", "", "return" };
     const char *mine = names[kind];
     if (c->freed) explore_fail("use after free: %s by T%d", mine, t->id);
     if (c->written > t->cur.at[c->writer]) race(t, address, mine, "plain write", c->writer);
@@ -214,7 +216,26 @@ static void overwrite(thread *t, int number) { // a plain write to what was an a
     see(t, THREADS + number - 1, next);
 }
 
+static void check_stack(const thread *t, uintptr_t address) { // the others' stacks live down to where they were left
+    thread *owner = &engine.threads[(address - arena.from) / STACK_SIZE];
+    if (owner == t) return;
+    if (address < owner->low) explore_fail("T%d touches what was on T%d's stack, after its function has returned", t->id, owner->id);
+    if (address < owner->lent_from) owner->lent_from = address;
+    if (address >= owner->lent_to) owner->lent_to = address + 1;
+}
+
+void explore_enter(uintptr_t low) { // returning is like a write to all that was on the stack
+    thread *t = engine.running;
+    uintptr_t from = t->low > t->lent_from ? t->low : t->lent_from, to = low < t->lent_to ? low : t->lent_to;
+    for (uintptr_t a = from & ~(uintptr_t)3; a < to; a += 4) {
+        const cell *c = &arena.words[(a - arena.from) / 4];
+        if (c->run == engine.run) check_cell(t, c, a, RETURN);
+    }
+    t->low = low;
+}
+
 static void touch(thread *t, const region *r, uintptr_t address, size_t size, int kind) { // within one word
+    if (on_a_stack(address)) check_stack(t, address);
     cell *word = fresh(&r->words[(address - r->from) / 4]);
     check_cell(t, word, address, kind);
     if (kind & WRITE) keep(r, address, word);
@@ -252,7 +273,7 @@ static inline void access_word(uintptr_t address, size_t size, int kind, const v
     const cell *c = &r->words[(address - r->from) / 4];
     int16_t now = t->cur.at[t->id];
     bool known = kind ? c->written == now && c->writer == t->id : c->read == now && c->reader == t->id;
-    if (c->run == engine.run && known && size <= 4 && !c->location && !c->split && !c->freed && !engine.tracing) return;
+    if (c->run == engine.run && known && size <= 4 && !c->location && !c->split && !c->freed && !on_a_stack(address) && !engine.tracing) return;
     access_range(address, size, kind, pc);
 }
 
@@ -397,6 +418,7 @@ const char *explore_order_name(int order) {
 
 uint64_t explore_load(const void *p, size_t size, int order) {
     if (!engine.running) return raw(p, size);
+    ENTER();
     order = site_order(CALLER, OP_LOAD, order);
     explore_point();
     location *l = location_of(p, size, ATOMIC);
@@ -409,6 +431,7 @@ uint64_t explore_load(const void *p, size_t size, int order) {
 }
 
 void explore_store(void *p, size_t size, uint64_t v, int order) {
+    ENTER();
     v = cut(v, size);
     order = engine.running ? site_order(CALLER, OP_STORE, order) : order;
     if (engine.running) explore_point();
@@ -451,9 +474,13 @@ static uint64_t modify(const void *pc, void *p, size_t size, uint64_t v, int ord
     return rmw == (int)explore_add_fetch ? v : read.value;
 }
 
-uint64_t explore_exchange(void *p, size_t size, uint64_t v, int order) { return modify(CALLER, p, size, v, order, -1); }
+uint64_t explore_exchange(void *p, size_t size, uint64_t v, int order) {
+    ENTER();
+    return modify(CALLER, p, size, v, order, -1);
+}
 
 uint64_t explore_rmw(enum explore_rmw op, void *p, size_t size, uint64_t v, int order) {
+    ENTER();
     return modify(CALLER, p, size, v, order, (int)op);
 }
 
@@ -465,6 +492,7 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
         if (same) raw_set(p, size, v); else raw_set(expected, size, raw(p, size));
         return same;
     }
+    ENTER();
     int weakened = site_order(CALLER, OP_CAS, order);
     if (weakened != order && other != __ATOMIC_RELAXED) other = acquires(weakened) ? __ATOMIC_ACQUIRE : __ATOMIC_RELAXED;
     order = weakened;
@@ -483,13 +511,14 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
     }
     if (engine.tracing)
         explore_trace(CALLER, p, "cas %s %#llx -> %#llx: %s %#llx", explore_order_name(order), (unsigned long long)wanted, (unsigned long long)v,
-                      done ? "done, was" : "no, is", (unsigned long long)read.value);
+                      done ? "done, was" : read.number == messages[l->newest].number ? "no, is" : "no, was", (unsigned long long)read.value);
     return done;
 }
 
 void explore_fence(int order) {
     thread *t = engine.running;
     if (!t) return;
+    ENTER();
     order = site_order(CALLER, OP_FENCE, order);
     explore_point();
     if (order >= 0 && acquires(order)) join(t->cur.at, t->acq.at, width());
