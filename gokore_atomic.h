@@ -392,7 +392,7 @@ GOKORE_API gokore_writer gokore_writer_buffer(gokore_buffer *buffer);
 // >>facts
 // CLOCK_MONOTONIC in nanoseconds (Windows: QueryPerformanceCounter). Any thread, never blocks.
 GOKORE_API int64_t gokore_now_ns(void);
-// The options the implementation was built with, as "NAME=value NAME=value ...".
+// The options the implementation was built with, as "NAME=value NAME=value ..."; PLATFORM is LINUX, POSIX or WINDOWS.
 GOKORE_API const char *gokore_config(void);
 // The implementation's version, equal to GOKORE_VERSION where headers and implementation belong together.
 GOKORE_API const char *gokore_version(void);
@@ -1394,10 +1394,17 @@ int64_t gokore_now_ns(void) { return GOKORE_SEAM_NOW_(); }
 
 const char *gokore_version(void) { return GOKORE_VERSION; }
 
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#define GOKORE_PLATFORM_NAME_ "LINUX"
+#elif GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
+#define GOKORE_PLATFORM_NAME_ "WINDOWS"
+#else
+#define GOKORE_PLATFORM_NAME_ "POSIX"
+#endif
 #define GOKORE_TEXT_OF_(x) #x
 #define GOKORE_TEXT_(x)    GOKORE_TEXT_OF_(x)
 const char *gokore_config(void) {
-    return "VERSION=" GOKORE_VERSION " STATIC=" GOKORE_TEXT_(GOKORE_STATIC) " CHECKS=" GOKORE_TEXT_(GOKORE_CHECKS)
+    return "VERSION=" GOKORE_VERSION " PLATFORM=" GOKORE_PLATFORM_NAME_ " STATIC=" GOKORE_TEXT_(GOKORE_STATIC) " CHECKS=" GOKORE_TEXT_(GOKORE_CHECKS)
            " ATOMIC_CHECKS=" GOKORE_TEXT_(GOKORE_ATOMIC_CHECKS) " ATOMIC_COUNT=" GOKORE_TEXT_(GOKORE_ATOMIC_COUNT)
            " FUTEX=" GOKORE_TEXT_(GOKORE_FUTEX)
            " LOCKORDER=" GOKORE_TEXT_(GOKORE_LOCKORDER) " POLICY=" GOKORE_TEXT_(GOKORE_POLICY)
