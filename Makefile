@@ -22,7 +22,7 @@ VARIANT_posix   = -DGOKORE_PLATFORM_=GOKORE_PLATFORM_POSIX_ # what macOS and the
 TESTS_deny      = atomic lockorder
 TESTS_abort     = atomic lockorder
 TESTS_portable  = parking atomic waiting sync channel pool
-TESTS_posix     = parking atomic sync topology
+TESTS_posix     = parking atomic topology
 # The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler
 # or its runtime is missing.
 FAST            = -O1 -g -fno-omit-frame-pointer

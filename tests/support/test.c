@@ -289,10 +289,8 @@ static void *test_alloc(void *user, size_t size, size_t align) {
     if (a->fail_from && call >= a->fail_from) return NULL;
     size_t step = align < 64 ? 64 : align;
     if (size > SIZE_MAX / 2 - step) return NULL;
-    unsigned char *start = NULL;
-    void *memory = NULL;
-    if (posix_memalign(&memory, step, step + size + sizeof fence_bytes) != 0) return NULL;
-    start = (unsigned char *)memory;
+    unsigned char *start = (unsigned char *)gokore_heap_alloc_(step + size + sizeof fence_bytes, step);
+    if (!start) return NULL;
     memset(start, 0xa5, step + size);
     memcpy(start + step + size, fence_bytes, sizeof fence_bytes);
     block *b = (block *)(void *)(start + step - sizeof(block));
@@ -314,7 +312,7 @@ static void test_free(void *user, void *p, size_t size) {
     (void)gokore_atomic_add(&a->live_blocks, -1);
     void *start = b->start;
     memset(start, 0xdd, (size_t)((unsigned char *)p - (unsigned char *)start) + b->size);
-    free(start);
+    gokore_heap_free_(start);
 }
 
 gokore_allocator test_allocator_hooks(test_allocator *a) { return (gokore_allocator) { test_alloc, test_free, a }; }

@@ -26,6 +26,7 @@ struct sigaction {
     int sa_flags;
 };
 int sigaction(int number, const struct sigaction *action, struct sigaction *before);
+#undef pthread_sigmask // does nothing, and says so to nobody
 int pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
 int sigismember(const sigset_t *set, int number);
 
