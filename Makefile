@@ -135,6 +135,10 @@ cross: force ## installs cross compilers and qemu where it may, and runs tests f
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
 
+windows: force ## installs mingw-w64 and Wine where it may, and runs tests for 64-bit Windows
+	@sh tests/check/cross_tools.sh gcc-mingw-w64-x86-64-win32 g++-mingw-w64-x86-64-win32 wine wine64
+	@sh tests/check/test_windows.sh
+
 examples: $(EXAMPLES) ## builds the examples
 
 bench: $(BENCHES) $(EXAMPLES) ## builds and runs the benchmarks one after the other

@@ -1190,7 +1190,7 @@ static unsigned __stdcall gokore_thread_main_(void *p) {
 GOKORE_STATIC_ASSERT_(sizeof(uintptr_t) <= sizeof(gokore_thread_), "a thread handle must fit");
 
 gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, void *arg, size_t stack_size) {
-    if (stack_size > UINT_MAX) return GOKORE_INVALID;
+    if (stack_size > UINT_MAX || (stack_size && stack_size < 16384)) return GOKORE_INVALID; // Windows would round it up
     gokore_thread_begin_ *begin = (gokore_thread_begin_ *)GOKORE_SEAM_ALLOC_(sizeof *begin, sizeof(void *));
     if (!begin) return GOKORE_NO_MEMORY;
     begin->fn = fn;

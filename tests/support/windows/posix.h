@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+__attribute__((noreturn)) void pthread_exit(void *result); // winpthreads does not say so
+
 enum { SYS_gettid };
 long syscall(long number); // gettid: what gokore_thread_id_ answers
 
