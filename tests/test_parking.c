@@ -167,6 +167,21 @@ TEST(parking, one_wake_for_all_wakes_all_of_that_word) {
     for (int i = 1; i < 10; i += 2) gokore_thread_join_(&all[i].thread);
 }
 
+TEST(parking, a_wake_for_one_passes_by_who_slept_first_on_another_word) {
+    static gokore_atomic_u32 words[2];
+    static sleeper all[2] = { { .word = &words[0] }, { .word = &words[1] } };
+    for (int i = 0; i < 2; i++) {
+        start(&all[i].thread, sleep_once, &all[i]);
+        (void)usleep(10000); // it is asleep now, or will find the value
+    }
+    gokore_atomic_store(&words[1], 1);
+    gokore_futex_wake_(&words[1], 1); // the only one
+    gokore_thread_join_(&all[1].thread);
+    gokore_atomic_store(&words[0], 1);
+    gokore_futex_wake_(&words[0], 1);
+    gokore_thread_join_(&all[0].thread);
+}
+
 // Wake-ups for nothing are allowed, so this counts: they must be few, or a sleeper spins.
 TEST(parking, sleepers_sleep) {
     static gokore_atomic_u32 words[2];
