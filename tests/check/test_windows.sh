@@ -3,8 +3,6 @@
 . tests/support/script.sh
 CC=x86_64-w64-mingw32-gcc
 command -v $CC > /dev/null 2>&1 || { skip "Windows" "no $CC; make windows"; finish; }
-tests=
-for t in parking atomic validation waiting sync channel pool; do [ ! -f "tests/test_$t.c" ] || tests="$tests $t"; done
 posix="-Itests/support/windows -include tests/support/windows/posix.h" # for the tests, not for the headers
 
 # ---- the headers
@@ -31,32 +29,44 @@ else
 fi
 
 # ---- the tests
-for file in tests/support/implementation.c tests/support/test.c $(printf 'tests/test_%s.c ' $tests); do
-    works "$file compiles" cc_strict $posix -O2 -g -c -o "$work/$(basename "$file" .c).o" "$file" || finish
-done
-ar rcs "$work/libgokore.a" "$work/implementation.o" # left out where a test holds an implementation of its own
-for t in $tests; do
-    # the name is ELF's; test_validation asks whether an address is code
-    works "test_$t links" $CC -static -Wl,--defsym,__executable_start=__ImageBase -o "$work/test_$t.exe" "$work/test_$t.o" "$work/test.o" "$work/libgokore.a" -lpthread \
-        -lsynchronization -lm
-done
 mkdir -p "$BUILD/wine"
 WINEPREFIX=$(cd "$BUILD/wine" && pwd) WINEDEBUG=-all
 export WINEPREFIX WINEDEBUG
 printf '#include <stdio.h>\nint main(void) { return puts("it works") < 0; }\n' > "$work/probe.c"
-$CC -o "$work/probe.exe" "$work/probe.c"
-if ! timeout 120 wine "$work/probe.exe" 2>&1 < /dev/null | grep -q 'it works'; then
-    skip "running" "no wine that runs programs here: compiled and linked only"
-    finish
-fi
-for t in $tests; do
-    if wine "$work/test_$t.exe" --timeout 300 < /dev/null > "$work/log" 2>&1; then
-        pass "test_$t"
+works "a program links" $CC -o "$work/probe.exe" "$work/probe.c" || finish
+runs=
+timeout 120 wine "$work/probe.exe" 2>&1 < /dev/null | grep -q 'it works' && runs=yes
+[ "$runs" ] || skip "running" "no wine that runs programs here: compiled and linked only"
+
+compile() { # FILE: strictly, into the variant's folder
+    works "$variant: $1 compiles" cc_strict $posix $flags -O2 -g -DTEST_DATA_DIRECTORY="\"$top/tests/data\"" \
+        -c -o "$work/$variant/$(basename "$1" .c).o" "$1"
+}
+run_test() { # NAME PROGRAM
+    if wine "$2" --timeout 300 < /dev/null > "$work/log" 2>&1; then
+        pass "$1"
         grep '^skip' "$work/log"
     else
         grep -v '^ok ' "$work/log" > "$work/output"
-        fail "test_$t" "$work/output"
+        fail "$1" "$work/output"
     fi
-done
-wineserver -k > /dev/null 2>&1 # this prefix's own
+}
+variant() { # NAME FLAGS TESTS...
+    variant=$1 flags=$2
+    shift 2
+    mkdir "$work/$variant"
+    compile tests/support/implementation.c && compile tests/support/test.c || return
+    ar rcs "$work/$variant/libgokore.a" "$work/$variant/implementation.o" # left out where a test holds its own
+    for t in "$@"; do
+        program=$work/$variant/test_$t.exe
+        compile "tests/test_$t.c" || continue
+        # __executable_start is ELF's name; test_validation asks whether an address is code
+        works "$variant: test_$t links" $CC -static -Wl,--defsym,__executable_start=__ImageBase -o "$program" \
+            "$work/$variant/test_$t.o" "$work/$variant/test.o" "$work/$variant/libgokore.a" -lpthread -lsynchronization -lm || continue
+        [ -z "$runs" ] || run_test "$variant: test_$t" "$program"
+    done
+}
+variant plain "" parking atomic validation waiting sync channel pool policy
+variant checked "-DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1" atomic sync lockorder
+[ -z "$runs" ] || wineserver -k > /dev/null 2>&1 # this prefix's own
 finish

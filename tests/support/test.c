@@ -87,7 +87,7 @@ void test_register(const char *suite, const char *name, const char *file, int li
 
 // ---- checks
 
-static void complain(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void complain(const char *file, int line, const char *format, ...) GOKORE_PRINTF_(3);
 static void complain(const char *file, int line, const char *format, ...) {
     unsigned before = atomic_fetch_add(&shared->failed_checks, 1);
     if (before == 100) fprintf(stderr, "... more failed checks are only counted\n");

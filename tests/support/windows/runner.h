@@ -15,6 +15,11 @@ long sysconf(int name) {
     return name == _SC_PAGESIZE ? (long)info.dwPageSize : -1;
 }
 
+unsigned alarm(unsigned seconds) {
+    (void)seconds;
+    return 0;
+}
+
 int setenv(const char *name, const char *value, int overwrite) { return overwrite || !getenv(name) ? _putenv_s(name, value) : 0; }
 
 int sigaction(int number, const struct sigaction *action, struct sigaction *before) {
