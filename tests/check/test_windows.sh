@@ -68,5 +68,33 @@ variant() { # NAME FLAGS TESTS...
 }
 variant plain "" parking atomic validation waiting sync channel pool policy
 variant checked "-DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1" atomic sync lockorder
+
+# The machine and the container: one node, nothing pinned or bound, as many workers as CPUs.
+cat > "$work/machine.c" << 'END'
+#define GOKORE_IMPLEMENTATION
+#include "gokore_topology.h"
+#define MUST(x) do { if (!(x)) return printf("%d: %s\n", __LINE__, #x), 1; } while (0)
+int main(void) {
+    gokore_container c;
+    gokore_topology_desc nowhere = { .root = "no such directory" };
+    gokore_topology *t;
+    int node = -1;
+    MUST(gokore_topology_create(&t, &nowhere) == GOKORE_OK);
+    MUST(gokore_topology_node_count(t) == 1 && gokore_topology_allowed_nodes(t, &node, 1) == 1 && node == 0);
+    MUST(gokore_topology_cpus(t, 0, NULL, 0) == GetActiveProcessorCount(ALL_PROCESSOR_GROUPS));
+    MUST(strcmp(gokore_topology_source(t), "system") == 0);
+    MUST(gokore_pin_thread_to_node(t, 0) == GOKORE_UNSUPPORTED && gokore_pin_thread_to_cpu(0) == GOKORE_UNSUPPORTED);
+    gokore_topology_destroy(t);
+    MUST(gokore_container_read(&c, NULL) == GOKORE_OK && c.cpus == GetActiveProcessorCount(ALL_PROCESSOR_GROUPS) && c.workers >= 1);
+    MUST(gokore_topology_allowed_nodes(NULL, &node, 1) > 0);
+    char *p = (char *)gokore_numa_alloc(100000, node);
+    MUST(p != NULL && gokore_memory_bind(p, 4096, node) == GOKORE_UNSUPPORTED && gokore_numa_refusals() == 2);
+    memset(p, 1, 100000);
+    gokore_numa_free(p, 100000);
+    return 0;
+}
+END
+works "the machine: links" cc_strict -o "$work/machine.exe" "$work/machine.c" -lsynchronization &&
+    [ "$runs" ] && works "the machine: one node, nothing pinned or bound" wine "$work/machine.exe"
 [ -z "$runs" ] || wineserver -k > /dev/null 2>&1 # this prefix's own
 finish
