@@ -331,6 +331,7 @@ typedef enum gokore_severity {
     X(LOCK_REMOTE_HOLD, WARNING, "a lock held for long from another node than its memory")                          \
     X(LOCK_DEADLOCK, ERROR, "threads wait for each other")                                                          \
     X(LOCK_TABLE, WARNING, "the lock checker ran out of memory and sees less")                                      \
+    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                      \
     X(CONTEXT_BUSY, ERROR, "a context was destroyed while threads wait with it")                                    \
     X(CHANNEL_BUSY, ERROR, "a channel was destroyed while threads wait on it")                                      \
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
@@ -437,6 +438,7 @@ typedef enum gokore_atomic_op {
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
+#define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
 #define GOKORE_SEAM_ALLOC_(size, align)                      gokore_heap_alloc_((size), (align))
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   gokore_clock_ns_()
@@ -879,11 +881,15 @@ GOKORE_API gokore_status gokore_writef_(gokore_writer writer, const char *format
 // Not for signal handlers with GOKORE_FUTEX=0.
 GOKORE_API gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns);
 GOKORE_API void gokore_futex_wake_(gokore_atomic_u32 *word, int count);
+// The kernel's lock with priority inheritance (futex(2), FUTEX_LOCK_PI): 0 or an error number, ENOSYS where there is none.
+GOKORE_API int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns);
+GOKORE_API int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner);
 GOKORE_API void gokore_yield_(void);
 GOKORE_API int64_t gokore_clock_ns_(void);
 GOKORE_API void *gokore_heap_alloc_(size_t size, size_t align);
 GOKORE_API void gokore_heap_free_(void *p);
-GOKORE_API uint64_t gokore_thread_id_(void); // what reports show
+GOKORE_API uint64_t gokore_thread_number_(void); // the system's; on POSIX other than Linux a new one with each call
+GOKORE_API uint64_t gokore_thread_id_(void); // a thread's first one
 GOKORE_API int gokore_thread_node_(void);    // NUMA node of the running CPU, -1 = unknown
 
 typedef struct gokore_thread_ { GOKORE_ALIGNAS_(8) unsigned char bytes_[16]; } gokore_thread_; // holds a pthread_t, a HANDLE
@@ -995,6 +1001,12 @@ GOKORE_OVER_SWAPS_(gokore_atomic_ptr, void *)
 #include <malloc.h>
 #include <process.h>
 #include <windows.h>
+#undef near // words that it takes away; nothing in it needs them
+#undef far
+#undef NEAR
+#undef FAR
+#define NEAR
+#define FAR
 #else
 #include <pthread.h>
 #include <sched.h>
@@ -1011,18 +1023,7 @@ GOKORE_OVER_SWAPS_(gokore_atomic_ptr, void *)
 
 // >>platform: Linux
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
-static _Thread_local uint64_t gokore_thread_id_cached_;
-
-static void gokore_thread_id_forget_(void) { gokore_thread_id_cached_ = 0; } // in the child of a fork
-
-static void gokore_thread_id_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_thread_id_forget_); }
-
-uint64_t gokore_thread_id_(void) {
-    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
-    if (gokore_thread_id_cached_) return gokore_thread_id_cached_;
-    (void)pthread_once(&prepared, gokore_thread_id_prepare_);
-    return gokore_thread_id_cached_ = (uint64_t)syscall(SYS_gettid);
-}
+uint64_t gokore_thread_number_(void) { return (uint64_t)syscall(SYS_gettid); }
 
 int gokore_thread_node_(void) {
     unsigned cpu = 0, node = 0;
@@ -1034,11 +1035,9 @@ void gokore_thread_name_(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0
 
 // >>platform: other POSIX
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_POSIX_
-uint64_t gokore_thread_id_(void) { // POSIX has none that is a number
+uint64_t gokore_thread_number_(void) { // POSIX has none that is a number
     static gokore_atomic_u64 last;
-    static _Thread_local uint64_t mine;
-    if (!mine) mine = GOKORE_SEAM_RMW_(add_fetch, &last.v_, 1, __ATOMIC_RELAXED); // relaxed: any unused number will do
-    return mine;
+    return GOKORE_SEAM_RMW_(add_fetch, &last.v_, 1, __ATOMIC_RELAXED); // relaxed: any unused number will do
 }
 
 int gokore_thread_node_(void) { return -1; }
@@ -1049,6 +1048,19 @@ void gokore_thread_name_(const char *name) { (void)name; }
 // >>platform: Linux and other POSIX
 #if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
 #define GOKORE_READ_MODE_ "rbe" // of fopen; where e is unknown it is passed over
+
+static _Thread_local uint64_t gokore_thread_id_cached_;
+
+static void gokore_thread_id_forget_(void) { gokore_thread_id_cached_ = 0; } // in the child of a fork
+
+static void gokore_thread_id_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_thread_id_forget_); }
+
+uint64_t gokore_thread_id_(void) {
+    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+    if (gokore_thread_id_cached_) return gokore_thread_id_cached_;
+    (void)pthread_once(&prepared, gokore_thread_id_prepare_);
+    return gokore_thread_id_cached_ = GOKORE_SEAM_THREAD_ID_();
+}
 
 void gokore_yield_(void) { (void)sched_yield(); }
 
@@ -1131,7 +1143,9 @@ void gokore_thread_join_(gokore_thread_ *thread) {
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
 #define GOKORE_READ_MODE_ "rb"
 
-uint64_t gokore_thread_id_(void) { return GetCurrentThreadId(); }
+uint64_t gokore_thread_number_(void) { return GetCurrentThreadId(); }
+
+uint64_t gokore_thread_id_(void) { return GOKORE_SEAM_THREAD_ID_(); }
 
 int gokore_thread_node_(void) {
     PROCESSOR_NUMBER cpu;
@@ -1217,6 +1231,9 @@ void gokore_thread_join_(gokore_thread_ *thread) {
 // The kernel's numbers, spelt out because not every libc ships <linux/futex.h>.
 #define GOKORE_FUTEX_WAKE_PRIVATE_        (1 | 128)
 #define GOKORE_FUTEX_WAIT_BITSET_PRIVATE_ (9 | 128) // absolute CLOCK_MONOTONIC deadline
+#define GOKORE_FUTEX_LOCK_PI_PRIVATE_     (6 | 128) // absolute CLOCK_REALTIME deadline
+#define GOKORE_FUTEX_UNLOCK_PI_PRIVATE_   (7 | 128)
+#define GOKORE_FUTEX_LOCK_PI2_PRIVATE_    (13 | 128) // absolute CLOCK_MONOTONIC deadline
 #if defined(SYS_futex)
 #define GOKORE_SYS_FUTEX_ SYS_futex
 #else
@@ -1228,7 +1245,8 @@ void gokore_thread_join_(gokore_thread_ *thread) {
 #define GOKORE_SYS_FUTEX_TIME64_ GOKORE_SYS_FUTEX_
 #endif
 
-gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+// A futex call that waits, until an absolute deadline, INT64_MAX = none; 0 or an error number. Leaves the caller's errno alone.
+static int gokore_futex_call_(gokore_atomic_u32 *word, int op, uint32_t expected, int64_t deadline_ns) {
     long number = sizeof(time_t) > sizeof(long) ? GOKORE_SYS_FUTEX_TIME64_ : GOKORE_SYS_FUTEX_;
     struct timespec at = { 0, 0 };
     if (deadline_ns > 0) {
@@ -1236,18 +1254,47 @@ gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int
         at.tv_sec = (time_t)(seconds < most ? seconds : most);
         at.tv_nsec = (long)(deadline_ns % 1000000000);
     }
-    struct timespec *until = deadline_ns == INT64_MAX ? NULL : &at;
-    int before = errno; // a lock leaves the caller's errno alone
-    long rc = syscall(number, &word->v_, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, until, NULL, 0xffffffffu);
-    bool late = rc == -1 && errno == ETIMEDOUT;
+    int before = errno;
+    long rc = syscall(number, &word->v_, op, expected, deadline_ns == INT64_MAX ? NULL : &at, NULL, 0xffffffffu);
+    int error = rc == -1 ? errno : 0;
     errno = before;
+    return error;
+}
+
+gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+    bool late = gokore_futex_call_(word, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, deadline_ns) == ETIMEDOUT;
     return late ? GOKORE_TIMEOUT : GOKORE_OK;
 }
+
+// Waits for the kernel's lock with priority inheritance; monotonic deadlines since Linux 5.14, on the wall clock before.
+int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns) {
+    int error = gokore_futex_call_(owner, GOKORE_FUTEX_LOCK_PI2_PRIVATE_, 0, deadline_ns);
+    if (error != ENOSYS || deadline_ns == INT64_MAX) return error != ENOSYS ? error : gokore_futex_call_(owner, GOKORE_FUTEX_LOCK_PI_PRIVATE_, 0, deadline_ns);
+    struct timespec wall;
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t wall_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
+    return gokore_futex_call_(owner, GOKORE_FUTEX_LOCK_PI_PRIVATE_, 0, deadline_ns - gokore_clock_ns_() + wall_ns);
+}
+
+int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner) { return gokore_futex_call_(owner, GOKORE_FUTEX_UNLOCK_PI_PRIVATE_, 0, INT64_MAX); }
 
 void gokore_futex_wake_(gokore_atomic_u32 *word, int count) {
     int before = errno;
     (void)syscall(GOKORE_SYS_FUTEX_, &word->v_, GOKORE_FUTEX_WAKE_PRIVATE_, count, NULL, NULL, 0);
     errno = before;
+}
+#endif
+
+// >>parking: no futexes of Linux, no locks with priority inheritance
+#if !GOKORE_FUTEX || GOKORE_PLATFORM_ != GOKORE_PLATFORM_LINUX_
+int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns) {
+    (void)owner, (void)deadline_ns;
+    return ENOSYS;
+}
+
+int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner) {
+    (void)owner;
+    return ENOSYS;
 }
 #endif
 
@@ -1480,8 +1527,12 @@ gokore_status gokore_writef_(gokore_writer writer, const char *format, ...) {
 }
 
 // >>latch: U. Drepper, "Futexes Are Tricky" (2011), the third mutex, with a short spin before sleeping.
+#ifndef GOKORE_LATCH_SPINS_ // looks at the latch before its waiter sleeps; the explorer has fewer
+#define GOKORE_LATCH_SPINS_ 64
+#endif
+
 void gokore_latch_lock_(gokore_latch_ *latch) {
-    for (int i = 0; i < 64; i++) { // by the seam: the library's own latches are neither checked nor counted
+    for (int i = 0; i < GOKORE_LATCH_SPINS_; i++) { // by the seam: the library's own latches are neither checked nor counted
         uint32_t free = 0;
         if (GOKORE_SEAM_LOAD_(&latch->word_.v_, __ATOMIC_RELAXED) == 0 &&
             GOKORE_SEAM_CAS_(&latch->word_.v_, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) // pairs with gokore_latch_unlock_
