@@ -12,7 +12,7 @@
 //
 // NEEDS    gcc or clang; link with -pthread. Linux parks threads on futexes. macOS, the BSDs and other POSIX systems park them
 //          on pthreads alone; that code is tested on Linux only. 64-bit Windows 10 parks them on WaitOnAddress: mingw-w64, link
-//          with -lsynchronization; tested under Wine only.
+//          with -pthread -lsynchronization (the former for lockers of pthread objects); tested under Wine only.
 //
 // EXAMPLE
 //      #include "gokore_atomic.h"

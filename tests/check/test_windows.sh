@@ -11,7 +11,7 @@ for h in $HEADERS; do
     echo "#include \"$h\"" > "$work/alone.c"
     works "$h declares alone" cc_strict -fsyntax-only "$work/alone.c"
     printf '#define GOKORE_IMPLEMENTATION\n#include "%s"\nint main(void) { return gokore_version()[0] == 0; }\n' "$h" > "$work/alone.c"
-    works "$h implements alone and links" cc_strict -o "$work/alone.exe" "$work/alone.c" -lsynchronization
+    works "$h implements alone and links" cc_strict -o "$work/alone.exe" "$work/alone.c" -pthread -lsynchronization
 done
 for flags in "-O2" "-O3 -DNDEBUG" "-O2 -DGOKORE_STATIC=1" "-O2 -DGOKORE_NUMA=0" \
     "-O2 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1 -DGOKORE_ATOMIC_COUNT=1 -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1"; do
@@ -66,8 +66,8 @@ variant() { # NAME FLAGS TESTS...
         [ -z "$runs" ] || run_test "$variant: test_$t" "$program"
     done
 }
-variant plain "" parking atomic validation waiting sync channel pool policy
-variant checked "-DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1" atomic sync lockorder
+variant plain "" parking atomic validation waiting sync sync_locks channel pool policy
+variant checked "-DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1" atomic sync sync_locks lockorder
 
 # The machine and the container: one node, nothing pinned or bound, as many workers as CPUs.
 cat > "$work/machine.c" << 'END'
@@ -94,7 +94,7 @@ int main(void) {
     return 0;
 }
 END
-works "the machine: links" cc_strict -o "$work/machine.exe" "$work/machine.c" -lsynchronization &&
+works "the machine: links" cc_strict -o "$work/machine.exe" "$work/machine.c" -pthread -lsynchronization &&
     [ "$runs" ] && works "the machine: one node, nothing pinned or bound" wine "$work/machine.exe"
 [ -z "$runs" ] || wineserver -k > /dev/null 2>&1 # this prefix's own
 finish

@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef __STDC_NO_THREADS__
+#define __STDC_NO_THREADS__ 1 // threads.h here is for the tests alone
+#endif
 __attribute__((noreturn)) void pthread_exit(void *result); // winpthreads does not say so
 
 enum { SYS_gettid };
