@@ -4,7 +4,7 @@
 for h in $HEADERS; do echo "#include \"$h\""; done > "$work/declarations.c"
 target() { clang --target="$1" -std=c11 $STRICT -ffreestanding -fsyntax-only -I. "$work/declarations.c"; }
 if command -v clang > /dev/null 2>&1; then
-    for system in aarch64-apple-darwin x86_64-apple-darwin x86_64-unknown-freebsd aarch64-unknown-freebsd x86_64-unknown-netbsd \
+    for system in arm64-apple-macosx11 x86_64-apple-macosx10.15 x86_64-unknown-freebsd aarch64-unknown-freebsd x86_64-unknown-netbsd \
         x86_64-unknown-openbsd x86_64-w64-windows-gnu aarch64-w64-windows-gnu; do
         works "$system: declarations" target $system
     done
