@@ -185,6 +185,12 @@ typedef struct gokore_container {
 // Reads what the container allows. desc may be NULL. Missing files are no error; NO_MEMORY leaves cpus and workers right
 // and the rest empty. After a read of the real machine, reports carry the container's id. Any thread; reads files.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_read(gokore_container *out, const gokore_container_desc *desc);
+// Reads again what may change while the process runs: limits, usage, CPUs; class, ids and environment stay. changed (may be
+// NULL): quota, CPUs, workers, or memory limits are not what they were. What is odd is counted in warnings and not reported
+// again. Anything but OK leaves container as it was. Opens the files anew, so that a process moved to another group is
+// followed. For a thread that may block, once a second or more seldom, not for each task. Any thread; reads files.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_refresh(gokore_container *container, const gokore_container_desc *desc,
+                                                                   bool *changed);
 // How many threads to compute with. base 0: min(cpus, quota rounded up). base > 0: at most base, at most
 // GOKORE_OVERSUBSCRIBE times that. GOKORE_MAX_WORKERS, as it was at the read, takes the place of cpus and quota. At least
 // 1. container NULL = the real machine, read now; else never blocks.
@@ -207,11 +213,42 @@ typedef struct gokore_pressure { // percent of the last ten seconds in which som
     double cpu_some_avg10, cpu_full_avg10;
     double memory_some_avg10, memory_full_avg10;
     double io_some_avg10, io_full_avg10;
+    gokore_pressure_level quota_level; // of the CPU periods since the watch's last look, how many the quota cut short, by the
+                                       // same percents; NONE where there is no last look
+    uint64_t cpu_periods;              // of the quota, since the group was made; 0 = no quota, or not known
+    uint64_t cpu_throttled_periods;    // in which the quota was used up; of all groups up to the mount point
+    uint64_t cpu_throttled_ns;         // for how long threads had to wait then
 } gokore_pressure;
 
-// Reads the kernel's pressure stall figures once, of the process's group, or else of the machine. UNSUPPORTED: there are
-// none; NO_MEMORY. root as in gokore_container_desc. Any thread; reads files.
+// Reads the kernel's pressure stall figures once, of the process's group, or else of the machine, and how often the CPU
+// quota was used up. UNSUPPORTED: there are no stall figures; NO_MEMORY. root as in gokore_container_desc. Any thread; reads
+// files.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_pressure(const char *root, gokore_pressure *out);
+
+// Called on the watch's thread with no lock held: both may use the library, and must not start or stop the watch. node is
+// -1, the whole container: the kernel tells of no single node.
+typedef void gokore_pressure_fn(int node, const gokore_pressure *pressure, void *user);
+typedef void gokore_container_fn(const gokore_container *container, void *user);
+typedef struct gokore_pressure_watch_desc {
+    gokore_container_desc container; // which one; its texts must live as long as the watch. cpus 0 = the main thread's affinity
+    int64_t interval_ns;             // how often to look; default 0 = 2 s
+    bool polls_only;                 // default false: where the kernel lets the process ask, it wakes the watch when memory
+                                     // stalls begin, at the earliest two seconds after it last did
+    gokore_container_fn *limits_fn;  // default NULL; told when gokore_container_refresh finds that something changed
+} gokore_pressure_watch_desc;
+
+// Starts the process's one watch, a thread that calls fn whenever level or quota_level is not what it was (NONE in the
+// beginning). There, level also obeys the share of the time since the last look, which rises sooner than avg10. fn NULL:
+// nothing is called, for gokore_pressure_watch_level. desc NULL = the defaults. BUSY: there is a watch; UNSUPPORTED: nothing
+// to watch, that is no stall figures, no quota figures, no limits_fn; INVALID, NO_MEMORY, SYSTEM. Any thread; reads files.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pressure_watch_start(gokore_pressure_fn *fn, void *user,
+                                                                      const gokore_pressure_watch_desc *desc);
+// Ends the watch and waits for its thread; no call of fn after that. Harmless without a watch. Any thread but the watch's.
+GOKORE_API void gokore_pressure_watch_stop(void);
+// What the watch found last; NONE without a watch. Any thread, never blocks.
+GOKORE_API gokore_pressure_level gokore_pressure_watch_level(void);
+// The kernel wakes the watch; false: it looks every interval_ns only, or there is none. Any thread, never blocks.
+GOKORE_API bool gokore_pressure_watch_is_triggered(void);
 
 #ifdef __cplusplus
 }
@@ -225,11 +262,13 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_pressure(const char *
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -1282,6 +1321,7 @@ typedef struct gokore_cgroup_reader_ {
     gokore_container *out;
     char *(*getenv_fn)(const char *name);
     uint64_t mem_total; // 0 = not known
+    const gokore_container *before; // NULL = the first time; else the environment is not read again, and nothing reported
     gokore_status status;
 } gokore_cgroup_reader_;
 
@@ -1429,7 +1469,7 @@ static gokore_status gokore_cgroup_find_(gokore_cgroup_reader_ *r, const char *c
 static void gokore_container_warn_(gokore_cgroup_reader_ *r, const char *what) {
     const char *file = gokore_topology_file_(&r->files);
     r->out->warnings++;
-    gokore_reportf_(GOKORE_REPORT_TOPOLOGY, file, "%.300s: %s", file, what);
+    if (!r->before) gokore_reportf_(GOKORE_REPORT_TOPOLOGY, file, "%.300s: %s", file, what);
 }
 
 // A file of the group; false: there is none to read, or it is too long, which is a warning.
@@ -1719,7 +1759,7 @@ static const char *gokore_container_env_(const gokore_cgroup_reader_ *r, const c
 
 static void gokore_container_env_warn_(gokore_cgroup_reader_ *r, const char *name, const char *what) {
     r->out->warnings++;
-    gokore_reportf_(GOKORE_REPORT_TOPOLOGY, name, "%s: %s, ignored", name, what);
+    if (!r->before) gokore_reportf_(GOKORE_REPORT_TOPOLOGY, name, "%s: %s, ignored", name, what);
 }
 
 static bool gokore_container_env_number_(gokore_cgroup_reader_ *r, const char *name, unsigned *out) {
@@ -1861,6 +1901,12 @@ static void gokore_container_read_qos_(gokore_cgroup_reader_ *r) { // the path w
     if (qos != GOKORE_QOS_DEFAULT && source != c->qos_source) (void)snprintf(c->qos_source, sizeof c->qos_source, "%s", source);
 }
 
+static void gokore_container_read_maxima_(gokore_cgroup_reader_ *r) {
+    unsigned value = 0;
+    if (gokore_container_env_number_(r, "GOKORE_MAX_LOCKS", &value)) r->out->max_locks = value;
+    if (gokore_container_env_number_(r, "GOKORE_MAX_WORKERS", &value)) r->out->max_workers = value ? value : 1;
+}
+
 static void gokore_container_read_names_(gokore_cgroup_reader_ *r) {
     gokore_container *c = r->out;
     const char *uid = c->pod_uid[0] ? NULL : gokore_container_env_either_(r, "GOKORE_POD_UID", "POD_UID");
@@ -1891,9 +1937,9 @@ static unsigned gokore_container_allowed_(const gokore_container *c) {
     return (unsigned)(n < cpus ? n : cpus);
 }
 
-static unsigned gokore_container_cpus_(void) {
+static unsigned gokore_container_cpus_(pid_t thread) { // 0 = the calling one
     gokore_topology_set_ set;
-    (void)gokore_topology_affinity_or_count_(0, &set);
+    (void)gokore_topology_affinity_or_count_(thread, &set);
     return (unsigned)gokore_topology_size_(&set);
 }
 
@@ -1903,7 +1949,7 @@ unsigned gokore_container_worker_count(const gokore_container *container, unsign
         c = *container;
     else if (gokore_container_read(&c, NULL) != GOKORE_OK)
         c.max_workers = 0;
-    if (c.cpus == 0) c.cpus = gokore_container_cpus_();
+    if (c.cpus == 0) c.cpus = gokore_container_cpus_(0);
     uint64_t n = gokore_container_allowed_(&c);
     if (base) n *= GOKORE_OVERSUBSCRIBE;
     if (c.max_workers) n = c.max_workers;
@@ -1911,11 +1957,7 @@ unsigned gokore_container_worker_count(const gokore_container *container, unsign
     return n < 1 ? 1 : n > UINT32_MAX ? UINT32_MAX : (unsigned)n;
 }
 
-static void gokore_container_count_(gokore_cgroup_reader_ *r, bool given) {
-    gokore_container *c = r->out;
-    unsigned value = 0;
-    if (gokore_container_env_number_(r, "GOKORE_MAX_LOCKS", &value)) c->max_locks = value;
-    if (gokore_container_env_number_(r, "GOKORE_MAX_WORKERS", &value)) c->max_workers = value ? value : 1;
+static void gokore_container_count_(gokore_container *c, bool given) {
     c->workers = gokore_container_worker_count(c, 0);
     if (c->max_workers)
         (void)snprintf(c->source, sizeof c->source, "GOKORE_MAX_WORKERS:%u", c->max_workers);
@@ -1949,6 +1991,17 @@ static void gokore_container_close_(gokore_cgroup_reader_ *r) {
     gokore_topology_release_(r->files.allocator, &r->point);
 }
 
+// What stays as it was: who the container is, and what the environment said.
+static void gokore_container_keep_(gokore_container *now, const gokore_container *before) {
+    now->qos = before->qos;
+    now->max_workers = before->max_workers;
+    now->max_locks = before->max_locks;
+    memcpy(now->container_id, before->container_id, sizeof now->container_id);
+    memcpy(now->pod_uid, before->pod_uid, sizeof now->pod_uid);
+    memcpy(now->namespace_name, before->namespace_name, sizeof now->namespace_name);
+    memcpy(now->qos_source, before->qos_source, sizeof now->qos_source);
+}
+
 static gokore_status gokore_container_read_all_(gokore_cgroup_reader_ *r, const char *root) {
     gokore_status st = gokore_container_open_(r, root);
     if (st != GOKORE_OK) return st;
@@ -1958,9 +2011,14 @@ static gokore_status gokore_container_read_all_(gokore_cgroup_reader_ *r, const 
     st = gokore_container_read_cpu_(r);
     if (st == GOKORE_OK) st = gokore_container_read_memory_(r);
     if (st != GOKORE_OK) return st;
-    gokore_container_identify_(r);
-    gokore_container_read_qos_(r);
-    gokore_container_read_names_(r);
+    if (r->before) {
+        gokore_container_keep_(r->out, r->before);
+    } else {
+        gokore_container_identify_(r);
+        gokore_container_read_qos_(r);
+        gokore_container_read_names_(r);
+        gokore_container_read_maxima_(r);
+    }
     return r->status;
 }
 
@@ -1978,19 +2036,17 @@ static void gokore_container_publish_(const gokore_container *c) {
     gokore_latch_unlock_(&kept.latch);
 }
 
-gokore_status gokore_container_read(gokore_container *out, const gokore_container_desc *desc) {
-    static const gokore_container_desc defaults = { 0 };
-    if (!out) return GOKORE_INVALID;
-    if (!desc) desc = &defaults;
+static gokore_status gokore_container_read_for_(gokore_container *out, const gokore_container_desc *desc, pid_t thread,
+                                                const gokore_container *before) {
     bool real = !desc->root || !desc->root[0];
-    unsigned cpus = desc->cpus ? desc->cpus : gokore_container_cpus_();
-    gokore_cgroup_reader_ r = { .out = out, .getenv_fn = desc->getenv_fn ? desc->getenv_fn : getenv };
+    unsigned cpus = desc->cpus ? desc->cpus : gokore_container_cpus_(thread);
+    gokore_cgroup_reader_ r = { .out = out, .getenv_fn = desc->getenv_fn ? desc->getenv_fn : getenv, .before = before };
     memset(out, 0, sizeof *out);
     out->cpus = cpus;
     out->numa_node = real ? gokore_thread_node_() : -1;
     gokore_status st = gokore_container_read_all_(&r, desc->root);
     if (st == GOKORE_OK) {
-        gokore_container_count_(&r, desc->cpus > 0);
+        gokore_container_count_(out, desc->cpus > 0);
         if (real) gokore_container_publish_(out);
     } else {
         memset(out, 0, sizeof *out);
@@ -1999,6 +2055,34 @@ gokore_status gokore_container_read(gokore_container *out, const gokore_containe
     }
     gokore_container_close_(&r);
     return st;
+}
+
+gokore_status gokore_container_read(gokore_container *out, const gokore_container_desc *desc) {
+    static const gokore_container_desc defaults = { 0 };
+    return out ? gokore_container_read_for_(out, desc ? desc : &defaults, 0, NULL) : GOKORE_INVALID;
+}
+
+static bool gokore_container_differs_(const gokore_container *a, const gokore_container *b) {
+    return a->quota_num != b->quota_num || a->quota_den != b->quota_den || a->cpus != b->cpus || a->workers != b->workers ||
+           a->memory_limit != b->memory_limit || a->memory_high != b->memory_high;
+}
+
+static gokore_status gokore_container_again_(gokore_container *c, const gokore_container_desc *desc, pid_t thread, bool *changed) {
+    gokore_container now;
+    gokore_status st = gokore_container_read_for_(&now, desc, thread, c);
+    *changed = false;
+    if (st != GOKORE_OK) return st;
+    *changed = gokore_container_differs_(&now, c);
+    *c = now;
+    return GOKORE_OK;
+}
+
+gokore_status gokore_container_refresh(gokore_container *container, const gokore_container_desc *desc, bool *changed) {
+    static const gokore_container_desc defaults = { 0 };
+    bool unused;
+    if (!changed) changed = &unused;
+    *changed = false;
+    return container ? gokore_container_again_(container, desc ? desc : &defaults, 0, changed) : GOKORE_INVALID;
 }
 
 int gokore_container_reclaim_percent(const gokore_container *container, double utilization) {
@@ -2012,68 +2096,311 @@ int gokore_container_reclaim_percent(const gokore_container *container, double u
 }
 
 // >>pressure
-// The number behind "avg10=" in the line that starts with this word.
-static bool gokore_container_avg10_(const gokore_topology_text_ *text, const char *word, double *out) {
-    gokore_topology_span_ rest = { text->data, text->len }, line, field;
+typedef struct gokore_pressure_look_ { // one look at the figures
+    gokore_pressure pressure;
+    bool stalls;          // the kernel has stall figures
+    uint64_t stalled_us;  // some tasks by memory, ever
+    gokore_status status; // NO_MEMORY, or OK
+} gokore_pressure_look_;
+
+// What stands behind the key in the line that starts with this word: "some avg10=0.12 avg60=... total=345".
+static bool gokore_pressure_field_(const gokore_topology_text_ *text, const char *word, const char *key, gokore_topology_span_ *out) {
+    gokore_topology_span_ rest = { text->data, text->len }, line;
     while (gokore_topology_cut_(&rest, '\n', &line)) {
-        if (!gokore_topology_cut_(&line, ' ', &field) || !gokore_topology_is_(field, word)) continue;
-        while (gokore_topology_cut_(&line, ' ', &field)) {
-            if (!gokore_topology_starts_(field, "avg10=")) continue;
-            gokore_topology_span_ s = { field.p + 6, field.len - 6 };
-            uint64_t v;
-            double scale = 0.1;
-            if (!gokore_topology_number_(&s, &v) || v > 100) return false;
-            *out = (double)v;
-            if (gokore_topology_starts_(s, "."))
-                for (size_t i = 1; i < s.len && gokore_topology_is_digit_(s.p[i]); i++, scale /= 10)
-                    *out += scale * (s.p[i] - '0');
+        if (!gokore_topology_cut_(&line, ' ', out) || !gokore_topology_is_(*out, word)) continue;
+        while (gokore_topology_cut_(&line, ' ', out)) {
+            if (!gokore_topology_starts_(*out, key)) continue;
+            *out = (gokore_topology_span_) { out->p + strlen(key), out->len - strlen(key) };
             return true;
         }
     }
     return false;
 }
 
-// The stall figures of one resource; false: there are none.
-static bool gokore_container_stalls_(gokore_cgroup_reader_ *r, const gokore_cgroup_ *cg, const char *resource, double *some,
-                                     double *full) {
+static bool gokore_pressure_avg10_(const gokore_topology_text_ *text, const char *word, double *out) {
+    gokore_topology_span_ s;
+    uint64_t v;
+    double scale = 0.1;
+    if (!gokore_pressure_field_(text, word, "avg10=", &s) || !gokore_topology_number_(&s, &v) || v > 100) return false;
+    *out = (double)v;
+    if (gokore_topology_starts_(s, "."))
+        for (size_t i = 1; i < s.len && gokore_topology_is_digit_(s.p[i]); i++, scale /= 10) *out += scale * (s.p[i] - '0');
+    return true;
+}
+
+// Loads the stall figures of one resource, of the group or else of the machine; false: there are none.
+static bool gokore_pressure_load_(gokore_cgroup_reader_ *r, const gokore_cgroup_ *cg, const char *resource, double *some) {
     for (int place = cg->version == 2 ? 0 : 1; place < 2; place++) {
         gokore_status st = place == 0 ? gokore_topology_load_(&r->files, GOKORE_TOPOLOGY_SMALL_, "%.*s/%s.pressure",
                                                               (int)cg->dir.len, cg->dir.data, resource)
                                       : gokore_topology_load_(&r->files, GOKORE_TOPOLOGY_SMALL_, "/proc/pressure/%s", resource);
         if (st == GOKORE_NO_MEMORY) r->status = st;
-        if (st != GOKORE_OK || !gokore_container_avg10_(&r->files.text, "some", some)) continue;
-        (void)gokore_container_avg10_(&r->files.text, "full", full); // older kernels have no such line for the CPU
-        return true;
+        if (st == GOKORE_OK && gokore_pressure_avg10_(&r->files.text, "some", some)) return true;
     }
     return false;
 }
 
-static gokore_pressure_level gokore_container_level_(double some, double full) {
+static bool gokore_pressure_of_(gokore_cgroup_reader_ *r, const gokore_cgroup_ *cg, const char *resource, double *some, double *full) {
+    if (!gokore_pressure_load_(r, cg, resource, some)) return false;
+    (void)gokore_pressure_avg10_(&r->files.text, "full", full); // older kernels have no such line for the CPU
+    return true;
+}
+
+static gokore_pressure_level gokore_pressure_level_of_(double some, double full) {
     if (some >= 50 || full >= 25) return GOKORE_PRESSURE_CRITICAL;
     if (some >= 25 || full >= 10) return GOKORE_PRESSURE_HIGH;
     return some >= 10 ? GOKORE_PRESSURE_MEDIUM : some >= 1 ? GOKORE_PRESSURE_LOW : GOKORE_PRESSURE_NONE;
 }
 
+static void gokore_pressure_stalls_(gokore_cgroup_reader_ *r, gokore_pressure_look_ *look) {
+    gokore_pressure *p = &look->pressure;
+    gokore_cgroup_ cg = { 0 };
+    gokore_status st = gokore_cgroup_find_(r, "", &cg);
+    if (st == GOKORE_OK) {
+        bool cpu = gokore_pressure_of_(r, &cg, "cpu", &p->cpu_some_avg10, &p->cpu_full_avg10);
+        bool io = gokore_pressure_of_(r, &cg, "io", &p->io_some_avg10, &p->io_full_avg10);
+        bool memory = gokore_pressure_of_(r, &cg, "memory", &p->memory_some_avg10, &p->memory_full_avg10);
+        gokore_topology_span_ total;
+        if (memory && gokore_pressure_field_(&r->files.text, "some", "total=", &total))
+            (void)gokore_topology_number_(&total, &look->stalled_us);
+        look->stalls = cpu || memory || io;
+        p->level = gokore_pressure_level_of_(p->memory_some_avg10, p->memory_full_avg10);
+    } else {
+        r->status = st;
+    }
+    gokore_topology_release_(r->files.allocator, &cg.dir);
+}
+
+// How often the quota was used up: of every group from the process's own to the mount point, since any of them may be the one
+// that has to wait.
+static void gokore_pressure_throttled_(gokore_cgroup_reader_ *r, gokore_pressure *p) {
+    gokore_cgroup_ cg = { 0 };
+    gokore_status st = gokore_cgroup_find_(r, "cpu", &cg);
+    if (st != GOKORE_OK) r->status = st;
+    for (size_t len = cg.dir.len; st == GOKORE_OK && cg.version; len = gokore_cgroup_above_(&cg.dir, len, cg.floor)) {
+        uint64_t periods = 0, throttled = 0, time = 0;
+        if (gokore_cgroup_load_(r, &cg, len, "cpu.stat")) {
+            (void)gokore_topology_field_(&r->files.text, "nr_periods", &periods);
+            (void)gokore_topology_field_(&r->files.text, "nr_throttled", &throttled);
+            if (!gokore_topology_field_(&r->files.text, "throttled_time", &time) && // version 1: nanoseconds
+                gokore_topology_field_(&r->files.text, "throttled_usec", &time))
+                time = time > UINT64_MAX / 1000 ? UINT64_MAX : time * 1000;
+        }
+        if (periods > p->cpu_periods) p->cpu_periods = periods;
+        p->cpu_throttled_periods += throttled;
+        p->cpu_throttled_ns += time;
+        if (len <= cg.floor) break;
+    }
+    gokore_topology_release_(r->files.allocator, &cg.dir);
+}
+
+static void gokore_pressure_look_at_(const char *root, gokore_pressure_look_ *look) {
+    static const gokore_container quiet; // what is odd in these files is no warning
+    gokore_container unused = { 0 };
+    gokore_cgroup_reader_ r = { .out = &unused, .before = &quiet };
+    memset(look, 0, sizeof *look);
+    r.status = gokore_container_open_(&r, root);
+    if (r.status == GOKORE_OK) gokore_pressure_stalls_(&r, look);
+    if (r.status == GOKORE_OK) gokore_pressure_throttled_(&r, &look->pressure);
+    look->status = r.status;
+    gokore_container_close_(&r);
+}
+
 gokore_status gokore_container_pressure(const char *root, gokore_pressure *out) {
     if (!out) return GOKORE_INVALID;
-    memset(out, 0, sizeof *out);
+    gokore_pressure_look_ look;
+    gokore_pressure_look_at_(root, &look);
+    gokore_status st = look.status != GOKORE_OK ? look.status : look.stalls ? GOKORE_OK : GOKORE_UNSUPPORTED;
+    if (st == GOKORE_OK)
+        *out = look.pressure;
+    else
+        memset(out, 0, sizeof *out);
+    return st;
+}
+
+// >>pressure: the watch
+// The kernel's triggers are those of its Documentation/accounting/psi.rst. 2 s is the only window that an unprivileged process
+// may ask for; 20 ms of it are the one percent that GOKORE_PRESSURE_LOW begins with.
+#define GOKORE_PRESSURE_WINDOW_US_ 2000000u
+static const char gokore_pressure_trigger_[] = "some 20000 2000000";
+
+static struct gokore_pressure_watch_ {
+    gokore_latch_ latch; // of start and stop; what is no atomic is the thread's while it runs
+    bool running;
+    gokore_thread_ thread;
+    gokore_atomic_u32 stop;    // 1 = end
+    gokore_atomic_u32 level;   // a gokore_pressure_level
+    gokore_atomic_i32 trigger; // 1 + the file that the kernel's trigger is armed on, 0 = none
+    int wake;                  // an eventfd that ends poll
+    gokore_pressure_fn *fn;
+    void *user;
+    gokore_pressure_watch_desc desc;
+    gokore_pressure_look_ look; // the last one
+    int64_t looked_ns;
+    gokore_container container;
+} gokore_pressure_watch_;
+static _Thread_local bool gokore_pressure_watching_; // this is the watch's thread
+
+// Arms the trigger on the group's memory.pressure, or else the machine's; -1: the kernel does not let us.
+static int gokore_pressure_arm_at_(const char *path) {
+    int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return -1;
+    // with the terminator, which the kernel wants
+    if (write(fd, gokore_pressure_trigger_, sizeof gokore_pressure_trigger_) == (ssize_t)sizeof gokore_pressure_trigger_) return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static int gokore_pressure_arm_(void) {
     gokore_container unused = { 0 };
     gokore_cgroup_reader_ r = { .out = &unused };
     gokore_cgroup_ cg = { 0 };
-    gokore_status st = gokore_container_open_(&r, root);
+    int fd = -1;
+    gokore_status st = gokore_container_open_(&r, "");
     if (st == GOKORE_OK) st = gokore_cgroup_find_(&r, "", &cg);
-    if (st == GOKORE_OK) {
-        bool cpu = gokore_container_stalls_(&r, &cg, "cpu", &out->cpu_some_avg10, &out->cpu_full_avg10);
-        bool memory = gokore_container_stalls_(&r, &cg, "memory", &out->memory_some_avg10, &out->memory_full_avg10);
-        bool io = gokore_container_stalls_(&r, &cg, "io", &out->io_some_avg10, &out->io_full_avg10);
-        st = r.status != GOKORE_OK ? r.status : cpu || memory || io ? GOKORE_OK : GOKORE_UNSUPPORTED;
-        out->level = gokore_container_level_(out->memory_some_avg10, out->memory_full_avg10);
-    }
-    if (st != GOKORE_OK) memset(out, 0, sizeof *out);
+    if (st == GOKORE_OK && cg.version == 2 && gokore_topology_append_(NULL, &cg.dir, "/memory.pressure", 16))
+        fd = gokore_pressure_arm_at_(cg.dir.data);
+    if (fd < 0) fd = gokore_pressure_arm_at_("/proc/pressure/memory");
     gokore_topology_release_(r.files.allocator, &cg.dir);
     gokore_container_close_(&r);
+    return fd;
+}
+
+static void gokore_pressure_disarm_(struct gokore_pressure_watch_ *w) {
+    int32_t fd = gokore_atomic_exchange(&w->trigger, 0) - 1;
+    if (fd >= 0) (void)close(fd);
+}
+
+static void gokore_pressure_sleep_(struct gokore_pressure_watch_ *w) {
+    int32_t trigger = gokore_atomic_load(&w->trigger) - 1;
+    if (trigger < 0) {
+        int64_t now = gokore_now_ns();
+        bool endless = w->desc.interval_ns > INT64_MAX - now;
+        (void)GOKORE_SEAM_WAIT_(&w->stop, 0, endless ? INT64_MAX : now + w->desc.interval_ns);
+        return;
+    }
+    struct pollfd files[2] = { { trigger, POLLPRI, 0 }, { w->wake, POLLIN, 0 } };
+    int64_t ms = (w->desc.interval_ns - 1) / 1000000 + 1;
+    (void)poll(files, 2, ms > INT32_MAX ? INT32_MAX : (int)ms);
+    if (files[0].revents & (POLLERR | POLLNVAL)) gokore_pressure_disarm_(w); // the group is gone
+}
+
+static uint64_t gokore_pressure_grown_(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
+
+// What the figures say that have changed since the last look.
+static void gokore_pressure_compare_(struct gokore_pressure_watch_ *w, gokore_pressure_look_ *look, int64_t now_ns) {
+    gokore_pressure *p = &look->pressure;
+    const gokore_pressure_look_ *last = &w->look;
+    uint64_t periods = gokore_pressure_grown_(p->cpu_periods, last->pressure.cpu_periods);
+    uint64_t throttled = gokore_pressure_grown_(p->cpu_throttled_periods, last->pressure.cpu_throttled_periods);
+    if (periods) p->quota_level = gokore_pressure_level_of_(100.0 * (double)throttled / (double)periods, 0);
+    if (!last->stalls || !look->stalls) return;
+    // The total decides, not that the trigger fired: it may do so falsely right after it was armed.
+    double stalled = (double)gokore_pressure_grown_(look->stalled_us, last->stalled_us);
+    double passed = (double)(now_ns - w->looked_ns) / 1000;
+    if (passed < GOKORE_PRESSURE_WINDOW_US_) passed = GOKORE_PRESSURE_WINDOW_US_; // less says too little
+    gokore_pressure_level level = gokore_pressure_level_of_(100 * stalled / passed, 0);
+    if (level > p->level) p->level = level;
+}
+
+static void gokore_pressure_turn_(struct gokore_pressure_watch_ *w) {
+    gokore_pressure_look_ look;
+    int64_t now = gokore_now_ns();
+    gokore_pressure_look_at_(w->desc.container.root, &look);
+    if (look.status != GOKORE_OK) return; // no memory for it: the next time
+    gokore_pressure_compare_(w, &look, now);
+    bool told = look.pressure.level != w->look.pressure.level || look.pressure.quota_level != w->look.pressure.quota_level;
+    w->look = look;
+    w->looked_ns = now;
+    gokore_atomic_store(&w->level, (uint32_t)look.pressure.level);
+    if (told && w->fn) w->fn(-1, &look.pressure, w->user);
+    bool changed = false;
+    if (!w->desc.limits_fn) return;
+    gokore_status st = gokore_container_again_(&w->container, &w->desc.container, getpid(), &changed);
+    if (st == GOKORE_OK && changed) w->desc.limits_fn(&w->container, w->user);
+}
+
+static void gokore_pressure_main_(void *arg) {
+    struct gokore_pressure_watch_ *w = (struct gokore_pressure_watch_ *)arg;
+    gokore_thread_name_("gokore-pressure");
+    gokore_pressure_watching_ = true;
+    while (!gokore_atomic_load(&w->stop)) {
+        gokore_pressure_turn_(w);
+        gokore_pressure_sleep_(w);
+    }
+}
+
+// The first look: what is there to watch, and what the later ones are compared with.
+static gokore_status gokore_pressure_begin_(struct gokore_pressure_watch_ *w) {
+    const gokore_container_desc *container = &w->desc.container;
+    gokore_pressure_look_at_(container->root, &w->look);
+    w->looked_ns = gokore_now_ns();
+    if (w->look.status != GOKORE_OK) return w->look.status;
+    if (!w->look.stalls && !w->look.pressure.cpu_periods && !w->desc.limits_fn) return GOKORE_UNSUPPORTED;
+    w->look.pressure.level = GOKORE_PRESSURE_NONE; // so that another one is told
+    bool real = !container->root || !container->root[0];
+    w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (w->wake >= 0 && real && w->look.stalls && !w->desc.polls_only)
+        gokore_atomic_store(&w->trigger, gokore_pressure_arm_() + 1);
+    gokore_atomic_store(&w->stop, 0);
+    return GOKORE_SEAM_THREAD_START_(&w->thread, gokore_pressure_main_, w, 0);
+}
+
+static void gokore_pressure_end_(struct gokore_pressure_watch_ *w) {
+    gokore_pressure_disarm_(w);
+    if (w->wake >= 0) (void)close(w->wake);
+    gokore_atomic_store(&w->level, GOKORE_PRESSURE_NONE);
+}
+
+gokore_status gokore_pressure_watch_start(gokore_pressure_fn *fn, void *user, const gokore_pressure_watch_desc *desc) {
+    static const gokore_pressure_watch_desc defaults = { 0 };
+    struct gokore_pressure_watch_ *w = &gokore_pressure_watch_;
+    if (!desc) desc = &defaults;
+    if (desc->interval_ns < 0) return GOKORE_INVALID;
+    if (gokore_pressure_watching_) return GOKORE_BUSY;
+    gokore_container container = { 0 };
+    gokore_status st = GOKORE_OK; // without the latch, since reading may call the report hook, which may come here
+    if (desc->limits_fn) st = gokore_container_read_for_(&container, &desc->container, getpid(), NULL);
+    if (st != GOKORE_OK) return st;
+    gokore_latch_lock_(&w->latch);
+    st = GOKORE_BUSY;
+    if (!w->running) {
+        w->container = container;
+        w->fn = fn;
+        w->user = user;
+        w->desc = *desc;
+        w->wake = -1;
+        if (w->desc.interval_ns == 0) w->desc.interval_ns = 2000000000;
+        st = gokore_pressure_begin_(w);
+        w->running = st == GOKORE_OK;
+        if (!w->running) gokore_pressure_end_(w);
+    }
+    gokore_latch_unlock_(&w->latch);
     return st;
 }
+
+void gokore_pressure_watch_stop(void) {
+    struct gokore_pressure_watch_ *w = &gokore_pressure_watch_;
+    if (gokore_pressure_watching_) return;
+    gokore_latch_lock_(&w->latch);
+    if (w->running) {
+        uint64_t one = 1;
+        gokore_atomic_store(&w->stop, 1);
+        GOKORE_SEAM_WAKE_(&w->stop, 1);
+        ssize_t n = w->wake >= 0 ? write(w->wake, &one, sizeof one) : 0; // nobody reads it: there is room for one
+        (void)n;
+        GOKORE_SEAM_THREAD_JOIN_(&w->thread);
+        gokore_pressure_end_(w);
+        w->running = false;
+    }
+    gokore_latch_unlock_(&w->latch);
+}
+
+gokore_pressure_level gokore_pressure_watch_level(void) {
+    return (gokore_pressure_level)gokore_atomic_load(&gokore_pressure_watch_.level);
+}
+
+bool gokore_pressure_watch_is_triggered(void) { return gokore_atomic_load(&gokore_pressure_watch_.trigger) != 0; }
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

@@ -629,6 +629,237 @@ TEST(pressure, levels) {
     }
 }
 
+TEST(pressure, throttled_periods_of_all_groups_count) {
+    gokore_pressure p;
+    put("v2", "/proc/self/cgroup", "0::/pod/leaf\n");
+    put("v2", "/proc/self/mountinfo", MOUNT_V2);
+    put("v2", "/sys/fs/cgroup/pod/leaf/cpu.stat", "usage_usec 9\nnr_periods 100\nnr_throttled 7\nthrottled_usec 2500\n");
+    put("v2", "/sys/fs/cgroup/pod/cpu.stat", "usage_usec 9\nnr_periods 120\nnr_throttled 3\nthrottled_usec 500\n");
+    put("v2", "/sys/fs/cgroup/cpu.stat", "usage_usec 9\n");
+    put("v2", "/sys/fs/cgroup/pod/leaf/memory.pressure", "some avg10=0.00 total=1\nfull avg10=0.00 total=0\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("v2"), &p));
+    CHECK_UINT(120, p.cpu_periods);
+    CHECK_UINT(10, p.cpu_throttled_periods);
+    CHECK_UINT(3000000, p.cpu_throttled_ns);
+    CHECK_INT(GOKORE_PRESSURE_NONE, p.quota_level);
+
+    put("v1", "/proc/self/cgroup", "3:cpu,cpuacct:/s\n");
+    put("v1", "/proc/self/mountinfo", CPU_V1);
+    put("v1", "/sys/fs/cgroup/cpu,cpuacct/s/cpu.stat", "nr_periods 5\nnr_throttled 4\nthrottled_time 123456789\n");
+    put("v1", "/proc/pressure/memory", "some avg10=0.00 total=1\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("v1"), &p));
+    CHECK_UINT(5, p.cpu_periods);
+    CHECK_UINT(4, p.cpu_throttled_periods);
+    CHECK_UINT(123456789, p.cpu_throttled_ns);
+}
+
+// What a watch told last; `told` counts, `seen` has bit n for level n of the memory and bit 8 + n for the quota's.
+typedef struct watched {
+    gokore_atomic_u32 told, seen, level, quota_level, workers, limit;
+    gokore_atomic_bool wrong;
+} watched;
+
+static void watch_pressure(int node, const gokore_pressure *p, void *user) {
+    watched *w = (watched *)user;
+    if (node != -1 || gokore_pressure_watch_level() != p->level) gokore_atomic_store(&w->wrong, true);
+    gokore_atomic_store(&w->level, (uint32_t)p->level);
+    gokore_atomic_store(&w->quota_level, (uint32_t)p->quota_level);
+    gokore_atomic_fetch_or(&w->seen, 1u << p->level | 256u << p->quota_level);
+    gokore_atomic_add(&w->told, 1);
+    gokore_atomic_notify_all(&w->told);
+}
+
+static void watch_limits(const gokore_container *c, void *user) {
+    watched *w = (watched *)user;
+    if (c->workers != gokore_container_worker_count(c, 0)) gokore_atomic_store(&w->wrong, true);
+    gokore_atomic_store(&w->workers, c->workers);
+    gokore_atomic_store(&w->limit, (uint32_t)c->memory_limit);
+    gokore_atomic_add(&w->told, 1);
+    gokore_atomic_notify_all(&w->told);
+}
+
+// Waits until one of a watch's figures is this; the end of the test's time limit is the only other way out.
+static void wait_for(watched *w, const gokore_atomic_u32 *figure, uint32_t want) {
+    for (;;) {
+        uint32_t told = gokore_atomic_load(&w->told);
+        if (gokore_atomic_load(figure) == want) return;
+        gokore_atomic_wait(&w->told, told);
+    }
+}
+
+static void put_pressure(const char *id, const char *some, unsigned total) {
+    char line[128];
+    (void)snprintf(line, sizeof line, "some avg10=%s avg60=0.00 avg300=0.00 total=%u\nfull avg10=0.00 total=0\n", some, total);
+    put(id, "/sys/fs/cgroup/s/memory.pressure", line);
+}
+
+static void put_throttled(const char *id, unsigned periods, unsigned throttled) {
+    char line[128];
+    (void)snprintf(line, sizeof line, "nr_periods %u\nnr_throttled %u\nthrottled_usec 5\n", periods, throttled);
+    put(id, "/sys/fs/cgroup/s/cpu.stat", line);
+}
+
+static gokore_pressure_watch_desc watched_root(const char *id) {
+    static char kept[4096];
+    put(id, "/proc/self/cgroup", "0::/s\n");
+    put(id, "/proc/self/mountinfo", MOUNT_V2);
+    (void)snprintf(kept, sizeof kept, "%s", root_of(id));
+    return (gokore_pressure_watch_desc) { .container = { kept, 8, environment }, .interval_ns = 1000000 };
+}
+
+TEST(pressure, a_watch_tells_of_each_change) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("w");
+    put_pressure("w", "12.00", 5);
+    put_throttled("w", 100, 50);
+    CHECK_INT(GOKORE_PRESSURE_NONE, gokore_pressure_watch_level());
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    CHECK(!gokore_pressure_watch_is_triggered()); // files of a fake root are left as they are
+    CHECK_STATUS(GOKORE_BUSY, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    wait_for(&w, &w.level, GOKORE_PRESSURE_MEDIUM);
+    CHECK_INT(GOKORE_PRESSURE_MEDIUM, gokore_pressure_watch_level());
+    put_pressure("w", "0.50", 5);
+    wait_for(&w, &w.level, GOKORE_PRESSURE_NONE);
+    put_pressure("w", "77.00", 5);
+    wait_for(&w, &w.level, GOKORE_PRESSURE_CRITICAL);
+    gokore_pressure_watch_stop();
+    CHECK_INT(GOKORE_PRESSURE_NONE, gokore_pressure_watch_level());
+    uint32_t told = gokore_atomic_load(&w.told);
+    put_pressure("w", "1.00", 5);
+    gokore_pressure_watch_stop(); // twice is harmless
+    CHECK_UINT(told, gokore_atomic_load(&w.told));
+    CHECK_UINT(GOKORE_PRESSURE_NONE, gokore_atomic_load(&w.quota_level)); // what was throttled before counts for nothing
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+static bool has_seen(const watched *w, uint32_t bits) { return (gokore_atomic_load(&w->seen) & bits) != 0; }
+
+TEST(pressure, a_watch_obeys_the_total_before_the_average) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("total");
+    put_pressure("total", "0.00", 0);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    put_pressure("total", "0.00", 4000000000u); // more than all of any time since the last look
+    for (uint32_t told = 0; !has_seen(&w, 1u << GOKORE_PRESSURE_CRITICAL); told = gokore_atomic_load(&w.told))
+        gokore_atomic_wait(&w.told, told);
+    wait_for(&w, &w.level, GOKORE_PRESSURE_NONE); // and nothing more
+    gokore_pressure_watch_stop();
+}
+
+TEST(pressure, a_watch_tells_when_the_quota_is_used_up) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("quota");
+    put_throttled("quota", 100, 100);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    unsigned periods = 100, throttled = 100;
+    while (!has_seen(&w, 256u << GOKORE_PRESSURE_HIGH)) { // a third of the periods, until a look fell between
+        uint32_t told = gokore_atomic_load(&w.told);
+        put_throttled("quota", periods += 3, ++throttled);
+        gokore_status st = gokore_atomic_wait_until(&w.told, told, gokore_now_ns() + 5000000);
+        CHECK(st == GOKORE_OK || st == GOKORE_TIMEOUT);
+    }
+    wait_for(&w, &w.quota_level, GOKORE_PRESSURE_NONE); // nothing new
+    CHECK_UINT(GOKORE_PRESSURE_NONE, gokore_atomic_load(&w.level));
+    gokore_pressure_watch_stop();
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+TEST(pressure, a_watch_follows_the_limits) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("limits");
+    desc.limits_fn = watch_limits;
+    put("limits", "/sys/fs/cgroup/s/cpu.max", "200000 100000\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(NULL, &w, &desc));
+    put("limits", "/sys/fs/cgroup/s/cpu.max", "350000 100000\n");
+    wait_for(&w, &w.workers, 4);
+    put("limits", "/sys/fs/cgroup/s/memory.max", "1048576\n");
+    wait_for(&w, &w.limit, 1048576);
+    put("limits", "/sys/fs/cgroup/s/cpu.max", "max\n");
+    wait_for(&w, &w.workers, 8);
+    gokore_pressure_watch_stop();
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+TEST(pressure, a_watch_needs_something_to_watch) {
+    gokore_pressure_watch_desc desc = watched_root("nothing");
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pressure_watch_start(watch_pressure, NULL, &desc));
+    desc.interval_ns = -1;
+    CHECK_STATUS(GOKORE_INVALID, gokore_pressure_watch_start(watch_pressure, NULL, &desc));
+    gokore_pressure_watch_stop();
+    desc = (gokore_pressure_watch_desc) { .interval_ns = INT64_MAX, .limits_fn = watch_limits, .polls_only = true };
+    watched w = { 0 };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(NULL, &w, &desc)); // looks once, and is stopped all the same
+    gokore_pressure_watch_stop();
+}
+
+static void watch_the_machine(void *arg) {
+    watched w = { 0 };
+    gokore_status st = gokore_pressure_watch_start(watch_pressure, &w, NULL);
+    CHECK(st == GOKORE_OK || st == GOKORE_UNSUPPORTED);
+    bool triggered = gokore_pressure_watch_is_triggered();
+    if (arg && *(bool *)arg) CHECK(!triggered);
+    test_note("watch %s, %s", gokore_status_name(st), triggered ? "the kernel wakes it" : "it polls");
+    gokore_pressure_watch_stop();
+    CHECK(!gokore_pressure_watch_is_triggered());
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+TEST(pressure, a_watch_of_the_machine_starts_and_stops) {
+    for (int i = 0; i < 3; i++) watch_the_machine(NULL);
+}
+
+TEST(container, refreshing_follows_limits_and_affinity) {
+    put("f", "/proc/self/cgroup", "0::/kubepods/burstable/pod" UID "\n");
+    put("f", "/proc/self/mountinfo", MOUNT_V2);
+    put("f", "/sys/fs/cgroup/kubepods/burstable/pod" UID "/cpu.max", "200000 100000\n");
+    variables[0][0] = "GOKORE_MAX_LOCKS", variables[0][1] = "17";
+    gokore_container c = read_case("f", 8);
+    clear_environment();
+    gokore_container_desc desc = { root_of("f"), 8, environment };
+    bool changed = true;
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+    CHECK(!changed);
+    put("f", "/sys/fs/cgroup/kubepods/burstable/pod" UID "/cpu.max", "450000 100000\n");
+    put("f", "/sys/fs/cgroup/kubepods/memory.max", "65536\n");
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+    CHECK(changed);
+    CHECK_STR("f: quota 4.500000 workers 5 memory 65536 burstable v2 pod " UID, container_text("f", &c));
+    CHECK_CONTAINS("cpu.max:450000 100000", c.source);
+    CHECK_UINT(17, c.max_locks);
+    desc.cpus = 3; // as if the affinity had changed
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+    CHECK(changed);
+    CHECK_UINT(3, c.workers);
+    put("f", "/proc/self/cgroup", "0::/kubepods/besteffort/pod" UID "\n"); // moved; the class stays
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, NULL));
+    CHECK_STR("f: quota 0.000000 workers 3 memory 65536 burstable v2 pod " UID, container_text("f", &c));
+    test_reports_capture();
+    put("f", "/sys/fs/cgroup/kubepods/cpu.max", "garbage\n");
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, NULL));
+    CHECK_UINT(1, c.warnings); // counted, and not reported once more each time
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+    CHECK_STATUS(GOKORE_INVALID, gokore_container_refresh(NULL, &desc, &changed));
+}
+
+static void narrow_affinity(void *arg) {
+    gokore_container *c = (gokore_container *)arg;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    bool changed = false, more = c->cpus > 1;
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(c, NULL, &changed));
+    CHECK_INT(more, changed);
+    CHECK_UINT(1, c->cpus);
+    CHECK_UINT(c->max_workers ? c->max_workers : 1, c->workers);
+}
+
+TEST(container, refreshing_follows_the_threads_affinity) {
+    gokore_container c;
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_read(&c, NULL));
+    test_on_thread(narrow_affinity, &c);
+}
+
 // ---- topology
 
 static bool numa_is_off(void) { return strstr(gokore_config(), "NUMA=0") != NULL; }
