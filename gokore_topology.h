@@ -135,9 +135,10 @@ GOKORE_API int gokore_topology_current_node(const gokore_topology *topology);
 
 // >>placement: acts on the real machine, whatever root the topology was read from
 // The calling thread runs on the node's usable CPUs from now on. NOT_FOUND: no such node; INVALID: a node without usable
-// CPUs; DENIED. With GOKORE_NUMA=0 node 0 is OK and nothing is done.
+// CPUs; DENIED or UNSUPPORTED: the system refuses, the thread runs where it did. With GOKORE_NUMA=0 node 0 is OK and nothing
+// is done.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pin_thread_to_node(const gokore_topology *topology, int node);
-// The calling thread runs on this CPU only. NOT_FOUND: no such CPU, or the process may not use it; DENIED.
+// The calling thread runs on this CPU only. NOT_FOUND: no such CPU, or the process may not use it; DENIED, UNSUPPORTED.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pin_thread_to_cpu(int cpu);
 // Pages of this range that are touched from now on come from node (or, where that has no usable memory, from the nearest
 // that has some) as long as it has room. Whole pages: what shares the first and the last page goes along. NOT_FOUND: no
@@ -1184,7 +1185,8 @@ static gokore_atomic_u64 gokore_numa_refused_;
 
 static gokore_status gokore_numa_pin_(const gokore_topology_set_ *set) {
     if (syscall(SYS_sched_setaffinity, 0, sizeof set->words, set->words) == 0) return GOKORE_OK;
-    return errno == EINVAL ? GOKORE_NOT_FOUND : errno == EPERM ? GOKORE_DENIED : GOKORE_SYSTEM;
+    if (errno == EINVAL) return GOKORE_NOT_FOUND;
+    return errno == EPERM || errno == EACCES ? GOKORE_DENIED : errno == ENOSYS ? GOKORE_UNSUPPORTED : GOKORE_SYSTEM;
 }
 
 gokore_status gokore_pin_thread_to_node(const gokore_topology *topology, int node) {

@@ -7,6 +7,7 @@
 #include "support/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -1449,22 +1450,26 @@ TEST(machine, binding_and_migrating) {
     gokore_numa_free(p, size);
 }
 
-// As in a container whose seccomp profile refuses mbind, move_pages and get_mempolicy.
+// From now on the kernel refuses these calls to this process, as a container's seccomp profile would. False: no seccomp here.
+static bool refuse_calls(const long *calls, size_t count, unsigned error) {
+    struct sock_filter filter[16] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)) };
+    size_t n = 1;
+    for (size_t i = 0; i < count; i++)
+        filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i], (uint8_t)(count - i), 0);
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error);
+    struct sock_fprog program = { (unsigned short)n, filter };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0) return true;
+    test_note("no seccomp here");
+    return false;
+}
+
+static const struct refusal { unsigned error; gokore_status status; } refusals[] = { { EPERM, GOKORE_DENIED }, { ENOSYS, GOKORE_UNSUPPORTED } };
+
 static void refuse_placement(void *arg) {
-    (void)arg;
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mbind, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_move_pages, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_get_mempolicy, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-        test_note("no seccomp here");
-        return;
-    }
+    const struct refusal *refusal = (const struct refusal *)arg;
+    static const long calls[] = { SYS_mbind, SYS_move_pages, SYS_get_mempolicy };
+    if (!refuse_calls(calls, 3, refusal->error)) return;
     test_reports_capture();
     uint64_t before = gokore_numa_refusals();
     int node = gokore_topology_current_node(NULL);
@@ -1473,17 +1478,70 @@ static void refuse_placement(void *arg) {
     REQUIRE(p != NULL);
     memset(p, 1, 100000);
     CHECK_UINT(before + 1, gokore_numa_refusals());
-    CHECK_STATUS(GOKORE_DENIED, gokore_memory_bind(p, 100000, node));
-    CHECK_STATUS(GOKORE_DENIED, gokore_memory_migrate(p, 4096, node));
+    CHECK_STATUS(refusal->status, gokore_memory_bind(p, 100000, node));
+    CHECK_STATUS(refusal->status, gokore_memory_migrate(p, 4096, node));
     CHECK_UINT(before + 3, gokore_numa_refusals());
     CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
     gokore_numa_free(p, 100000);
 }
 
-TEST(machine, refused_placement_is_counted) {
-    test_only_with("NUMA=1");
+static void refuse_affinity(void *arg) {
+    const struct refusal *refusal = (const struct refusal *)arg;
+    static const long calls[] = { SYS_sched_setaffinity, SYS_sched_getaffinity };
+    if (!refuse_calls(calls, 2, refusal->error)) return;
+    test_reports_capture();
+    gokore_topology *t;
+    REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, NULL));
+    int node = gokore_topology_current_node(t);
+    REQUIRE(gokore_topology_cpus(t, node, ids, IDS) >= 1);
+    CHECK_STATUS(refusal->status, gokore_pin_thread_to_node(t, node));
+    CHECK_STATUS(refusal->status, gokore_pin_thread_to_cpu(ids[0]));
+    gokore_container c;
+    CHECK_STATUS(GOKORE_OK, gokore_container_read(&c, NULL));
+    CHECK(c.cpus >= 1 && c.workers >= 1);
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+    gokore_topology_destroy(t);
+}
+
+// Files can't be opened for reading and writing any more, which a trigger needs.
+static void refuse_triggers(void *arg) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, O_RDWR, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
+    bool refused = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    (void)arg;
+    if (!refused) test_note("no seccomp here");
+    watch_the_machine(&refused);
+}
+
+static void check_in_child(void (*fn)(void *), void *arg) {
     char out[4096];
-    int status = test_in_child(refuse_placement, NULL, out, sizeof out);
+    int status = test_in_child(fn, arg, out, sizeof out);
     if (status != 0) test_note("%s", out);
     CHECK_INT(0, status);
 }
+
+TEST(machine, refused_placement_is_counted) {
+    test_only_with("NUMA=1");
+    for (size_t i = 0; i < 2; i++) {
+        struct refusal refusal = refusals[i];
+        check_in_child(refuse_placement, &refusal);
+    }
+}
+
+TEST(machine, refused_affinity_leaves_all_cpus) {
+    test_only_with("NUMA=1");
+    for (size_t i = 0; i < 2; i++) {
+        struct refusal refusal = refusals[i];
+        check_in_child(refuse_affinity, &refusal);
+    }
+}
+
+TEST(machine, a_watch_polls_where_triggers_are_refused) { check_in_child(refuse_triggers, NULL); }
