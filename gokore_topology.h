@@ -25,7 +25,10 @@
 //      }
 //
 // OPTIONS  GOKORE_NUMA           [impl]  1   0: every machine is one node 0 with all CPUs; nothing is bound or migrated
-//          GOKORE_HWLOC          [impl]  0   reserved
+//          GOKORE_HWLOC          [impl]  0   1: hwloc (2.0 or newer; link with -lhwloc) is asked for nodes, their CPUs, memory and
+//                                            distances. Where it does not find the CPUs and nodes that are online, the
+//                                            files tell.
+//                                            A fake root is passed on in the environment, HWLOC_FSROOT, for that long.
 //          GOKORE_WORKERS_ROUND  [impl]  GOKORE_ROUND_CEIL   a quota of 2.5 CPUs gives 3 workers; GOKORE_ROUND_FLOOR: 2
 //          GOKORE_MIN_WORKERS    [impl]  1   no quota gives fewer workers than this; the CPUs still may
 //          GOKORE_OVERSUBSCRIBE  [impl]  1   how many workers a caller may ask for per worker that the limits allow
@@ -278,6 +281,9 @@ GOKORE_API bool gokore_pressure_watch_is_triggered(void);
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#endif
+#if GOKORE_HWLOC
+#include <hwloc.h>
 #endif
 
 // >>platform: files, pages, CPUs; what calls the kernel about CPUs and nodes comes after the sets
@@ -773,9 +779,10 @@ typedef struct gokore_topology_build_ { // what is needed while reading
     gokore_topology_files_ files;
     gokore_topology *t;
     const gokore_topology_desc *desc;
-    pid_t thread; // whose affinity counts
+    struct hwloc_topology *hwloc; // NULL = the files tell
+    pid_t thread;                 // whose affinity counts
     bool real, knows_cpus, one_node;
-    gokore_topology_set_ cpus, allowed, list, first, online, possible, allowed_nodes, with_memory;
+    gokore_topology_set_ cpus, allowed, list, first, other, online, possible, allowed_nodes, with_memory;
     bool knows_possible, knows_memory;
     uint16_t owners[GOKORE_TOPOLOGY_CPUS_];
     int row[GOKORE_TOPOLOGY_NODES_];
@@ -808,6 +815,138 @@ static gokore_status gokore_topology_optional_(gokore_status st, bool *found) {
     *found = st == GOKORE_OK;
     return st == GOKORE_NOT_FOUND ? GOKORE_OK : st;
 }
+
+// >>topology: hwloc
+#if GOKORE_HWLOC
+static void gokore_hwloc_set_(hwloc_const_bitmap_t from, size_t limit, gokore_topology_set_ *to) {
+    memset(to, 0, sizeof *to);
+    for (int id = -1; (id = hwloc_bitmap_next(from, id)) >= 0 && (size_t)id < limit;) gokore_topology_put_(to, (size_t)id);
+}
+
+// hwloc takes another root from the environment only.
+static int gokore_hwloc_load_(hwloc_topology_t h, const char *root) {
+    static gokore_latch_ latch;
+    static char before[4096];
+    if (!root[0]) return hwloc_topology_load(h);
+    gokore_latch_lock_(&latch);
+    const char *value = getenv("HWLOC_FSROOT");
+    bool had = value && strlen(value) < sizeof before;
+    if (had) memcpy(before, value, strlen(value) + 1);
+    int rc = setenv("HWLOC_FSROOT", root, 1) == 0 ? hwloc_topology_load(h) : -1;
+    if (had)
+        (void)setenv("HWLOC_FSROOT", before, 1);
+    else
+        (void)unsetenv("HWLOC_FSROOT");
+    gokore_latch_unlock_(&latch);
+    return rc;
+}
+
+// hwloc aborts on an empty list of nodes, and complains on stderr where it does not find what it reads. b->list: the nodes
+// that the files tell of.
+static bool gokore_hwloc_may_(gokore_topology_build_ *b) {
+    size_t first = b->knows_cpus ? gokore_topology_next_(&b->cpus, 0) : 0;
+    if (!GOKORE_NUMA) return false;
+    if (!GOKORE_TOPOLOGY_SYSFS_ && b->real) return true;
+    if (gokore_topology_size_(&b->list) == 0) return false;
+    return gokore_topology_directory_(&b->files, "/sys/devices/system/cpu/cpu%zu/topology", first) == GOKORE_OK;
+}
+
+// A node without CPUs gets those that are near, which is something else.
+static bool gokore_hwloc_shares_(gokore_topology_build_ *b, hwloc_topology_t h) {
+    memset(&b->other, 0, sizeof b->other);
+    for (hwloc_obj_t o = NULL; (o = hwloc_get_next_obj_by_type(h, HWLOC_OBJ_NUMANODE, o)) != NULL;) {
+        gokore_hwloc_set_(o->cpuset, GOKORE_TOPOLOGY_CPUS_, &b->first);
+        for (size_t i = 0; i < GOKORE_TOPOLOGY_WORDS_; i++)
+            if (b->first.words[i] & b->other.words[i]) return true;
+        gokore_topology_join_(&b->other, &b->first);
+    }
+    return false;
+}
+
+// hwloc always answers something; it knows the machine if it found the CPUs and the nodes that are online, each CPU in one of
+// them. Where there are no files to tell of nodes, it is believed.
+static bool gokore_hwloc_knows_(gokore_topology_build_ *b, hwloc_topology_t h) {
+    bool files = gokore_topology_size_(&b->list) > 0;
+    if (hwloc_get_root_obj(h)->total_memory == 0 || gokore_hwloc_shares_(b, h)) return false;
+    gokore_hwloc_set_(hwloc_topology_get_topology_cpuset(h), GOKORE_TOPOLOGY_CPUS_, &b->first);
+    gokore_hwloc_set_(hwloc_topology_get_topology_nodeset(h), GOKORE_TOPOLOGY_NODES_, &b->other);
+    if (b->knows_cpus && memcmp(&b->first, &b->cpus, sizeof b->first) != 0) return false;
+    if (files && memcmp(&b->other, &b->list, sizeof b->other) != 0) return false;
+    b->cpus = b->first;
+    b->list = b->other;
+    b->knows_cpus = true;
+    return true;
+}
+
+static void gokore_hwloc_open_(gokore_topology_build_ *b) {
+    hwloc_topology_t h;
+    if (!gokore_hwloc_may_(b) || hwloc_topology_init(&h) != 0) return;
+    bool ok = hwloc_topology_set_flags(h, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) == 0;      // what is allowed is found out here
+    (void)hwloc_topology_set_all_types_filter(h, HWLOC_TYPE_FILTER_KEEP_NONE);               // but CPUs, nodes, and groups of CPUs
+    (void)hwloc_topology_set_type_filter(h, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE); // that share a node
+    (void)hwloc_topology_set_components(h, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86"); // moves the thread over all CPUs
+    if (ok && gokore_hwloc_load_(h, b->files.root) == 0 && gokore_hwloc_knows_(b, h)) {
+        b->hwloc = h;
+        b->t->source = "hwloc";
+    } else {
+        hwloc_topology_destroy(h);
+    }
+}
+
+static void gokore_hwloc_close_(gokore_topology_build_ *b) {
+    if (b->hwloc) hwloc_topology_destroy(b->hwloc);
+}
+
+static uint64_t gokore_hwloc_memory_(const gokore_topology_build_ *b, int id) {
+    return hwloc_get_numanode_obj_by_os_index(b->hwloc, (unsigned)id)->attr->numanode.local_memory;
+}
+
+static void gokore_hwloc_node_cpus_(gokore_topology_build_ *b, int id) {
+    gokore_hwloc_set_(hwloc_get_numanode_obj_by_os_index(b->hwloc, (unsigned)id)->cpuset, GOKORE_TOPOLOGY_CPUS_, &b->list);
+}
+
+// Fills row i of the distances from a matrix in which node j stands in column b->row[j].
+static bool gokore_hwloc_row_(gokore_topology_build_ *b, size_t i, const struct hwloc_distances_s *d) {
+    gokore_topology *t = b->t;
+    for (size_t j = 0; j < t->node_count; j++) {
+        hwloc_uint64_t v = d->values[(size_t)b->row[i] * d->nbobjs + (size_t)b->row[j]];
+        if (v < 10 || v > GOKORE_TOPOLOGY_FAR_) return false;
+        t->distances[i * t->node_count + j] = (uint8_t)v;
+    }
+    return t->distances[i * t->node_count + i] == 10;
+}
+
+static bool gokore_hwloc_distances_(gokore_topology_build_ *b) {
+    gokore_topology *t = b->t;
+    struct hwloc_distances_s *d = NULL;
+    unsigned count = 1;
+    if (hwloc_distances_get_by_name(b->hwloc, "NUMALatency", &count, &d, 0) != 0 || count == 0) return false;
+    size_t found = 0;
+    for (size_t j = 0; j < t->node_count; j++)
+        for (unsigned k = 0; k < d->nbobjs; k++)
+            if ((int)d->objs[k]->os_index == t->nodes[j].id) b->row[j] = (int)k, found++;
+    bool usable = found == t->node_count;
+    for (size_t i = 0; usable && i < t->node_count; i++) usable = gokore_hwloc_row_(b, i, d);
+    hwloc_distances_release(b->hwloc, d);
+    return usable;
+}
+#else
+static void gokore_hwloc_open_(gokore_topology_build_ *b) { b->hwloc = NULL; }
+
+static void gokore_hwloc_close_(gokore_topology_build_ *b) { (void)b; }
+
+static uint64_t gokore_hwloc_memory_(const gokore_topology_build_ *b, int id) {
+    (void)b, (void)id;
+    return 0;
+}
+
+static void gokore_hwloc_node_cpus_(gokore_topology_build_ *b, int id) { (void)b, (void)id; }
+
+static bool gokore_hwloc_distances_(gokore_topology_build_ *b) {
+    (void)b;
+    return false;
+}
+#endif
 
 // >>topology: CPUs of the machine
 static gokore_status gokore_topology_read_cpus_(gokore_topology_build_ *b) {
@@ -871,15 +1010,22 @@ static gokore_status gokore_topology_read_node_lists_(gokore_topology_build_ *b)
     return st;
 }
 
-static gokore_status gokore_topology_read_nodes_(gokore_topology_build_ *b) {
-    gokore_topology *t = b->t;
+// The nodes that are online, into b->list.
+static gokore_status gokore_topology_find_nodes_(gokore_topology_build_ *b) {
+    b->t->source = "sysfs:/sys/devices/system/node";
     gokore_status st = GOKORE_NUMA ? gokore_topology_scan_(b) : GOKORE_OK;
     if (st == GOKORE_OK && gokore_topology_size_(&b->list) > 0) {
         st = gokore_topology_read_node_lists_(b);
         gokore_topology_keep_(&b->list, &b->online);
     }
+    if (st == GOKORE_OK) gokore_hwloc_open_(b);
+    return st;
+}
+
+static gokore_status gokore_topology_read_nodes_(gokore_topology_build_ *b) {
+    gokore_topology *t = b->t;
+    gokore_status st = gokore_topology_find_nodes_(b);
     if (st != GOKORE_OK) return st;
-    t->source = "sysfs:/sys/devices/system/node";
     if (gokore_topology_size_(&b->list) == 0) {
         b->one_node = true;
         gokore_topology_put_(&b->list, 0);
@@ -915,31 +1061,43 @@ static bool gokore_topology_mems_(gokore_topology_build_ *b) {
            gokore_topology_size_(&b->allowed_nodes) > 0;
 }
 
+static gokore_status gokore_topology_read_node_memory_(gokore_topology_build_ *b, gokore_topology_node_ *node) {
+    size_t id = (size_t)node->id;
+    gokore_status st = b->one_node ? gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/proc/meminfo")
+                                   : gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_,
+                                                           "/sys/devices/system/node/node%zu/meminfo", id);
+    if (st == GOKORE_NO_MEMORY) return st;
+    bool known = st == GOKORE_OK && gokore_topology_field_(&b->files.text, "MemTotal:", &node->memory);
+    if (!known && st != GOKORE_NOT_FOUND) gokore_topology_warn_(b->t, "%.120s: no MemTotal there", gokore_topology_file_(&b->files));
+    node->has_memory = !known || node->memory > 0;
+    if (!b->one_node && b->knows_memory && !gokore_topology_in_(&b->with_memory, id)) node->has_memory = false;
+    return GOKORE_OK;
+}
+
 static gokore_status gokore_topology_read_memory_(gokore_topology_build_ *b) {
     if (b->desc->allowed_nodes)
         gokore_topology_fill_(&b->allowed_nodes, b->desc->allowed_nodes, b->desc->allowed_node_count);
     else if (!b->real || b->one_node || !gokore_topology_mems_(b))
         memset(&b->allowed_nodes, 0xff, sizeof b->allowed_nodes);
-    for (size_t i = 0; i < b->t->node_count; i++) {
+    gokore_status st = GOKORE_OK;
+    for (size_t i = 0; st == GOKORE_OK && i < b->t->node_count; i++) {
         gokore_topology_node_ *node = &b->t->nodes[i];
-        size_t id = (size_t)node->id;
-        gokore_status st = b->one_node ? gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/proc/meminfo")
-                                       : gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_,
-                                                               "/sys/devices/system/node/node%zu/meminfo", id);
-        if (st == GOKORE_NO_MEMORY) return st;
-        bool known = st == GOKORE_OK && gokore_topology_field_(&b->files.text, "MemTotal:", &node->memory);
-        if (!known && st != GOKORE_NOT_FOUND)
-            gokore_topology_warn_(b->t, "%.120s: no MemTotal there", gokore_topology_file_(&b->files));
-        node->allowed = gokore_topology_in_(&b->allowed_nodes, id);
-        node->has_memory = !known || node->memory > 0;
-        if (!b->one_node && b->knows_memory && !gokore_topology_in_(&b->with_memory, id)) node->has_memory = false;
+        node->allowed = gokore_topology_in_(&b->allowed_nodes, (size_t)node->id);
+        if (b->hwloc)
+            node->memory = gokore_hwloc_memory_(b, node->id), node->has_memory = node->memory > 0;
+        else
+            st = gokore_topology_read_node_memory_(b, node);
     }
-    return GOKORE_OK;
+    return st;
 }
 
 // >>topology: CPUs of the nodes
 static gokore_status gokore_topology_read_node_cpus_(gokore_topology_build_ *b, int id) {
     memset(&b->list, 0, sizeof b->list);
+    if (b->hwloc) {
+        gokore_hwloc_node_cpus_(b, id);
+        return GOKORE_OK;
+    }
     gokore_status st =
         gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/sys/devices/system/node/node%d/cpulist", id);
     st = gokore_topology_list_file_(b, st, GOKORE_TOPOLOGY_CPUS_, &b->list);
@@ -952,6 +1110,17 @@ static gokore_status gokore_topology_read_node_cpus_(gokore_topology_build_ *b, 
         return GOKORE_OK;
     }
     return st;
+}
+
+// Takes those out of b->list that are offline, where old kernels have a file for each CPU only.
+static gokore_status gokore_topology_drop_offline_(gokore_topology_build_ *b) {
+    for (size_t cpu = 0; (cpu = gokore_topology_next_(&b->list, cpu)) < GOKORE_TOPOLOGY_CPUS_; cpu++) {
+        gokore_status st = gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/sys/devices/system/cpu/cpu%zu/online", cpu);
+        if (st == GOKORE_NO_MEMORY) return st;
+        if (st == GOKORE_OK && b->files.text.data[0] == '0')
+            b->list.words[cpu / GOKORE_TOPOLOGY_WORD_] &= ~(1UL << cpu % GOKORE_TOPOLOGY_WORD_);
+    }
+    return GOKORE_OK;
 }
 
 // All nodes that have CPUs have the same: the first of them is the machine, the others are dropped.
@@ -982,6 +1151,7 @@ static gokore_status gokore_topology_assign_cpus_(gokore_topology_build_ *b) {
     memset(b->owners, 0xff, sizeof b->owners);
     for (size_t i = 0; i < t->node_count; i++) {
         gokore_status st = gokore_topology_read_node_cpus_(b, t->nodes[i].id);
+        if (st == GOKORE_OK && !b->knows_cpus) st = gokore_topology_drop_offline_(b);
         if (st != GOKORE_OK) return st;
         if (gokore_topology_size_(&b->list) == 0) continue;
         t->nodes[i].lists_cpus = true;
@@ -1061,12 +1231,15 @@ static gokore_status gokore_topology_read_distances_(gokore_topology_build_ *b) 
     t->distance_room = n * n;
     t->distances = (uint8_t *)gokore_alloc_zeroed_(&t->allocator, t->distance_room, sizeof(void *));
     if (!t->distances) return GOKORE_NO_MEMORY;
-    for (size_t i = 0; i < n && usable && !b->one_node; i++) {
+    if (b->hwloc) usable = n == 1 || gokore_hwloc_distances_(b);
+    for (size_t i = 0; i < n && usable && !b->one_node && !b->hwloc; i++) {
         gokore_status st = gokore_topology_read_row_(b, i, &usable);
         if (st != GOKORE_OK) return st;
     }
     if (!usable)
-        gokore_topology_warn_(t, "%.120s: no usable row of distances, 10 and 20 are taken", gokore_topology_file_(&b->files));
+        gokore_topology_warn_(t, "%.120s: no usable row of distances, 10 and 20 are taken",
+                              b->hwloc ? t->source : gokore_topology_file_(&b->files));
+    if (b->hwloc && n == 1) t->distances[0] = 10; // hwloc has none for one node
     if (!usable || b->one_node)
         for (size_t i = 0; i < n * n; i++) t->distances[i] = i % (n + 1) ? 20 : 10;
     return GOKORE_OK;
@@ -1136,6 +1309,7 @@ static gokore_status gokore_topology_make_(gokore_topology **out, const gokore_t
         b->thread = thread;
         b->real = b->files.root[0] == 0;
         st = gokore_topology_build_all_(b);
+        gokore_hwloc_close_(b);
         gokore_topology_close_(&b->files);
         gokore_free_(allocator, b, sizeof *b);
     }

@@ -948,6 +948,77 @@ static size_t ids_of(const json *list, int *out) {
     return n;
 }
 
+// What hwloc reads beside the lists, so that it knows the machine too where they are as the kernel writes them: CPU
+// directories, and maps of the nodes' CPUs. Nothing is written for builds that never ask hwloc.
+static bool hwloc_is_asked(void) { return strstr(gokore_config(), "HWLOC=1") != NULL; }
+
+static bool is_plain_list(const char *list) {
+    if (!list) return false;
+    const char *p = list;
+    while (*p && *p != '\n') {
+        size_t digits = strspn(p, "0123456789"), more = p[digits] == '-' ? strspn(p + digits + 1, "0123456789") : digits;
+        if (!digits || !more || (p[digits] == '-' && atol(p) > atol(p + digits + 1))) return false;
+        p += p[digits] == '-' ? digits + 1 + more : digits;
+        if (*p && !strchr(",\n", *p)) return false;
+        if (*p == ',') p++;
+    }
+    return true;
+}
+
+static bool is_plain_row(const char *distances, size_t nodes) {
+    size_t columns = 0;
+    for (const char *p = distances ? distances : ""; *(p += strspn(p, " \n")); p += strcspn(p, " \n")) columns++;
+    return !distances || columns == nodes;
+}
+
+static void put_map(const char *id, const char *path, const int *cpus, size_t n) {
+    uint32_t words[128] = { 0 };
+    char line[128 * 9 + 2];
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        if (cpus[i] < 4096) words[cpus[i] / 32] |= 1u << cpus[i] % 32;
+    for (size_t i = 128; i-- > 0;) len += (size_t)snprintf(line + len, sizeof line - len, i ? "%08x," : "%08x\n", words[i]);
+    put_data(id, path, line, len);
+}
+
+static size_t plain_ids(const char *list, int *out) {
+    union { const char *in; char *out; } both = { list };
+    json value = { .kind = JSON_STRING, .text = both.out };
+    return ids_of(&value, out);
+}
+
+static void put_cpus(const char *id, const char *online) {
+    static int cpus[4096];
+    size_t n = hwloc_is_asked() && is_plain_list(online) ? plain_ids(online, cpus) : 0;
+    for (size_t i = 0; i < n; i++) {
+        char path[256], number[16];
+        (void)snprintf(number, sizeof number, "%d\n", cpus[i]);
+        (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings", cpus[i]);
+        put_map(id, path, &cpus[i], 1);
+        (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/core_id", cpus[i]);
+        put(id, path, number);
+        (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/online", cpus[i]);
+        put(id, path, "1\n");
+    }
+}
+
+static void put_node_map(const char *id, const char *node, const char *list) {
+    static int cpus[4096];
+    char path[256];
+    (void)snprintf(path, sizeof path, "/sys/devices/system/node/node%s/cpumap", node);
+    if (hwloc_is_asked()) put_map(id, path, cpus, plain_ids(list, cpus));
+}
+
+static size_t by_hwloc, by_files; // trees that a build with hwloc was told by it, or not
+
+static void count_source(const gokore_topology *t) { ++*(strcmp(gokore_topology_source(t), "hwloc") ? &by_files : &by_hwloc); }
+
+static void check_sources(void) {
+    if (!hwloc_is_asked()) return;
+    test_note("%zu trees told by hwloc, %zu by their files", by_hwloc, by_files);
+    CHECK(by_hwloc > 4);
+}
+
 static void build_tree(const json *one, const char *id) {
     static const struct { const char *key, *path; } lists[] = {
         { "cpu_online", "/sys/devices/system/cpu/online" },         { "online", "/sys/devices/system/node/online" },
@@ -965,6 +1036,12 @@ static void build_tree(const json *one, const char *id) {
                 put_node(id, node->key, f->key, f->text, f->len);
         }
     }
+    bool plain = true;
+    for (const json *node = nodes ? nodes->first : NULL; node; node = node->next)
+        plain &= is_plain_list(json_text(node, "cpulist")) && is_plain_row(json_text(node, "distance"), nodes->len);
+    for (const json *node = nodes ? nodes->first : NULL; node && plain; node = node->next)
+        put_node_map(id, node->key, json_text(node, "cpulist"));
+    if (plain) put_cpus(id, json_text(one, "cpu_online"));
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         const char *value = json_text(one, lists[i].key);
         if (value && strcmp(value, "auto") != 0) put(id, lists[i].path, value);
@@ -1003,6 +1080,7 @@ static void topology_case(const json *one) {
     text want = { .len = 0 };
     expected_text(&want, id, expect);
     CHECK_STR(want.data, topology_text(id, t));
+    count_source(t);
     const json *sources = json_get(expect, "mem_for"); // where a node's memory comes from
     for (const json *j = sources ? sources->first : NULL; j; j = j->next) {
         size_t n = gokore_topology_nearest(t, atoi(j->key), ids, IDS), i = 0;
@@ -1018,6 +1096,7 @@ TEST(topology, example_cases) {
     REQUIRE(cases && cases->len > 0);
     for (const json *one = cases->first; one; one = one->next) topology_case(one);
     json_free(cases);
+    check_sources();
 }
 
 typedef struct node_row { const char *id, *cpulist, *cpumap, *distance; int mem_kb; /* -1: no meminfo */ } node_row;
@@ -1102,11 +1181,18 @@ TEST(topology, more_cases) {
     for (size_t i = 0; i < sizeof topology_rows / sizeof topology_rows[0]; i++) {
         const topology_row *row = &topology_rows[i];
         if (row->cpu_online) put(row->id, "/sys/devices/system/cpu/online", row->cpu_online);
+        bool plain = true;
+        size_t count = 0;
+        while (count < 5 && row->nodes[count].id) count++;
+        for (const node_row *node = row->nodes; node < row->nodes + count; node++)
+            plain &= is_plain_list(node->cpulist) && !node->cpumap && is_plain_row(node->distance, count);
+        if (plain) put_cpus(row->id, row->cpu_online);
         for (const node_row *node = row->nodes; node < row->nodes + 5 && node->id; node++) {
             char directory[256];
             (void)snprintf(directory, sizeof directory, "/%s/sys/devices/system/node/node%s", row->id, node->id);
             test_root_directory(directory);
             if (node->cpulist) put_node(row->id, node->id, "cpulist", node->cpulist, strlen(node->cpulist));
+            if (plain) put_node_map(row->id, node->id, node->cpulist);
             if (node->cpumap) put_node(row->id, node->id, "cpumap", node->cpumap, strlen(node->cpumap));
             if (node->distance) put_node(row->id, node->id, "distance", node->distance, strlen(node->distance));
             if (node->mem_kb >= 0) put_node_memory(row->id, node->id, node->mem_kb);
@@ -1124,10 +1210,12 @@ TEST(topology, more_cases) {
         text want = { .len = 0 };
         add(&want, "%s: %s", row->id, row->want);
         CHECK_STR(want.data, topology_text(row->id, t));
+        count_source(t);
         const char *warning;
         if (gokore_topology_warnings(t, &warning, 1)) CHECK(strlen(warning) > 10);
         gokore_topology_destroy(t);
     }
+    check_sources();
 }
 
 // A machine of two nodes; the file is then replaced by a broken one.
@@ -1221,6 +1309,23 @@ TEST(topology, questions_about_what_is_not_there) {
     CHECK(node == -1 || gokore_topology_has_node(t, node));
     gokore_topology_destroy(t);
     gokore_topology_destroy(NULL);
+}
+
+TEST(topology, a_file_for_each_cpu_tells_where_there_is_no_list) {
+    test_only_with("NUMA=1");
+    static const char *const nodes[] = { "0", "1" };
+    for (int i = 0; i < 2; i++) {
+        put_node("old", nodes[i], "cpulist", i ? "2-3\n" : "0-1\n", 4);
+        put_node("old", nodes[i], "distance", i ? "21 10\n" : "10 21\n", 6);
+        put_node_memory("old", nodes[i], 1024);
+    }
+    put("old", "/sys/devices/system/cpu/cpu1/online", "0\n");
+    put("old", "/sys/devices/system/cpu/cpu3/online", "1\n");
+    gokore_topology_desc desc = { .root = root_of("old") };
+    gokore_topology *t;
+    REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, &desc));
+    CHECK_STR("old: 0[0] 1[2,3] dist / 10 21 / 21 10 mem 0 1 order 0,1 warnings 0", topology_text("old", t));
+    gokore_topology_destroy(t);
 }
 
 TEST(topology, memory_of_merged_nodes_is_added) {
