@@ -53,7 +53,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run test results check checks bench install uninstall examples help clean force
+.PHONY: all run test results check checks bench install uninstall numa examples help clean force
 all: examples
 
 # ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
@@ -134,6 +134,9 @@ check-%: force
 cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, i686, musl
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
+
+numa: force ## boots a machine of four nodes under qemu, installing it where it may, and runs the topology tests inside
+	@sh tests/numa/numa.sh
 
 examples: $(EXAMPLES) ## builds the examples
 
