@@ -555,8 +555,8 @@ static void gokore_topology_fill_(gokore_topology_set_ *s, const int *ids, size_
         if (ids[i] >= 0 && ids[i] < GOKORE_TOPOLOGY_CPUS_) gokore_topology_put_(s, (size_t)ids[i]);
 }
 
-// One item of a list: "3", "0-7", or "0-31:2/8", the first 2 of each 8.
-static bool gokore_topology_item_(gokore_topology_span_ item, size_t limit, gokore_topology_set_ *set) {
+// One item of a list: "3", "0-7", or "0-31:2/8", the first 2 of each 8. *left: how many ids may still be looked at.
+static bool gokore_topology_item_(gokore_topology_span_ item, size_t limit, size_t *left, gokore_topology_set_ *set) {
     uint64_t first, last, used = 1, group = 1;
     item = gokore_topology_trim_(item.p, item.len);
     if (!gokore_topology_number_(&item, &first)) return false;
@@ -573,19 +573,22 @@ static bool gokore_topology_item_(gokore_topology_span_ item, size_t limit, goko
         item.p++, item.len--;
         if (!gokore_topology_number_(&item, &group) || group == 0 || used > group || item.len) return false;
     }
-    if (last >= limit) return false;
+    if (last >= limit || last - first >= *left) return false;
+    *left -= (size_t)(last - first + 1);
     for (uint64_t id = first; id <= last; id++)
         if ((id - first) % group < used) gokore_topology_put_(set, (size_t)id);
     return true;
 }
 
-// A list as the kernel writes it: "0-3,8". Blanks and NULs around items are dropped; empty is the empty set.
+// A list as the kernel writes it: "0-3,8". Blanks and NULs around items are dropped; empty is the empty set. Items may say the
+// same, but not without end.
 static bool gokore_topology_list_(const gokore_topology_text_ *text, size_t limit, gokore_topology_set_ *set) {
     memset(set, 0, sizeof *set);
     gokore_topology_span_ rest = gokore_topology_trim_(text->data, text->len), item;
+    size_t left = 4 * limit;
     if (rest.len == 0) return true;
     while (gokore_topology_cut_(&rest, ',', &item))
-        if (!gokore_topology_item_(item, limit, set)) return false;
+        if (!gokore_topology_item_(item, limit, &left, set)) return false;
     return true;
 }
 

@@ -1259,6 +1259,24 @@ TEST(topology, a_broken_list_names_its_file) {
     }
 }
 
+TEST(topology, a_list_that_repeats_itself_is_refused_soon) {
+    test_only_with("NUMA=1");
+    static char list[60000];
+    size_t n = 0;
+    while (n + 16 < sizeof list) n += (size_t)snprintf(list + n, sizeof list - n, n ? ",0-65535:1/2" : "0-65535:1/2");
+    put_two_nodes("again");
+    put_node("again", "0", "cpulist", "0-1,0,1,0-1,1\n", 13); // the same again is none the worse
+    gokore_topology_desc desc = { .root = root_of("again") };
+    gokore_topology *t;
+    REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, &desc));
+    CHECK_UINT(2, gokore_topology_cpus(t, 0, NULL, 0));
+    gokore_topology_destroy(t);
+    put_node("again", "0", "cpulist", list, n);
+    test_reports_capture();
+    CHECK_STATUS(GOKORE_PARSE, gokore_topology_create(&t, &desc));
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_TOPOLOGY));
+}
+
 TEST(topology, a_broken_map_names_its_file) {
     test_only_with("NUMA=1");
     put("map", "/sys/devices/system/cpu/online", "0-3\n");
