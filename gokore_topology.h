@@ -248,7 +248,8 @@ typedef struct gokore_pressure_watch_desc {
 // to watch, that is no stall figures, no quota figures, no limits_fn; INVALID, NO_MEMORY, SYSTEM. Any thread; reads files.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pressure_watch_start(gokore_pressure_fn *fn, void *user,
                                                                       const gokore_pressure_watch_desc *desc);
-// Ends the watch and waits for its thread; no call of fn after that. Harmless without a watch. Any thread but the watch's.
+// Ends the watch and waits for its thread; no call of fn after that. Harmless without a watch. A forked child has none, and may
+// start its own. Any thread but the watch's.
 GOKORE_API void gokore_pressure_watch_stop(void);
 // What the watch found last; NONE without a watch. Any thread, never blocks.
 GOKORE_API gokore_pressure_level gokore_pressure_watch_level(void);
@@ -2536,6 +2537,7 @@ gokore_status gokore_container_pressure(const char *root, gokore_pressure *out) 
 static struct gokore_pressure_watch_ {
     gokore_latch_ latch; // of start and stop; what is no atomic is the thread's while it runs
     bool running;
+    pid_t process;             // that runs it: a forked child does not
     gokore_thread_ thread;
     gokore_atomic_u32 stop;    // 1 = end
     gokore_atomic_u32 level;   // a gokore_pressure_level
@@ -2649,6 +2651,14 @@ static void gokore_pressure_end_(struct gokore_pressure_watch_ *w) {
     gokore_atomic_store(&w->level, GOKORE_PRESSURE_NONE);
 }
 
+static bool gokore_pressure_runs_(struct gokore_pressure_watch_ *w) {
+    if (w->running && w->process != getpid()) {
+        gokore_pressure_end_(w);
+        w->running = false;
+    }
+    return w->running;
+}
+
 gokore_status gokore_pressure_watch_start(gokore_pressure_fn *fn, void *user, const gokore_pressure_watch_desc *desc) {
     static const gokore_pressure_watch_desc defaults = { 0 };
     struct gokore_pressure_watch_ *w = &gokore_pressure_watch_;
@@ -2661,12 +2671,13 @@ gokore_status gokore_pressure_watch_start(gokore_pressure_fn *fn, void *user, co
     if (st != GOKORE_OK) return st;
     gokore_latch_lock_(&w->latch);
     st = GOKORE_BUSY;
-    if (!w->running) {
+    if (!gokore_pressure_runs_(w)) {
         w->container = container;
         w->fn = fn;
         w->user = user;
         w->desc = *desc;
         w->bell = -1;
+        w->process = getpid();
         if (w->desc.interval_ns == 0) w->desc.interval_ns = 2000000000;
         st = gokore_pressure_begin_(w);
         w->running = st == GOKORE_OK;
@@ -2680,7 +2691,7 @@ void gokore_pressure_watch_stop(void) {
     struct gokore_pressure_watch_ *w = &gokore_pressure_watch_;
     if (gokore_pressure_watching_) return;
     gokore_latch_lock_(&w->latch);
-    if (w->running) {
+    if (gokore_pressure_runs_(w)) {
         gokore_atomic_store(&w->stop, 1);
         GOKORE_SEAM_WAKE_(&w->stop, 1);
         if (w->bell >= 0) gokore_pressure_ring_(w->bell);

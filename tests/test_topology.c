@@ -810,6 +810,28 @@ TEST(pressure, a_watch_of_the_machine_starts_and_stops) {
     for (int i = 0; i < 3; i++) watch_the_machine(NULL);
 }
 
+static void watch_after_fork(void *arg) {
+    watched w = { 0 };
+    gokore_pressure_watch_stop(); // the parent's thread is not here to be waited for
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, (const gokore_pressure_watch_desc *)arg));
+    wait_for(&w, &w.level, GOKORE_PRESSURE_MEDIUM);
+    gokore_pressure_watch_stop();
+}
+
+TEST(pressure, a_forked_child_has_no_watch_and_may_start_one) {
+    watched w = { 0 };
+    char out[4096];
+    gokore_pressure_watch_desc desc = watched_root("fork");
+    put_pressure("fork", "12.00", 5);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    wait_for(&w, &w.level, GOKORE_PRESSURE_MEDIUM);
+    int status = test_in_child(watch_after_fork, &desc, out, sizeof out);
+    if (status != 0) test_note("%s", out);
+    CHECK_INT(0, status);
+    CHECK_INT(GOKORE_PRESSURE_MEDIUM, gokore_pressure_watch_level());
+    gokore_pressure_watch_stop();
+}
+
 TEST(container, refreshing_follows_limits_and_affinity) {
     put("f", "/proc/self/cgroup", "0::/kubepods/burstable/pod" UID "\n");
     put("f", "/proc/self/mountinfo", MOUNT_V2);
