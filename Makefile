@@ -21,8 +21,8 @@ VARIANT_portable = -DGOKORE_FUTEX=0
 VARIANT_posix   = -DGOKORE_PLATFORM_=GOKORE_PLATFORM_POSIX_ # what macOS and the BSDs get, on this machine
 TESTS_deny      = atomic lockorder
 TESTS_abort     = atomic lockorder
-TESTS_portable  = parking atomic waiting sync channel pool
-TESTS_posix     = parking atomic sync topology
+TESTS_portable  = parking atomic waiting sync sync_locks sync_faults channel pool
+TESTS_posix     = parking atomic topology
 # The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler
 # or its runtime is missing.
 FAST            = -O1 -g -fno-omit-frame-pointer
@@ -137,6 +137,10 @@ cross: force ## installs cross compilers and qemu where it may, and runs tests f
 
 numa: force ## boots a machine of four nodes under qemu, installing it where it may, and runs the topology tests inside
 	@sh tests/numa/numa.sh
+
+windows: force ## installs mingw-w64 and Wine where it may, and runs tests for 64-bit Windows
+	@sh tests/check/cross_tools.sh gcc-mingw-w64-x86-64-win32 g++-mingw-w64-x86-64-win32 wine wine64
+	@sh tests/check/test_windows.sh
 
 examples: $(EXAMPLES) ## builds the examples
 

@@ -5,7 +5,7 @@
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_channel.h"
 //
-// NEEDS    gokore_atomic.h gokore_policy.h gokore_lockorder.h gokore_sync.h; link with -pthread.
+// NEEDS    gokore_atomic.h gokore_policy.h gokore_topology.h gokore_lockorder.h gokore_sync.h; link with -pthread.
 //
 // EXAMPLE
 //      #include "gokore_channel.h"

@@ -2074,11 +2074,11 @@ static bool gokore_policy_contains_(const char *text, size_t len, const char *pa
 // Keeps word as the best guess for text if it is close enough and closer than what is there.
 static void gokore_policy_guess_(const char *text, size_t len, const char *word, const char **best, size_t *best_distance) {
     size_t distance = gokore_policy_distance_(text, len, word), word_len = strlen(word);
-    size_t most = len / 3 < 3 ? len / 3 : 3;
+    size_t near = len / 3 < 3 ? len / 3 : 3;
     bool part = (len >= 3 && gokore_policy_contains_(word, word_len, text, len)) ||
                 (word_len >= 4 && len <= 64 && gokore_policy_contains_(text, len, word, word_len));
-    if (distance > most && part) distance = 4; // maxAttempts, rules
-    if (distance > most && !part) return;
+    if (distance > near && part) distance = 4; // maxAttempts, rules
+    if (distance > near && !part) return;
     if (*best && distance >= *best_distance) return;
     *best = word;
     *best_distance = distance;

@@ -167,6 +167,21 @@ TEST(parking, one_wake_for_all_wakes_all_of_that_word) {
     for (int i = 1; i < 10; i += 2) gokore_thread_join_(&all[i].thread);
 }
 
+TEST(parking, a_wake_for_one_passes_by_who_slept_first_on_another_word) {
+    static gokore_atomic_u32 words[2];
+    static sleeper all[2] = { { .word = &words[0] }, { .word = &words[1] } };
+    for (int i = 0; i < 2; i++) {
+        start(&all[i].thread, sleep_once, &all[i]);
+        (void)usleep(10000); // it is asleep now, or will find the value
+    }
+    gokore_atomic_store(&words[1], 1);
+    gokore_futex_wake_(&words[1], 1); // the only one
+    gokore_thread_join_(&all[1].thread);
+    gokore_atomic_store(&words[0], 1);
+    gokore_futex_wake_(&words[0], 1);
+    gokore_thread_join_(&all[0].thread);
+}
+
 // Wake-ups for nothing are allowed, so this counts: they must be few, or a sleeper spins.
 TEST(parking, sleepers_sleep) {
     static gokore_atomic_u32 words[2];
@@ -237,15 +252,23 @@ static void park_in_child(void *arg) { // alone: the parent's sleepers are not h
     while (gokore_futex_wait_(word, 0, deadline) == GOKORE_OK) {}
     CHECK(gokore_now_ns() >= deadline);
 }
+static gokore_atomic_u32 stop;
+static void wake_all_the_time(void *arg) { // so that forks come in the middle of it
+    while (gokore_atomic_load(&stop) == 0) gokore_futex_wake_((gokore_atomic_u32 *)arg, 1);
+}
 TEST(parking, works_in_the_child_of_a_fork) {
-    static gokore_atomic_u32 word;
+    static gokore_atomic_u32 word, other;
+    gokore_thread_ waker;
     static sleeper s = { .word = &word };
     char out[1000];
     start(&s.thread, sleep_once, &s);
-    for (int i = 0; i < 20; i++) {
+    start(&waker, wake_all_the_time, &other);
+    for (int i = 0; i < 30; i++) {
         (void)usleep(500);
         CHECK_INT(0, test_in_child(park_in_child, &word, out, sizeof out));
     }
+    gokore_atomic_store(&stop, 1);
+    gokore_thread_join_(&waker);
     gokore_atomic_store(&word, 1);
     gokore_futex_wake_(&word, 1);
     gokore_thread_join_(&s.thread);

@@ -1537,6 +1537,24 @@ TEST(machine, default_topology) {
     test_note("%zu nodes from %s", gokore_topology_node_count(t), gokore_topology_source(t));
 }
 
+TEST(machine, elsewhere_than_on_linux_nothing_is_pinned_or_bound) {
+    test_only_with("PLATFORM=POSIX");
+    int node = gokore_topology_current_node(NULL);
+    static char data[8192];
+    CHECK(node == -1 || gokore_topology_has_node(NULL, node));
+    REQUIRE(gokore_topology_allowed_nodes(NULL, &node, 1) > 0);
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_node(NULL, node));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_cpu(0));
+    CHECK_STATUS(GOKORE_NOT_FOUND, gokore_pin_thread_to_cpu(-1));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_memory_bind(data, sizeof data, node));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_memory_migrate(data, sizeof data, node));
+    CHECK_UINT(2, gokore_numa_refusals());
+    void *p = gokore_numa_alloc(10000, node); // where it is first touched
+    REQUIRE(p != NULL);
+    memset(p, 1, 10000);
+    gokore_numa_free(p, 10000);
+}
+
 TEST(machine, pinning) {
     test_only_with("PLATFORM=LINUX");
     int node = gokore_topology_current_node(NULL);
@@ -1705,14 +1723,6 @@ TEST(machine, refused_affinity_leaves_all_cpus) {
         struct refusal refusal = refusals[i];
         check_in_child(refuse_affinity, &refusal);
     }
-}
-
-TEST(machine, without_affinity_pinning_is_unsupported) {
-    test_only_with("PLATFORM=POSIX");
-    int node = gokore_topology_current_node(NULL);
-    CHECK(gokore_topology_cpus(NULL, node, ids, IDS) >= 1);
-    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_node(NULL, node));
-    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_cpu(ids[0]));
 }
 
 TEST(machine, a_watch_polls_where_triggers_are_refused) { check_in_child(refuse_triggers, NULL); }
