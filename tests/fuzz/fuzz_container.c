@@ -4,6 +4,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static char *fuzz_getenv(const char *name) {
+    fuzz_section *s = fuzz_find(name);
+    return s ? s->data : NULL;
+}
+
 static void check_container(const gokore_container *c, unsigned cpus) {
     fuzz_must(c->cpus == cpus, "cpus are an input");
     fuzz_must(c->workers >= 1 && (c->max_workers || c->workers <= cpus), "workers");

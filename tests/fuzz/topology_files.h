@@ -72,11 +72,6 @@ static fuzz_section *fuzz_find(const char *name) {
     return NULL;
 }
 
-static char *fuzz_getenv(const char *name) {
-    fuzz_section *s = fuzz_find(name);
-    return s ? s->data : NULL;
-}
-
 static bool fuzz_is_ours(const char *path) { return strncmp(path, FUZZ_ROOT, strlen(FUZZ_ROOT)) == 0; }
 
 static int fuzz_open(const char *path, int flags) {

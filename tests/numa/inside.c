@@ -2,6 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include "../../gokore_pool.h"
 #include "../../gokore_topology.h"
 #include "../support/test.h"
 
@@ -98,6 +99,40 @@ TEST(nodes, bound_memory_lands_where_it_was_bound) {
         for (size_t at = 0; at < size; at += 4096) CHECK_INT(node, node_of(p + at));
         gokore_numa_free(p, size);
     }
+}
+
+typedef struct visit {
+    gokore_task task;
+    gokore_atomic_u32 *elsewhere; // visits on another node than the worker's home, or than the one that was wanted
+    int wanted;
+} visit;
+
+static void look_around(gokore_worker *worker, gokore_task *task) {
+    visit *v = (visit *)task;
+    unsigned node = here();
+    if ((int)node != gokore_worker_node(worker) || (v->wanted >= 0 && (int)node != v->wanted)) gokore_atomic_add(v->elsewhere, 1);
+}
+
+static void check_pool(const gokore_pool_desc *desc, int wanted) {
+    static visit visits[64];
+    gokore_atomic_u32 elsewhere = GOKORE_ATOMIC_INIT(0);
+    gokore_pool *pool;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, desc));
+    for (size_t i = 0; i < 64; i++) {
+        visits[i] = (visit) { GOKORE_TASK_INIT(look_around), &elsewhere, wanted };
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &visits[i].task, NULL));
+    }
+    CHECK_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    gokore_pool_destroy(pool);
+    CHECK_UINT(0, gokore_atomic_load(&elsewhere));
+}
+
+TEST(nodes, workers_stay_on_the_nodes_they_are_dealt_to) {
+    for (int node = 0; node < 4; node++) {
+        gokore_numa_policy only = { .required = true, .preferred_nodes = &node, .preferred_node_count = 1 };
+        check_pool(&(gokore_pool_desc) { .workers = 3, .numa = only }, node);
+    }
+    check_pool(&(gokore_pool_desc) { .workers = 8, .pin = true }, -1);
 }
 
 // ---- files of the kernel
