@@ -53,7 +53,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run test results check checks explore explored mutants bench install uninstall examples help clean force
+.PHONY: all run test results check checks explore explored mutants numa bench install uninstall examples help clean force
 all: examples
 
 # ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
@@ -163,6 +163,9 @@ explore: $(EXPLORED) $(MUTANTS) ## explores schedules and weak memory under the 
 cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, i686, musl
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
+
+numa: force ## boots a machine of four nodes under qemu, installing it where it may, and runs the topology tests inside
+	@sh tests/numa/numa.sh
 
 windows: force ## installs mingw-w64 and Wine where it may, and runs tests for 64-bit Windows
 	@sh tests/check/cross_tools.sh gcc-mingw-w64-x86-64-win32 g++-mingw-w64-x86-64-win32 wine wine64
