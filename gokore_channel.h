@@ -649,9 +649,11 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
 }
 
 static gokore_status gokore_channel_try_(gokore_channel *ch, bool sending, void *item) {
+    gokore_status status = gokore_channel_fast_(ch, sending, item);
+    if (status != GOKORE_BUSY) return status;
     gokore_atomic_u32 *kick = NULL;
     gokore_channel_enter_(ch);
-    gokore_status status = gokore_channel_step_(ch, sending, item, NULL, &kick);
+    status = gokore_channel_step_(ch, sending, item, NULL, &kick);
     gokore_channel_leave_(ch, kick);
     return status;
 }
@@ -774,14 +776,13 @@ gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context
 }
 
 gokore_status gokore_channel_try_send(gokore_channel *ch, const void *item) {
-    gokore_status status = gokore_channel_push_(ch, item);
-    return status == GOKORE_BUSY ? gokore_channel_try_(ch, true, (void *)(uintptr_t)item) : status; // only read
+    return gokore_channel_try_(ch, true, (void *)(uintptr_t)item); // only read
 }
 
 gokore_status gokore_channel_try_recv(gokore_channel *ch, void *item) {
-    gokore_status status = gokore_channel_pull_(ch, item);
+    gokore_status status = gokore_channel_try_(ch, false, item);
     if (status == GOKORE_EMPTY) gokore_channel_mark_(&ch->tail); // the next item is the first one: its time is to be noted
-    return status == GOKORE_BUSY ? gokore_channel_try_(ch, false, item) : status;
+    return status;
 }
 
 gokore_status gokore_channel_send_sized_(gokore_channel *ch, const void *item, size_t size, gokore_context *ctx) {
@@ -880,14 +881,14 @@ static void gokore_select_leave_(gokore_select_ *s) {
     for (gokore_channel *ch; (ch = gokore_select_each_(s, &k)) != NULL;) gokore_channel_leave_(ch, NULL);
 }
 
-// Looks at the cases without the latches, or with all of them. GOKORE_EMPTY: none could go on.
+// Looks at the cases one by one, or with all latches held. GOKORE_EMPTY: none could go on.
 static gokore_status gokore_select_look_(gokore_select_ *s, bool latched, size_t *chosen, gokore_atomic_u32 **kick) {
     for (size_t k = 0; k < s->n; k++) {
         gokore_select_case *c = &s->cases[s->order[k]];
         bool sending = c->op == GOKORE_SELECT_SEND;
         if (!c->channel) continue;
         gokore_status status = latched ? gokore_channel_step_(c->channel, sending, c->item, &s->root, kick)
-                                       : gokore_channel_fast_(c->channel, sending, c->item);
+                                       : gokore_channel_try_(c->channel, sending, c->item);
         if (status != GOKORE_OK && status != GOKORE_CLOSED) continue;
         *chosen = s->order[k];
         return status;
