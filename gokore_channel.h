@@ -75,7 +75,7 @@ GOKORE_API void gokore_channel_destroy(gokore_channel *ch);
 // Blocks until the item is inside, or with capacity 0 until a receiver has it. GOKORE_CLOSED, or the context's status;
 // GOKORE_TIMEOUT also without a context, once the time of the channel's class is over.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx);
-// Blocks until there is an item. GOKORE_CLOSED when closed and drained, or as above. What the sender did before its send
+// Blocks until there is an item; item NULL throws it away. GOKORE_CLOSED when closed and drained, or as above. What the sender did before its send
 // has happened before this returns (acquire); and a receive that makes room happens before the send that waited for it.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx);
 // The same without blocking: GOKORE_FULL and GOKORE_EMPTY instead.
@@ -93,7 +93,7 @@ typedef enum gokore_select_op { GOKORE_SELECT_RECV = 0, GOKORE_SELECT_SEND } gok
 typedef struct gokore_select_case {
     gokore_channel *channel; // NULL = never ready
     gokore_select_op op;
-    void *item;              // where to receive, or what to send (then only read)
+    void *item;              // where to receive, NULL = nowhere, or what to send (then only read)
 } gokore_select_case;
 // Blocks until one of the cases can go on, and does that one: GOKORE_OK, or GOKORE_CLOSED if its channel is closed (for a
 // receive: and drained), with its number in *chosen. Otherwise no case was done, *chosen = n: the context's status,
@@ -293,10 +293,10 @@ static struct {
 } gokore_channels_;
 
 // >>places
-static inline void gokore_channel_copy_(const gokore_channel *ch, void *to, const void *from) {
-    if (ch->item_size == 8)
+static inline void gokore_channel_copy_(const gokore_channel *ch, void *to, const void *from) { // to NULL: thrown away
+    if (ch->item_size == 8 && to)
         memcpy(to, from, 8); // one move
-    else if (ch->item_size)
+    else if (ch->item_size && to)
         memcpy(to, from, ch->item_size);
 }
 
@@ -412,7 +412,7 @@ static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is 
     uint64_t head = gokore_channel_position_(&ch->head);
     if (ch->item_size) {
         gokore_channel_place_ *place = gokore_channel_settled_(ch, head, head | GOKORE_CHANNEL_TAKEN_);
-        if (item) gokore_channel_copy_(ch, item, place->item);
+        gokore_channel_copy_(ch, item, place->item);
         gokore_atomic_store_release(&place->stamp, head + ch->lap); // pairs with the acquires of a stamp
     }
     gokore_atomic_store_relaxed(&ch->head, gokore_channel_next_(ch, head) | GOKORE_CHANNEL_SLOW_); // relaxed: marked
