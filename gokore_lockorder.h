@@ -167,6 +167,7 @@ GOKORE_API bool gokore_lock_is_held_here_(const void *lock);    // false where n
 // Name NULL and node -1 leave what is known.
 GOKORE_API void gokore_lock_describe_(gokore_lock_identity_ who, const char *name, gokore_lock_observer *observer, int numa_node);
 GOKORE_API gokore_lock_observer *gokore_lock_observer_(uint32_t record);
+GOKORE_API int gokore_lock_numa_node_(uint32_t record); // -1 = unknown
 GOKORE_API void gokore_lock_forget_(const void *lock, uint32_t record);
 GOKORE_API void gokore_lock_none_held_(const char *where); // reports LOCK_WAIT_HELD if this thread holds a lock
 GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cls, uint32_t record, char *out, size_t cap);
@@ -492,6 +493,7 @@ void gokore_lock_describe_(gokore_lock_identity_ who, const char *name, gokore_l
     if (!i) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     gokore_lock_record_ *r = gokore_lock_record_at_(i);
+    if (name && r->name && strcmp(name, r->name) == 0) name = NULL; // a foreign lock's is given at each call
     char *before = name ? r->name : NULL, *copy = name ? gokore_lock_copy_(name, strlen(name)) : NULL;
     if (name) r->name = copy;
     gokore_free_(NULL, before, 0);
@@ -502,6 +504,8 @@ void gokore_lock_describe_(gokore_lock_identity_ who, const char *name, gokore_l
 }
 
 gokore_lock_observer *gokore_lock_observer_(uint32_t record) { return record ? gokore_lock_record_at_(record)->observer : NULL; }
+
+int gokore_lock_numa_node_(uint32_t record) { return record ? gokore_lock_record_at_(record)->numa_node : -1; }
 
 void gokore_lock_forget_(const void *lock, uint32_t record) {
     if (!record) return;
