@@ -423,7 +423,7 @@ static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is 
 // >>patience
 // A wait looks before it sleeps, for as long as that has paid lately: each wait that ends while looking lengthens the next,
 // each that does not shortens it; at most for as long as falling asleep and being woken would cost. Every so many waits it is
-// asked whether threads are taken off their CPUs here: then nobody looks, and it is asked again after twice as many waits.
+// asked whether threads are taken off their CPUs here: then nobody looks, and it is asked again after four times as many.
 // Otherwise one wait looks for longer where none did, to notice that a partner runs beside it again; and so do the next ones
 // after a sleeper that need not have slept: who woke it came soon, and while one side sleeps looking does not help the other.
 enum { GOKORE_CHANNEL_LOOKS_FIRST_ = GOKORE_CHANNEL_SPIN_MAX / 32, GOKORE_CHANNEL_LOOKS_ = GOKORE_CHANNEL_SPIN_MAX / 8 };
@@ -457,8 +457,9 @@ static uint32_t gokore_channel_patience_(gokore_channel *ch) { // relaxed, here 
     }
     uint32_t apart = gokore_atomic_load_relaxed(&ch->apart), next = apart;
     bool crowded = gokore_channel_is_crowded_();
-    if (crowded && apart < GOKORE_CHANNEL_ASK_LAST_) next = apart * 2;
-    if (!crowded && looks && apart > GOKORE_CHANNEL_ASK_FIRST_) next = apart / 2;
+    if (crowded && apart < GOKORE_CHANNEL_ASK_LAST_) next = apart * 4;
+    if (!crowded && apart > GOKORE_CHANNEL_ASK_FIRST_) next = looks ? apart / 2 : apart - apart / 8; // where nobody looks it says less
+    if (next < GOKORE_CHANNEL_ASK_FIRST_) next = GOKORE_CHANNEL_ASK_FIRST_;
     if (crowded) gokore_atomic_store_relaxed(&ch->looks, 0);
     gokore_atomic_store_relaxed(&ch->apart, next);
     gokore_atomic_store_relaxed(&ch->until_asked, looks && !crowded ? (uint32_t)GOKORE_CHANNEL_ASK_FIRST_ : next);
