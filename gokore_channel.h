@@ -496,7 +496,7 @@ static size_t gokore_channel_waiting_(const gokore_wait_queue_ *line) {
 // Stores WOKEN. False: it was so before. *kick = the word if its thread sleeps.
 static bool gokore_channel_wake_(gokore_channel *ch, gokore_waiter_ *w, gokore_atomic_u32 **kick) {
     int64_t since_ns = w->since_ns_; // w may be gone afterwards
-    uint32_t was = gokore_atomic_exchange_acq_rel(&w->state_, GOKORE_WAITER_WOKEN_); // pairs with gokore_waiter_sleep_ and _spin_
+    uint32_t was = gokore_atomic_exchange_acq_rel(&w->state_, GOKORE_WAITER_WOKEN_); // pairs with gokore_waiter_wait_ and gokore_channel_rest_
     if (was == GOKORE_WAITER_ASLEEP_) *kick = &w->state_;
     if (was == GOKORE_WAITER_ASLEEP_) gokore_channel_heed_(ch, since_ns);
     return was != GOKORE_WAITER_WOKEN_;
@@ -626,9 +626,13 @@ static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, vo
 
 static gokore_status gokore_channel_rest_(gokore_channel *ch, gokore_waiter_ *w, uint32_t looks, gokore_context *ctx, int64_t deadline_ns) {
     gokore_lock_none_held_("while its thread waits in a channel");
-    bool served = gokore_waiter_spin_(w, looks) && gokore_atomic_load_acquire(&w->state_) == GOKORE_WAITER_WOKEN_; // pairs with gokore_channel_wake_
+    bool served = false;
+    for (uint32_t i = 0; i < looks && !served; i++) {
+        GOKORE_SEAM_PAUSE_();
+        served = gokore_atomic_load_acquire(&w->state_) == GOKORE_WAITER_WOKEN_; // pairs with gokore_channel_wake_
+    }
     if (looks && ch) gokore_channel_learn_(ch, served);
-    return served ? GOKORE_OK : gokore_waiter_sleep_(w, ctx, deadline_ns);
+    return served ? GOKORE_OK : gokore_waiter_wait_(w, ctx, deadline_ns);
 }
 
 static int64_t gokore_channel_limit_(gokore_channel *ch, gokore_context *ctx) { // when a call must give up by its class
@@ -655,7 +659,7 @@ static void gokore_channel_let_go_(gokore_channel *ch, int64_t waited_ns) {
 
 // Called with the latch held, returns without it.
 static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks) {
-    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns() };
+    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true };
     gokore_channel_line_up_(ch, sending, &w);
     gokore_latch_unlock_(&ch->latch); // slow while somebody is in line
     gokore_status status = gokore_channel_rest_(ch, &w, looks, ctx, gokore_channel_limit_(ch, ctx));
@@ -1008,7 +1012,7 @@ static gokore_status gokore_select_run_(gokore_select_ *s, gokore_context *ctx, 
     if (status != GOKORE_EMPTY) return status;
     gokore_select_sort_(s);
     gokore_select_enter_(s);
-    s->root = (gokore_waiter_) { .item_ = NULL };
+    s->root = (gokore_waiter_) { .sleeps_ = true };
     status = gokore_select_look_(s, true, chosen, &kick);
     if (status == GOKORE_EMPTY && blocking) return gokore_select_wait_(s, ctx, chosen);
     gokore_select_leave_(s);

@@ -1,10 +1,11 @@
 // atomic.c - the loops that bench_atomic.sh times, compiled once for each PART: 1 raw builtins, 2 ours, 3 ours counted, 4 ours
-// checked, 5 C11 atomic_*, 6 ck_pr (libck-dev); without PART the program around them. atomic.cc holds those of std::atomic.
+// checked, 5 C11 atomic_*, 6 ck_pr (libck-dev), 8 ours compiled for counting, but not tracked; without PART the program around
+// them. atomic.cc holds those of std::atomic, part 7.
 // load is acquire, store release; fetch_add and cas are sequentially consistent.
 #ifndef PART
 #define PART 0
 #endif
-#if PART == 3
+#if PART == 3 || PART == 8
 #define GOKORE_ATOMIC_COUNT 1
 #elif PART == 4
 #define GOKORE_ATOMIC_CHECKS 1
@@ -17,7 +18,6 @@
         __VA_ARGS__;                                                                                                 \
         __asm__ __volatile__("" ::: "memory");                                                                       \
     }
-#define ALIGNED __attribute__((aligned(64))) // so that where a loop happens to lie does not count
 #if PART == 1
 static uint64_t x;
 #define NAME      "builtin"
@@ -25,9 +25,9 @@ static uint64_t x;
 #define STORE     __atomic_store_n(&x, 1, __ATOMIC_RELEASE)
 #define FETCH_ADD (void)__atomic_fetch_add(&x, 1, __ATOMIC_SEQ_CST)
 #define CAS       uint64_t old = 1; (void)__atomic_compare_exchange_n(&x, &old, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-#elif PART <= 4
+#elif PART <= 4 || PART == 8
 static gokore_atomic_u64 x;
-#define NAME      (PART == 2 ? "gokore" : PART == 3 ? "  counted" : "  checked")
+#define NAME      (PART == 2 ? "gokore" : PART == 3 ? "  counted" : PART == 4 ? "  checked" : "  not tracked")
 #define LOAD      (void)gokore_atomic_load_acquire(&x)
 #define STORE     gokore_atomic_store_release(&x, 1)
 #define FETCH_ADD (void)gokore_atomic_fetch_add(&x, 1)
@@ -49,37 +49,27 @@ static uint64_t x;
 #define FETCH_ADD (void)ck_pr_faa_64(&x, 1)
 #define CAS       (void)ck_pr_cas_64(&x, 1, 1)
 #endif
-static ALIGNED void load(long n) { DO(n, LOAD) }
-static ALIGNED void store(long n) { DO(n, STORE) }
-static ALIGNED void fetch_add(long n) { DO(n, FETCH_ADD) }
-static ALIGNED void cas(long n) { STORE; DO(n, CAS) }
+static BENCH_ALIGNED void load(long n) { DO(n, LOAD) }
+static BENCH_ALIGNED void store(long n) { DO(n, STORE) }
+static BENCH_ALIGNED void fetch_add(long n) { DO(n, FETCH_ADD) }
+static BENCH_ALIGNED void cas(long n) { STORE; DO(n, CAS) }
 static void track(void) {
 #if PART == 3
     if (gokore_atomic_track("x", &x) != GOKORE_OK) abort();
 #endif
 }
-#define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-extern const bench_part JOIN(bench_part_, PART);
-const bench_part JOIN(bench_part_, PART) = { NAME, { load, store, fetch_add, cas }, track };
+extern const bench_part BENCH_JOIN(bench_part_, PART);
+const bench_part BENCH_JOIN(bench_part_, PART) = { NAME, { load, store, fetch_add, cas }, track };
 
 #else // the program
-extern const bench_part bench_part_1, bench_part_2, bench_part_3, bench_part_4, bench_part_5;
+extern const bench_part bench_part_1, bench_part_2, bench_part_3, bench_part_4, bench_part_5, bench_part_8;
 extern const bench_part bench_part_6 __attribute__((weak)), bench_part_7 __attribute__((weak)); // where they could be built
-enum { PARTS = 7, OPS = 4, ROUNDS = 31, N = 200000, CONTENDED_ROUNDS = 9, CONTENDED_N = 1000000, THREADS = 4 };
-
-static int by_value(const void *a, const void *b) {
-    const double *x = (const double *)a, *y = (const double *)b;
-    return (*x > *y) - (*x < *y);
-}
-static double median(double *v, size_t n) {
-    qsort(v, n, sizeof *v, by_value);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
+enum { PARTS = 8, OPS = 4, ROUNDS = 31, N = 200000, CONTENDED_ROUNDS = 9, CONTENDED_N = 1000000, THREADS = 4 };
 
 static void alone(void) {
     static double ns[PARTS][OPS][ROUNDS];
-    const bench_part *parts[PARTS] = { &bench_part_1, &bench_part_2, &bench_part_3, &bench_part_4, &bench_part_5, &bench_part_6, &bench_part_7 };
+    const bench_part *parts[PARTS] = { &bench_part_1, &bench_part_2, &bench_part_3, &bench_part_8, &bench_part_4, &bench_part_5,
+                                       &bench_part_6, &bench_part_7 };
     for (int p = 0; p < PARTS; p++)
         if (parts[p]) parts[p]->begin();
     for (int round = -3; round < ROUNDS; round++) // the first ones only warm up
@@ -98,14 +88,14 @@ static void alone(void) {
         if (!parts[p]) continue;
         printf("%-14s", parts[p]->name);
         for (int op = 0; op < OPS; op++) {
-            double m = median(ns[p][op], ROUNDS);
+            double m = bench_median(ns[p][op], ROUNDS);
             if (p == 0) raw[op] = m;
             printf("%9.2f  x%5.2f", m, m / raw[op]);
         }
         printf("\n");
     }
-    if (!parts[5]) printf("skip ck_pr: no <ck_pr.h> (libck-dev)\n");
-    if (!parts[6]) printf("skip std::atomic: no C++ compiler\n");
+    if (!parts[6]) printf("skip ck_pr: no <ck_pr.h> (libck-dev)\n");
+    if (!parts[7]) printf("skip std::atomic: no C++ compiler\n");
 }
 
 static struct { _Alignas(64) gokore_atomic_i64 one; gokore_counter counter; _Alignas(64) gokore_atomic_u32 ready; } contended;
@@ -137,7 +127,7 @@ static void together(void) {
             one[round] = contend(add_to_one, threads);
             counter[round] = contend(add_to_counter, threads);
         }
-        double a = median(one, CONTENDED_ROUNDS), b = median(counter, CONTENDED_ROUNDS);
+        double a = bench_median(one, CONTENDED_ROUNDS), b = bench_median(counter, CONTENDED_ROUNDS);
         printf("%2u thread%-5s%14.2f%14.2f  x%6.2f\n", threads, threads > 1 ? "s" : "", a, b, b / a);
     }
 }

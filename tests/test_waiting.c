@@ -22,6 +22,7 @@ static void hold_up(void);
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
+#define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
 #define GOKORE_SEAM_ALLOC_(size, align)                      (__atomic_load_n(&memory_out, __ATOMIC_RELAXED) ? NULL : gokore_heap_alloc_((size), (align)))
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   gokore_clock_ns_()
@@ -225,6 +226,27 @@ TEST(waiters, objects_that_share_a_place_do_not_disturb_each_other) {
         wake_sharer(&all[i]);
     }
     CHECK_UINT(0, sleepers_of(&room[0]));
+}
+
+static struct { gokore_atomic_u64 *awaited, *noisy; gokore_atomic_u32 *word, over; } storm;
+static void notify_without_end(void *arg) {
+    (void)arg;
+    while (!gokore_atomic_load(&storm.over)) gokore_atomic_notify_all(storm.noisy), gokore_atomic_notify_one(storm.word);
+}
+TEST(waiters, deadline_holds_in_a_storm_of_notifies) { // of an object that shares the place; of the word itself, unchanged
+    static gokore_atomic_u64 room[4096];
+    gokore_atomic_u32 word = GOKORE_ATOMIC_INIT(0);
+    int at = 1;
+    while (at < 4095 && gokore_atomic_place_(&room[at]) != gokore_atomic_place_(&room[0])) at++;
+    storm.awaited = &room[0], storm.noisy = &room[at], storm.word = &word;
+    gokore_thread_ thread;
+    start(&thread, notify_without_end, NULL);
+    for (int i = 0; i < 20; i++) {
+        CHECK_STATUS(GOKORE_TIMEOUT, gokore_atomic_wait_until(storm.awaited, 0, i % 2 ? 1 : in_ms(1)));
+        CHECK_STATUS(GOKORE_TIMEOUT, gokore_atomic_wait_until(&word, 0, i % 2 ? 1 : in_ms(1)));
+    }
+    gokore_atomic_store(&storm.over, 1);
+    gokore_thread_join_(&thread);
 }
 
 static void far_waiter(void *arg) {
