@@ -6,16 +6,15 @@
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_channel.h"
 //
-// NEEDS    gokore_atomic.h gokore_policy.h gokore_lockorder.h gokore_sync.h; link with -pthread.
+// NEEDS    gokore_atomic.h gokore_policy.h gokore_topology.h gokore_lockorder.h gokore_sync.h; link with -pthread.
 //
 // EXAMPLE
 //      #include "gokore_channel.h"
-//      GOKORE_CHANNEL_TYPE(numbers, int)
-//      gokore_status add_up(numbers *in, gokore_context *ctx, long *sum) {
+//      gokore_status add_up(gokore_channel *numbers, gokore_context *ctx, long *sum) {
 //          int n;
 //          gokore_status status;
 //          *sum = 0;
-//          while ((status = numbers_recv(in, &n, ctx)) == GOKORE_OK) *sum += n;
+//          while ((status = gokore_recv(numbers, &n, ctx)) == GOKORE_OK) *sum += n;
 //          return status;                                       // CLOSED once all is drained, or the context's
 //      }
 //
@@ -322,9 +321,11 @@ static uint64_t gokore_channel_between_(const gokore_channel *ch, uint64_t tail,
 
 // >>without the latch
 enum { GOKORE_CHANNEL_TRIES_ = 64 }; // looks at a place that another is about to leave
+// Where items are copied it is not inlined: a compiler that sees a caller's variable would warn of the sizes it has not.
+#define GOKORE_CHANNEL_COPIES_ static __attribute__((noinline))
 
 // Sends: GOKORE_OK, GOKORE_FULL, or GOKORE_BUSY: only the latch can tell.
-static inline gokore_status gokore_channel_push_(gokore_channel *ch, const void *item) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_push_(gokore_channel *ch, const void *item) {
     uint64_t tail = gokore_atomic_load_relaxed(&ch->tail); // relaxed: the CAS decides
     for (int tries = 0; !(tail & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
         gokore_channel_place_ *place = gokore_channel_place_of_(ch, tail);
@@ -346,7 +347,7 @@ static inline gokore_status gokore_channel_push_(gokore_channel *ch, const void 
 }
 
 // Receives: GOKORE_OK, GOKORE_EMPTY (and open), or GOKORE_BUSY.
-static inline gokore_status gokore_channel_pull_(gokore_channel *ch, void *item) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_pull_(gokore_channel *ch, void *item) {
     uint64_t head = gokore_atomic_load_relaxed(&ch->head); // relaxed: the CAS decides
     for (int tries = 0; !(head & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
         gokore_channel_place_ *place = gokore_channel_place_of_(ch, head);
@@ -538,7 +539,7 @@ static size_t gokore_channel_dismiss_(gokore_channel *ch, gokore_wait_queue_ *li
 }
 
 // >>one step of a call, under the latch; self is the select that asks, *kick a word to wake after the latch
-static gokore_status gokore_channel_put_(gokore_channel *ch, const void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_put_(gokore_channel *ch, const void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
     if (gokore_atomic_load_relaxed(&ch->closed)) { // relaxed: under the latch
         ch->sent_after_close++;
         return GOKORE_CLOSED;
@@ -557,7 +558,7 @@ static gokore_status gokore_channel_put_(gokore_channel *ch, const void *item, c
     return GOKORE_OK;
 }
 
-static gokore_status gokore_channel_take_(gokore_channel *ch, void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_take_(gokore_channel *ch, void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
     bool stored = gokore_channel_inside_(ch) > 0;
     if (stored) gokore_channel_fetch_(ch, item);
     gokore_waiter_ *sender = gokore_channel_first_(ch, &ch->senders, self, kick);
