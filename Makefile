@@ -17,8 +17,12 @@ VARIANT_plain   =
 VARIANT_checked = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1
 VARIANT_deny    = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_DENY
 VARIANT_abort   = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_ABORT
+VARIANT_portable = -DGOKORE_FUTEX=0
+VARIANT_posix   = -DGOKORE_PLATFORM_=GOKORE_PLATFORM_POSIX_ # what macOS and the BSDs get, on this machine
 TESTS_deny      = atomic lockorder
 TESTS_abort     = atomic lockorder
+TESTS_portable  = parking atomic waiting sync sync_locks sync_faults channel pool
+TESTS_posix     = parking atomic topology
 # The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler
 # or its runtime is missing.
 FAST            = -O1 -g -fno-omit-frame-pointer
@@ -130,6 +134,10 @@ check-%: force
 cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, i686, musl
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
+
+windows: force ## installs mingw-w64 and Wine where it may, and runs tests for 64-bit Windows
+	@sh tests/check/cross_tools.sh gcc-mingw-w64-x86-64-win32 g++-mingw-w64-x86-64-win32 wine wine64
+	@sh tests/check/test_windows.sh
 
 examples: $(EXAMPLES) ## builds the examples
 

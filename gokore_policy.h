@@ -3112,7 +3112,7 @@ gokore_status gokore_policy_load_file(gokore_policy_set **out, const char *path,
     *out = NULL;
     if (!path) return GOKORE_INVALID;
     size_t cap = GOKORE_DOC_TEXT_MAX_ + 1; // one more shows that it is too long
-    FILE *file = fopen(path, "rbe");
+    FILE *file = fopen(path, GOKORE_READ_MODE_);
     if (!file) return gokore_policy_io_error_(path, errno, diagnostics);
     char *text = (char *)gokore_alloc_(NULL, cap, 16);
     errno = 0;

@@ -6,7 +6,8 @@
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_topology.h"
 //
-// NEEDS    gokore_atomic.h; Linux; link with -pthread.
+// NEEDS    gokore_atomic.h; link with -pthread. Elsewhere than on Linux the machine is one node with all CPUs, there are no limits
+//          of a container but those in the environment, and binding and pinning answer GOKORE_UNSUPPORTED.
 //
 // EXAMPLE
 //      #include <stdio.h>
@@ -225,15 +226,56 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_pressure(const char *
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+#include <sys/mman.h>
+#endif
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sched.h>
+#include <sys/syscall.h>
+#endif
+
+// >>platform: files, pages, CPUs; what calls the kernel about CPUs and nodes comes after the sets
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+static int gokore_topology_open_(const char *path) { return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }
+
+static ptrdiff_t gokore_topology_read_(int fd, void *out, size_t cap) { return read(fd, out, cap); }
+
+static size_t gokore_topology_page_(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+static long gokore_topology_online_(void) { return sysconf(_SC_NPROCESSORS_ONLN); }
+
+static void *gokore_numa_map_(size_t size) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void gokore_numa_unmap_(void *p, size_t size) { (void)munmap(p, size); }
+#else
+static int gokore_topology_open_(const char *path) { return _open(path, _O_RDONLY | _O_BINARY | _O_NOINHERIT); }
+
+static ptrdiff_t gokore_topology_read_(int fd, void *out, size_t cap) { return _read(fd, out, cap < 65536 ? (unsigned)cap : 65536); }
+
+static size_t gokore_topology_page_(void) {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
+static long gokore_topology_online_(void) { return (long)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS); }
+
+static void *gokore_numa_map_(size_t size) { return VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE); }
+
+static void gokore_numa_unmap_(void *p, size_t size) {
+    (void)size;
+    (void)VirtualFree(p, 0, MEM_RELEASE);
+}
+#endif
 
 // >>files
 #define GOKORE_TOPOLOGY_SMALL_ ((size_t)64 << 10) // most that one value or list may have
@@ -305,7 +347,7 @@ static gokore_status gokore_topology_slurp_(gokore_topology_files_ *f, int fd, s
     for (;;) {
         size_t want = f->text.len + 4096;
         if (!gokore_topology_reserve_(f->allocator, &f->text, want)) return GOKORE_NO_MEMORY;
-        ssize_t n = read(fd, f->text.data + f->text.len, f->text.cap - f->text.len - 1);
+        ptrdiff_t n = gokore_topology_read_(fd, f->text.data + f->text.len, f->text.cap - f->text.len - 1);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return GOKORE_NOT_FOUND;
         f->text.len += (size_t)n;
@@ -323,7 +365,7 @@ static GOKORE_PRINTF_(3) gokore_status gokore_topology_load_(gokore_topology_fil
     va_end(args);
     if (!named) return GOKORE_NO_MEMORY;
     int fd;
-    do fd = open(f->path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    do fd = gokore_topology_open_(f->path.data);
     while (fd < 0 && errno == EINTR);
     if (fd < 0) return GOKORE_NOT_FOUND;
     gokore_status st = gokore_topology_slurp_(f, fd, most);
@@ -533,7 +575,10 @@ static bool gokore_topology_map_(const gokore_topology_text_ *text, gokore_topol
     return digits > 0;
 }
 
-// >>system calls; where a system has no such call its number is -1, and the kernel says so
+// >>platform: Linux. Where a machine has no such system call its number is -1, and the kernel says so.
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#define GOKORE_TOPOLOGY_SYSFS_    1
+#define GOKORE_TOPOLOGY_CPUS_BY_  "affinity" // where a number of CPUs comes from
 #if defined(SYS_mbind) && defined(SYS_move_pages) && defined(SYS_get_mempolicy)
 #define GOKORE_NUMA_SYS_MBIND_         SYS_mbind
 #define GOKORE_NUMA_SYS_MOVE_PAGES_    SYS_move_pages
@@ -553,9 +598,64 @@ static bool gokore_topology_affinity_(pid_t thread, gokore_topology_set_ *set) {
     return syscall(SYS_sched_getaffinity, thread, sizeof set->words, set->words) > 0 && gokore_topology_size_(set) > 0;
 }
 
+static int gokore_topology_this_cpu_(void) { return sched_getcpu(); } // -1 = not known
+
+static gokore_status gokore_numa_pin_(const gokore_topology_set_ *set) {
+    if (syscall(SYS_sched_setaffinity, 0, sizeof set->words, set->words) == 0) return GOKORE_OK;
+    return errno == EINVAL ? GOKORE_NOT_FOUND : errno == EPERM ? GOKORE_DENIED : GOKORE_SYSTEM;
+}
+
+// The three answer 0 or an errno.
+static int gokore_numa_mems_allowed_(gokore_topology_set_ *set) {
+    return syscall(GOKORE_NUMA_SYS_GET_MEMPOLICY_, NULL, set->words, GOKORE_TOPOLOGY_NODES_ + 1UL, NULL, GOKORE_NUMA_MEMS_ALLOWED_) == 0 ? 0 : errno;
+}
+
+static int gokore_numa_mbind_(void *start, size_t size, const unsigned long *nodes) {
+    return syscall(GOKORE_NUMA_SYS_MBIND_, start, size, GOKORE_NUMA_PREFERRED_, nodes, GOKORE_TOPOLOGY_NODES_ + 1UL, 0) == 0 ? 0 : errno;
+}
+
+static int gokore_numa_move_pages_(size_t count, void **pages, const int *nodes, int *where) {
+    return syscall(GOKORE_NUMA_SYS_MOVE_PAGES_, 0, count, pages, nodes, where, GOKORE_NUMA_MOVE_) >= 0 ? 0 : errno;
+}
+#endif
+
+// >>platform: everything else: no nodes, no affinity
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_LINUX_
+#define GOKORE_TOPOLOGY_SYSFS_    0
+#define GOKORE_TOPOLOGY_CPUS_BY_  "system"
+
+static bool gokore_topology_affinity_(pid_t thread, gokore_topology_set_ *set) {
+    (void)thread;
+    memset(set, 0, sizeof *set);
+    return false;
+}
+
+static int gokore_topology_this_cpu_(void) { return -1; }
+
+static gokore_status gokore_numa_pin_(const gokore_topology_set_ *set) {
+    (void)set;
+    return GOKORE_UNSUPPORTED;
+}
+
+static int gokore_numa_mems_allowed_(gokore_topology_set_ *set) {
+    (void)set;
+    return ENOSYS;
+}
+
+static int gokore_numa_mbind_(void *start, size_t size, const unsigned long *nodes) {
+    (void)start, (void)size, (void)nodes;
+    return ENOSYS;
+}
+
+static int gokore_numa_move_pages_(size_t count, void **pages, const int *nodes, int *where) {
+    (void)count, (void)pages, (void)nodes, (void)where;
+    return ENOSYS;
+}
+#endif
+
 static bool gokore_topology_affinity_or_count_(pid_t thread, gokore_topology_set_ *set) {
     if (gokore_topology_affinity_(thread, set)) return true;
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    long n = gokore_topology_online_();
     memset(set, 0, sizeof *set);
     gokore_topology_put_(set, 0);
     for (long i = 1; i < n && i < GOKORE_TOPOLOGY_CPUS_; i++) gokore_topology_put_(set, (size_t)i);
@@ -702,8 +802,9 @@ static gokore_status gokore_topology_read_nodes_(gokore_topology_build_ *b) {
     if (gokore_topology_size_(&b->list) == 0) {
         b->one_node = true;
         gokore_topology_put_(&b->list, 0);
-        if (GOKORE_NUMA) gokore_topology_warn_(t, "/sys/devices/system/node: no node there, all CPUs are one node 0");
-        t->source = !GOKORE_NUMA ? "GOKORE_NUMA=0" : b->knows_cpus ? "sysfs:/sys/devices/system/cpu/online" : "affinity";
+        if (GOKORE_NUMA && (GOKORE_TOPOLOGY_SYSFS_ || !b->real))
+            gokore_topology_warn_(t, "/sys/devices/system/node: no node there, all CPUs are one node 0");
+        t->source = !GOKORE_NUMA ? "GOKORE_NUMA=0" : b->knows_cpus ? "sysfs:/sys/devices/system/cpu/online" : GOKORE_TOPOLOGY_CPUS_BY_;
     }
     t->node_room = t->node_count = gokore_topology_size_(&b->list);
     t->nodes = (gokore_topology_node_ *)gokore_alloc_zeroed_(&t->allocator, t->node_room * sizeof *t->nodes, sizeof(void *));
@@ -720,9 +821,7 @@ static gokore_status gokore_topology_read_nodes_(gokore_topology_build_ *b) {
 // The nodes whose memory the process may use, as the kernel says; false: it does not.
 static bool gokore_topology_mems_(gokore_topology_build_ *b) {
     memset(&b->allowed_nodes, 0, sizeof b->allowed_nodes);
-    if (syscall(GOKORE_NUMA_SYS_GET_MEMPOLICY_, NULL, b->allowed_nodes.words, GOKORE_TOPOLOGY_NODES_ + 1UL, NULL,
-                GOKORE_NUMA_MEMS_ALLOWED_) == 0)
-        return gokore_topology_size_(&b->allowed_nodes) > 0;
+    if (gokore_numa_mems_allowed_(&b->allowed_nodes) == 0) return gokore_topology_size_(&b->allowed_nodes) > 0;
     if (gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/proc/self/status") != GOKORE_OK) return false;
     const char *at = strstr(b->files.text.data, "\nMems_allowed_list:");
     if (!at) return false;
@@ -1132,7 +1231,7 @@ const char *gokore_topology_source(const gokore_topology *topology) { return gok
 
 int gokore_topology_current_node(const gokore_topology *topology) {
     const gokore_topology *t = gokore_topology_or_default_(topology);
-    int cpu = sched_getcpu();
+    int cpu = gokore_topology_this_cpu_();
     if (cpu >= 0 && (size_t)cpu < t->owner_count && t->owners[cpu] != GOKORE_TOPOLOGY_NONE_)
         return t->nodes[t->owners[cpu]].id;
     int node = gokore_thread_node_();
@@ -1142,11 +1241,6 @@ int gokore_topology_current_node(const gokore_topology *topology) {
 
 // >>placement
 static gokore_atomic_u64 gokore_numa_refused_;
-
-static gokore_status gokore_numa_pin_(const gokore_topology_set_ *set) {
-    if (syscall(SYS_sched_setaffinity, 0, sizeof set->words, set->words) == 0) return GOKORE_OK;
-    return errno == EINVAL ? GOKORE_NOT_FOUND : errno == EPERM ? GOKORE_DENIED : GOKORE_SYSTEM;
-}
 
 gokore_status gokore_pin_thread_to_node(const gokore_topology *topology, int node) {
     const gokore_topology *t = gokore_topology_or_default_(topology);
@@ -1178,7 +1272,7 @@ static gokore_status gokore_numa_check_(void *addr, size_t len, int node, int *t
     const gokore_topology *t = gokore_topology_default();
     const gokore_topology_node_ *n = gokore_topology_find_(t, node);
     if (!n) return GOKORE_NOT_FOUND;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)addr & (page - 1);
+    size_t page = gokore_topology_page_(), before = (uintptr_t)addr & (page - 1);
     if ((!addr && len) || len > SIZE_MAX - 2 * page || (uintptr_t)addr > UINTPTR_MAX - len - page) return GOKORE_INVALID;
     if (!GOKORE_NUMA) return GOKORE_UNSUPPORTED;
     n = gokore_numa_source_(t, n);
@@ -1205,9 +1299,8 @@ gokore_status gokore_memory_bind(void *addr, size_t len, int node) {
     if (st != GOKORE_OK || size == 0) return st;
     unsigned long nodes[GOKORE_TOPOLOGY_NODES_ / GOKORE_TOPOLOGY_WORD_] = { 0 };
     nodes[(size_t)target / GOKORE_TOPOLOGY_WORD_] = 1UL << (size_t)target % GOKORE_TOPOLOGY_WORD_;
-    if (syscall(GOKORE_NUMA_SYS_MBIND_, start, size, GOKORE_NUMA_PREFERRED_, nodes, GOKORE_TOPOLOGY_NODES_ + 1UL, 0) == 0)
-        return GOKORE_OK;
-    return gokore_numa_refuse_(errno);
+    int error = gokore_numa_mbind_(start, size, nodes);
+    return error ? gokore_numa_refuse_(error) : GOKORE_OK;
 }
 
 // Moves up to 64 pages.
@@ -1219,8 +1312,8 @@ static gokore_status gokore_numa_move_(char *start, size_t page, size_t count, i
         nodes[i] = target;
         where[i] = target;
     }
-    long rc = syscall(GOKORE_NUMA_SYS_MOVE_PAGES_, 0, count, pages, nodes, where, GOKORE_NUMA_MOVE_);
-    if (rc < 0) return errno == ENOENT ? GOKORE_OK : gokore_numa_refuse_(errno); // ENOENT: no page was touched yet
+    int error = gokore_numa_move_pages_(count, pages, nodes, where);
+    if (error) return error == ENOENT ? GOKORE_OK : gokore_numa_refuse_(error); // ENOENT: no page was touched yet
     gokore_status st = GOKORE_OK;
     for (size_t i = 0; i < count; i++) {
         if (where[i] == target || where[i] == -ENOENT || where[i] == -EFAULT) continue; // there, or not touched yet
@@ -1232,7 +1325,7 @@ static gokore_status gokore_numa_move_(char *start, size_t page, size_t count, i
 gokore_status gokore_memory_migrate(void *addr, size_t len, int node) {
     int target;
     char *start;
-    size_t size, page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size, page = gokore_topology_page_();
     gokore_status st = gokore_numa_check_(addr, len, node, &target, &start, &size);
     if (st != GOKORE_OK) return st;
     for (size_t at = 0; at < size; at += 64 * page) {
@@ -1245,22 +1338,22 @@ gokore_status gokore_memory_migrate(void *addr, size_t len, int node) {
 }
 
 static size_t gokore_numa_room_(size_t size) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = gokore_topology_page_();
     return size > SIZE_MAX - page ? 0 : (size + page - 1) & ~(page - 1);
 }
 
 void *gokore_numa_alloc(size_t size, int node) {
     size_t room = gokore_numa_room_(size);
     if (room == 0 || !gokore_topology_has_node(NULL, node)) return NULL;
-    void *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return NULL;
+    void *p = gokore_numa_map_(room);
+    if (!p) return NULL;
     gokore_status st = gokore_memory_bind(p, room, node);
     (void)st; // refused: first touch decides, and it was counted
     return p;
 }
 
 void gokore_numa_free(void *p, size_t size) {
-    if (p) (void)munmap(p, gokore_numa_room_(size));
+    if (p) gokore_numa_unmap_(p, gokore_numa_room_(size));
 }
 
 uint64_t gokore_numa_refusals(void) {
@@ -1920,7 +2013,7 @@ static void gokore_container_count_(gokore_cgroup_reader_ *r, bool given) {
     if (c->max_workers)
         (void)snprintf(c->source, sizeof c->source, "GOKORE_MAX_WORKERS:%u", c->max_workers);
     else if (c->quota_den == 0 || c->workers == c->cpus)
-        (void)snprintf(c->source, sizeof c->source, "%s:%u", given ? "cpus" : "affinity", c->cpus);
+        (void)snprintf(c->source, sizeof c->source, "%s:%u", given ? "cpus" : GOKORE_TOPOLOGY_CPUS_BY_, c->cpus);
 }
 
 // >>container: all of it

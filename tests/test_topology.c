@@ -585,6 +585,7 @@ TEST(container, the_real_one) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET((size_t)sched_getcpu(), &one);
+    if (!strstr(gokore_config(), "PLATFORM=LINUX")) return; // the affinity is not asked for
     if (sched_setaffinity(0, sizeof one, &one) == 0) CHECK_UINT(1, gokore_container_worker_count(NULL, 0));
 }
 
@@ -1145,7 +1146,25 @@ TEST(machine, default_topology) {
     test_note("%zu nodes from %s", gokore_topology_node_count(t), gokore_topology_source(t));
 }
 
+TEST(machine, elsewhere_than_on_linux_nothing_is_pinned_or_bound) {
+    test_only_with("PLATFORM=POSIX");
+    int node = gokore_topology_current_node(NULL);
+    static char data[8192];
+    CHECK(node == -1 || gokore_topology_has_node(NULL, node));
+    REQUIRE(gokore_topology_allowed_nodes(NULL, &node, 1) > 0);
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_node(NULL, node));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_cpu(0));
+    CHECK_STATUS(GOKORE_NOT_FOUND, gokore_pin_thread_to_cpu(-1));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_memory_bind(data, sizeof data, node));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_memory_migrate(data, sizeof data, node));
+    CHECK_UINT(2, gokore_numa_refusals());
+    void *p = gokore_numa_alloc(10000, node); // where it is first touched
+    REQUIRE(p != NULL);
+    memset(p, 1, 10000);
+    gokore_numa_free(p, 10000);
+}
 TEST(machine, pinning) {
+    test_only_with("PLATFORM=LINUX");
     int node = gokore_topology_current_node(NULL);
     size_t n = gokore_topology_cpus(NULL, node, ids, IDS);
     CHECK_STATUS(GOKORE_OK, gokore_pin_thread_to_node(NULL, node));
@@ -1250,6 +1269,7 @@ static void refuse_placement(void *arg) {
 }
 
 TEST(machine, refused_placement_is_counted) {
+    test_only_with("PLATFORM=LINUX");
     test_only_with("NUMA=1");
     char out[4096];
     int status = test_in_child(refuse_placement, NULL, out, sizeof out);
