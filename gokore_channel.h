@@ -230,9 +230,11 @@ template <typename T> GOKORE_NODISCARD inline gokore_status gokore_recv(gokore_c
 #define GOKORE_CHANNEL_IMPLEMENTED_
 #include "gokore_sync.h" // again: it may have been seen before the switch was set
 
-#include <sched.h>
 #include <string.h>
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sched.h>
 #include <sys/resource.h>
+#endif
 
 // Two schemes in one. While nobody waits: D. Vyukov's bounded queue ("Bounded MPMC queue", 1024cores.net, 2010), each place
 // with a stamp, positions with laps as in crossbeam-channel's array flavour so that any capacity will do. Deviation: bit 0
@@ -430,23 +432,34 @@ static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is 
 enum { GOKORE_CHANNEL_LOOKS_FIRST_ = GOKORE_CHANNEL_SPIN_MAX / 32, GOKORE_CHANNEL_LOOKS_ = GOKORE_CHANNEL_SPIN_MAX / 8 };
 enum { GOKORE_CHANNEL_ASK_FIRST_ = 64, GOKORE_CHANNEL_ASK_LAST_ = 65536, GOKORE_CHANNEL_PAUSES_ = 32 };
 
-static bool gokore_channel_is_parallel_(void) { // may this process use more than one CPU?
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+static uint32_t gokore_channel_cpus_(void) { // that this process may use
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
+}
+
+static long gokore_channel_evictions_(void) { // how often this thread was taken off its CPU
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+#else
+static uint32_t gokore_channel_cpus_(void) { return 2; } // not known: whether looking pays will show
+static long gokore_channel_evictions_(void) { return 0; }
+#endif
+
+static bool gokore_channel_is_parallel_(void) {
     static gokore_atomic_u32 known;
     uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
-    if (cpus == 0) {
-        cpu_set_t set;
-        cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
-        gokore_atomic_store_relaxed(&known, cpus);
-    }
+    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = gokore_channel_cpus_());
     return cpus > 1;
 }
 
 static bool gokore_channel_is_crowded_(void) { // was this thread taken off its CPU since it last asked?
     static _Thread_local long before;
-    struct rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) != 0 || usage.ru_nivcsw == before) return false;
-    before = usage.ru_nivcsw;
-    return true;
+    long evictions = gokore_channel_evictions_();
+    bool crowded = evictions != before;
+    before = evictions;
+    return crowded;
 }
 
 static uint32_t gokore_channel_patience_(gokore_channel *ch) { // relaxed, here and below: hints
