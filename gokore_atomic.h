@@ -351,7 +351,8 @@ typedef enum gokore_severity {
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
     X(POLICY, ERROR, "a manifest that can't be used")                                                               \
     X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")                                   \
-    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")
+    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                       \
+    X(CHANNEL_STALL, WARNING, "a channel stands still")
 #define GOKORE_REPORT_ENUM_(id, severity, text) GOKORE_REPORT_##id,
 typedef enum gokore_report_id { GOKORE_REPORT_NONE = 0, GOKORE_REPORTS_(GOKORE_REPORT_ENUM_) GOKORE_REPORT_COUNT_ } gokore_report_id;
 #undef GOKORE_REPORT_ENUM_

@@ -346,15 +346,17 @@ GOKORE_INLINE_ void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
 }
 
 // >>private shared part: waiting
-// One blocked call. state_ is what its thread sleeps on: 0 = waiting, then WOKEN by the one who took it off its queue (stored
-// under the queue's latch, so that a waiter who finds itself off the queue needs nothing more), or POKED because its context
-// is over. POKED may become WOKEN, never the reverse.
-enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_ };
+// One blocked call. state_ is what its thread sleeps on: 0 = waiting, ASLEEP once it needs a kick, then WOKEN by the one who
+// took it off its queue (stored under the queue's latch, so that a waiter who finds itself off the queue needs nothing more),
+// or POKED because its context is over. POKED may become WOKEN, never the reverse.
+// A call that waits in several queues at once has a record in each, whose owner_ is the record its thread sleeps on.
+enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_, GOKORE_WAITER_ASLEEP_ };
 typedef struct gokore_waiter_ {
     gokore_atomic_u32 state_;
     uint32_t answer_;                                  // what the waker says
     struct gokore_waiter_ *next_, *prev_;              // in the object's queue
     struct gokore_waiter_ *context_next_, *context_prev_; // context_prev_ is itself when its context has taken it off
+    struct gokore_waiter_ *owner_;                     // NULL = itself
     const void *key_;                                  // whose queue
     void *item_;                                       // a channel's: what to send, where to receive
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
@@ -493,8 +495,10 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
         GOKORE_SEAM_PAUSE_();
         state = gokore_atomic_load_acquire(&w->state_); // pairs with the release in gokore_waiter_woken_
     }
-    while (state == GOKORE_WAITER_WAITING_ && why == GOKORE_OK) {
-        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_WAITING_, deadline_ns);
+    (void)gokore_atomic_cas_relaxed(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_ASLEEP_); // relaxed: no data behind it
+    state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
+    while (state == GOKORE_WAITER_ASLEEP_ && why == GOKORE_OK) {
+        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
         state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
     }
     if (ctx && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
@@ -557,7 +561,8 @@ static int gokore_context_poke_(gokore_context *ctx, gokore_atomic_u32 **sleeper
         ctx->waiters_ = w->context_next_;
         if (ctx->waiters_) ctx->waiters_->context_prev_ = NULL;
         w->context_prev_ = w;
-        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) continue; // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_POKED_))            // pairs likewise
             sleepers[count++] = &w->state_;
     }
     gokore_latch_unlock_(&ctx->latch_);
