@@ -336,9 +336,9 @@ GOKORE_API gokore_status gokore_diagnostic_write(const gokore_diagnostic *diagno
 // GOKORE_PARSE for anything wrong with the text. diagnostics may be NULL. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load(gokore_policy_set **out, const char *text, size_t len, const char *name,
                                                              gokore_diagnostics *diagnostics);
-// The same from a file, or from all *.yaml, *.yml and *.json of a directory in the order of their names, together one set: a
-// ConfigMap's mount is read at one version of its ..data. GOKORE_NOT_FOUND (also for a directory without such files),
-// GOKORE_DENIED or GOKORE_SYSTEM where it can't be read, with a diagnostic.
+// The same from a file, or (not on Windows) from all *.yaml, *.yml and *.json of a directory in the order of their names,
+// together one set: a ConfigMap's mount is read at one version of its ..data. GOKORE_NOT_FOUND (also for a directory without
+// such files), GOKORE_DENIED or GOKORE_SYSTEM where it can't be read, with a diagnostic.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load_file(gokore_policy_set **out, const char *path,
                                                                   gokore_diagnostics *diagnostics);
 // The reader alone: each document of the text as one line of JSON. On failure nothing is written; the writer's status.
@@ -601,15 +601,16 @@ GOKORE_API gokore_status gokore_policy_read_(gokore_policy_set **out, const char
 #define GOKORE_POLICY_IMPLEMENTED_
 #include "gokore_atomic.h" // again: it may have been seen before the switch was set
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+#include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
+#endif
 
 // >>classes
 static const char *const gokore_policy_qos_names_[] = { "Default", "Guaranteed", "Burstable", "BestEffort" };
@@ -3766,6 +3767,22 @@ typedef struct gokore_files_ {
     const char *path;
 } gokore_files_;
 
+static int gokore_file_read_(gokore_files_ *files, gokore_file_ *file, FILE *stream) { // errno, 0 = done; closes it
+    if (!stream) return errno ? errno : EIO;
+    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1; // one more shows that it is too long
+    char *room = (char *)gokore_alloc_(NULL, cap, 16);
+    errno = 0;
+    file->len = room ? fread(room, 1, cap, stream) : 0;
+    int error = !room ? ENOMEM : ferror(stream) ? (errno ? errno : EIO) : 0;
+    if (!error) file->text = gokore_doc_copy_(&files->arena, room, file->len);
+    if (!error && !file->text) error = ENOMEM;
+    gokore_free_(NULL, room, cap);
+    (void)fclose(stream);
+    return error;
+}
+
+// >>platform: directories
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
 typedef struct gokore_file_name_ { // paths that diagnostics have pointed to
     struct gokore_file_name_ *next;
     char text[];
@@ -3793,23 +3810,6 @@ static const char *gokore_file_path_(const char *directory, const char *name) {
     return n ? n->text : name;
 }
 
-static int gokore_file_read_(gokore_files_ *files, gokore_file_ *file, int fd) { // errno, 0 = done; closes fd
-    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1;                                       // one more shows that it is too long
-    char *room = (char *)gokore_alloc_(NULL, cap, 16);
-    int error = room ? 0 : ENOMEM;
-    for (ssize_t n = 1; n > 0 && !error && file->len < cap;) {
-        n = read(fd, room + file->len, cap - file->len);
-        if (n > 0) file->len += (size_t)n;
-        if (n < 0 && errno != EINTR) error = errno ? errno : EIO;
-        if (n < 0) n = 1;
-    }
-    if (!error) file->text = gokore_doc_copy_(&files->arena, room, file->len);
-    if (!error && !file->text) error = ENOMEM;
-    gokore_free_(NULL, room, cap);
-    (void)close(fd);
-    return error;
-}
-
 static bool gokore_file_is_manifest_(const char *name) {
     static const char *const ends[] = { ".yaml", ".yml", ".json" };
     for (size_t i = 0; i < 3; i++)
@@ -3828,8 +3828,9 @@ static int gokore_files_list_(gokore_files_ *files, int fd) {
     int error = 0;
     for (struct dirent *entry; !error && (entry = readdir(directory)) != NULL;) {
         if (!gokore_file_is_manifest_(entry->d_name)) continue;
-        const char *name =
-            files->count < GOKORE_FILES_MAX_ ? gokore_doc_copy_(&files->arena, entry->d_name, strlen(entry->d_name)) : NULL;
+        const char *name = files->count < GOKORE_FILES_MAX_
+                               ? gokore_doc_copy_(&files->arena, entry->d_name, strlen(entry->d_name))
+                               : NULL;
         if (name)
             files->items[files->count++] = (gokore_file_) { .name = name };
         else
@@ -3839,31 +3840,40 @@ static int gokore_files_list_(gokore_files_ *files, int fd) {
     for (size_t i = 0; i < files->count && !error; i++) {
         gokore_file_ *file = &files->items[i];
         file->path = gokore_file_path_(files->path, file->name);
-        int at = openat(dirfd(directory), file->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        error = at < 0 ? errno : gokore_file_read_(files, file, at);
+        int at = openat(dirfd(directory), file->name, O_RDONLY | O_CLOEXEC);
+        error = at < 0 ? errno : gokore_file_read_(files, file, fdopen(at, "r"));
         if (error) files->path = file->path;
     }
     (void)closedir(directory);
     return error;
 }
 
-static int gokore_files_open_(gokore_files_ *files, const char *path) { // errno, 0 = done
-    struct stat found;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    files->path = path;
-    files->count = 0;
-    files->items = (gokore_file_ *)gokore_doc_alloc_zeroed_(&files->arena, GOKORE_FILES_MAX_, sizeof *files->items);
+// ENOTDIR: the path is no directory.
+static int gokore_files_directory_(gokore_files_ *files, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
     if (fd < 0) return errno;
-    if (!files->items || fstat(fd, &found) != 0) return (void)close(fd), files->items ? EIO : ENOMEM;
-    if (!S_ISDIR(found.st_mode)) {
-        files->items[files->count++] = (gokore_file_) { .name = path, .path = path };
-        return gokore_file_read_(files, &files->items[0], fd);
-    }
-    int data =
-        openat(fd, "..data", O_RDONLY | O_CLOEXEC | O_DIRECTORY); // of a ConfigMap: one version, whatever is swapped meanwhile
+    int data = openat(fd, "..data", O_RDONLY | O_CLOEXEC | O_DIRECTORY); // of a ConfigMap: one version, whatever is swapped meanwhile
     if (data >= 0) (void)close(fd);
     int error = gokore_files_list_(files, data >= 0 ? data : fd);
     return error || files->count ? error : ENOENT;
+}
+#else
+static int gokore_files_directory_(gokore_files_ *files, const char *path) { // there is no ConfigMap to be mounted
+    (void)files;
+    (void)path;
+    return ENOTDIR;
+}
+#endif
+
+static int gokore_files_open_(gokore_files_ *files, const char *path) { // errno, 0 = done
+    files->path = path;
+    files->count = 0;
+    files->items = (gokore_file_ *)gokore_doc_alloc_zeroed_(&files->arena, GOKORE_FILES_MAX_, sizeof *files->items);
+    if (!files->items) return ENOMEM;
+    int error = gokore_files_directory_(files, path);
+    if (error != ENOTDIR) return error;
+    files->items[files->count++] = (gokore_file_) { .name = path, .path = path };
+    return gokore_file_read_(files, &files->items[0], fopen(path, GOKORE_READ_MODE_));
 }
 
 // Reads them all. A file that is gone while its directory is read may be a swap: it is tried again.

@@ -80,7 +80,7 @@ static gokore_writer into(bytes *b) {
     (void)bytes_write(b, "", 0);
     return (gokore_writer) { bytes_write, b };
 }
-__attribute__((format(printf, 2, 3))) static void add(bytes *b, const char *format, ...) {
+GOKORE_PRINTF_(2) static void add(bytes *b, const char *format, ...) {
     char text[4096];
     va_list args;
     va_start(args, format);

@@ -931,6 +931,7 @@ static bool is_asleep(const waiter *w) { // in a system call
     return behind && behind[1] == ' ' && behind[2] == 'S';
 }
 TEST(mutex, one_who_is_woken_and_beaten_to_it_keeps_his_place) {
+    test_only_with("PLATFORM=LINUX"); // asks /proc whether they sleep
     static gokore_mutex m;
     int beaten = 0;
     for (int round = 0; round < 200 && beaten < 20; round++) {

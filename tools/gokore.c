@@ -4,10 +4,12 @@
 #include "../gokore_policy.h"
 #include "../gokore_topology.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DONE = 0, FINDINGS = 1, TROUBLE = 2 };
 
