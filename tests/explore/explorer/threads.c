@@ -15,7 +15,7 @@
 
 struct engine engine;
 
-enum { BLOCKS = 4096, QUIET = 2000, STREAK = 300, PAUSES = 2, ARENA = 0x10000000 }; // not far from a program that is not position independent
+enum { BLOCKS = 4096, QUIET = 2000, STREAK = 600, PAUSES = 2, ARENA = 0x10000000 }; // not far from a program that is not position independent
 typedef struct block {
     char *p;
     size_t size;
@@ -219,8 +219,9 @@ static thread *next(bool stays) {
 
 void explore_point(void) {
     if (++engine.steps > engine.scenario->limits.steps) explore_fail("livelock: %d steps and no end", engine.steps);
+    if (engine.thread_count == 1) return;
     if (++engine.streak > STREAK) engine.running->yielded = true; // a loop without a pause must not keep the others out
-    if (engine.thread_count > 1) switch_to(next(!engine.running->yielded));
+    switch_to(next(!engine.running->yielded));
 }
 
 void explore_written(void) {
