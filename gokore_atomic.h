@@ -44,8 +44,8 @@
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
 //          GOKORE_FUTEX               [impl]  1       0: threads park on pthreads alone; the default where the system has no
 //                                             futex known here. On Windows it must be 1
-//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  in the header each belongs to
-//          GOKORE_METRICS, GOKORE_TRACE  reserved names; accepted, without effect in 0.1.0
+//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_METRICS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  where each belongs
+//          GOKORE_TRACE  reserved name; accepted, without effect in 0.1.0
 //          gokore_config() returns the options of the running build as one string.
 //
 // CONCEPTS
@@ -351,7 +351,8 @@ typedef enum gokore_severity {
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
     X(POLICY, ERROR, "a manifest that can't be used")                                                               \
     X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")                                   \
-    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")
+    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                       \
+    X(CHANNEL_STALL, WARNING, "a channel stands still")
 #define GOKORE_REPORT_ENUM_(id, severity, text) GOKORE_REPORT_##id,
 typedef enum gokore_report_id { GOKORE_REPORT_NONE = 0, GOKORE_REPORTS_(GOKORE_REPORT_ENUM_) GOKORE_REPORT_COUNT_ } gokore_report_id;
 #undef GOKORE_REPORT_ENUM_

@@ -177,7 +177,7 @@ typedef struct gokore_cond { gokore_sync_ sync_; } gokore_cond;
 // between. A signal that chose this waiter counts even if the context ends meanwhile. Locks held besides m are LOCK_WAIT_HELD.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx);
 // Wakes the one who waits longest, or all. No system call when nobody waits. What was changed under the mutex before the call
-// is seen by those woken; the mutex need not be held.
+// is seen by those woken; the mutex need not be held. Does not touch the condition once the last one has been woken.
 GOKORE_API void gokore_cond_signal(gokore_cond *c);
 GOKORE_API void gokore_cond_broadcast(gokore_cond *c);
 GOKORE_API void gokore_cond_set_observer(gokore_cond *c, gokore_lock_observer *observer);
@@ -346,15 +346,17 @@ GOKORE_INLINE_ void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
 }
 
 // >>private shared part: waiting
-// One blocked call. state_ is what its thread sleeps on: 0 = waiting, then WOKEN by the one who took it off its queue (stored
-// under the queue's latch, so that a waiter who finds itself off the queue needs nothing more), or POKED because its context
-// is over. POKED may become WOKEN, never the reverse.
-enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_ };
+// One blocked call. state_ is what its thread sleeps on: 0 = waiting, ASLEEP once it needs a kick, then WOKEN by the one who
+// took it off its queue (stored under the queue's latch, so that a waiter who finds itself off the queue needs nothing more),
+// or POKED because its context is over. POKED may become WOKEN, never the reverse.
+// A call that waits in several queues at once has a record in each, whose owner_ is the record its thread sleeps on.
+enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_, GOKORE_WAITER_ASLEEP_ };
 typedef struct gokore_waiter_ {
     gokore_atomic_u32 state_;
     uint32_t answer_;                                  // what the waker says
     struct gokore_waiter_ *next_, *prev_;              // in the object's queue
     struct gokore_waiter_ *context_next_, *context_prev_; // context_prev_ is itself when its context has taken it off
+    struct gokore_waiter_ *owner_;                     // NULL = itself
     const void *key_;                                  // whose queue
     void *item_;                                       // a channel's: what to send, where to receive
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
@@ -493,8 +495,10 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
         GOKORE_SEAM_PAUSE_();
         state = gokore_atomic_load_acquire(&w->state_); // pairs with the release in gokore_waiter_woken_
     }
-    while (state == GOKORE_WAITER_WAITING_ && why == GOKORE_OK) {
-        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_WAITING_, deadline_ns);
+    (void)gokore_atomic_cas_relaxed(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_ASLEEP_); // relaxed: no data behind it
+    state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
+    while (state == GOKORE_WAITER_ASLEEP_ && why == GOKORE_OK) {
+        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
         state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
     }
     if (ctx && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
@@ -557,7 +561,8 @@ static int gokore_context_poke_(gokore_context *ctx, gokore_atomic_u32 **sleeper
         ctx->waiters_ = w->context_next_;
         if (ctx->waiters_) ctx->waiters_->context_prev_ = NULL;
         w->context_prev_ = w;
-        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) continue; // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_POKED_))            // pairs likewise
             sleepers[count++] = &w->state_;
     }
     gokore_latch_unlock_(&ctx->latch_);
@@ -933,23 +938,33 @@ static void gokore_inherit_orphan_(gokore_sync_ *s) {
     gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "mutex '%s' passes on from a thread that ended while it held it", title);
 }
 
+// The kernel says that the owner has ended. Asked again under a latch: nobody else changes the word of one that has ended, so
+// it still names it if it has not changed. Without the latch, it might name the next owner by now. As gokore_futex_lock_pi_.
+static int gokore_inherit_adopt_(gokore_inherit_ *inherit, bool *orphan) {
+    static gokore_latch_ latch;
+    gokore_latch_lock_(&latch);
+    uint32_t v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
+    int error = gokore_futex_lock_pi_(&inherit->owner, 1);    // long past: does not wait
+    *orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+    gokore_latch_unlock_(&latch);
+    return *orphan ? 0 : error;
+}
+
 static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
     gokore_inherit_ *inherit = gokore_sync_inherit_(s);
-    for (uint32_t v = 0;;) {
+    for (bool orphan = false;;) {
         gokore_status status = gokore_context_status(ctx);
         int64_t now = gokore_now_ns(), until = ctx && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
         if (status == GOKORE_OK && now >= deadline_ns) status = GOKORE_TIMEOUT;
         if (status != GOKORE_OK) return status;
         int error = gokore_futex_lock_pi_(&inherit->owner, until);
-        v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
-        bool orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+        if (error == ESRCH) error = gokore_inherit_adopt_(inherit, &orphan);
         if (error == EDEADLK) return GOKORE_DEADLOCK;
-        if (error != 0 && !orphan && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
-        if (error != 0 && !orphan) continue;
+        if (error != 0 && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
+        if (error != 0) continue;
         (void)gokore_atomic_load_acquire(&inherit->turn); // pairs with unlock
-        orphan |= v & GOKORE_INHERIT_DIED_;
-        (void)gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
-        if (orphan) gokore_inherit_orphan_(s);
+        uint32_t v = gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
+        if (orphan || (v & GOKORE_INHERIT_DIED_)) gokore_inherit_orphan_(s);
         return GOKORE_OK;
     }
 }
@@ -1037,9 +1052,8 @@ void gokore_mutex_deinit(gokore_mutex *m) {
 
 // >>mutex: the policy in force
 static gokore_lock_policy gokore_lock_policy_now_(void) {
-    const gokore_policy_set *set = gokore_policy_current();
-    const gokore_lock_policy *policy = set ? gokore_policy_set_lock_policy(set, NULL) : NULL;
-    return policy ? *policy : gokore_lock_policy_default(GOKORE_QOS_DEFAULT);
+    const gokore_lock_policy *policy = gokore_lock_policy_current();
+    return policy ? *policy : gokore_lock_policy_default(gokore_qos_current());
 }
 
 // allowed_distance: 0 = the same node; up to 9 = so many different distances; above = the firmware's distance.
@@ -1089,9 +1103,13 @@ static bool gokore_cond_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
 
 // given = how many to wake.
 static void gokore_cond_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
-    gokore_waiter_ *w;
-    for (; given && (w = gokore_bucket_first_(b->queue.head, s)) != NULL; given--) gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
-    gokore_sync_serve_none_(s, b);
+    gokore_waiter_ *end = gokore_bucket_first_(b->queue.head, s), *more; // those before end are woken
+    for (; end && given; given--) end = gokore_bucket_first_(end->next_, s);
+    if (!end) (void)gokore_atomic_fetch_and_relaxed(&s->word_, ~GOKORE_SYNC_PARKED_); // relaxed: under the latch
+    for (gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, s); w != end; w = more) {
+        more = gokore_bucket_first_(w->next_, s);
+        gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
+    }
 }
 
 static const gokore_sync_kind_ gokore_cond_kind_ = { "condition", gokore_cond_take_, gokore_cond_serve_, NULL };
@@ -1146,7 +1164,7 @@ static uint32_t gokore_rwlock_next_(gokore_sync_ *s, uint32_t rest, gokore_waite
     gokore_waiter_ *head = *first;
     for (gokore_waiter_ *w = head; w; w = gokore_bucket_first_(w->next_, s)) *(gokore_waiter_reads_(w) ? &readers : &writers) += 1;
     if (!head) return open;
-    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_))
+    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_) && readers <= (GOKORE_SYNC_COUNT_ - (rest & GOKORE_SYNC_COUNT_)) / GOKORE_SYNC_ONE_)
         return open + readers * GOKORE_SYNC_ONE_ + (writers ? GOKORE_SYNC_PARKED_ : 0);
     if (rest & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_)) {
         *first = NULL;
@@ -1560,6 +1578,24 @@ static int gokore_mtx_unlock_(void *p) { return (void)p, ENOSYS; }
 gokore_locker gokore_locker_of_mtx(void *mtx) {
     return (gokore_locker) { mtx, gokore_mtx_lock_, gokore_mtx_try_lock_, gokore_mtx_unlock_, NULL, NULL, NULL };
 }
+
+// >>waits lent to gokore_policy.h
+static gokore_status gokore_lent_wait_(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
+                                       void *user) {
+    gokore_waiter_ w = { .since_ns_ = gokore_now_ns() };
+    if (begin) begin(user, &w);
+    return gokore_waiter_wait_(&w, ctx, deadline_ns);
+}
+
+static void gokore_lent_wake_(gokore_waiter_ *w) {
+    gokore_atomic_u32 *state = &w->state_;
+    gokore_waiter_woken_(w, GOKORE_OK);
+    gokore_waiter_kick_(state);
+}
+
+static const gokore_lent_waits_ gokore_lent_waits_sync_ = { gokore_context_status, gokore_context_deadline_ns, gokore_lent_wait_,
+                                                            gokore_lent_wake_ };
+static const gokore_lent_waits_ *gokore_lent_waits_here_ = &gokore_lent_waits_sync_;
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.
