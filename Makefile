@@ -126,7 +126,7 @@ E            := $(BUILD)/explore
 SCENARIOS    := $(patsubst tests/explore/explore_%.c,%,$(wildcard tests/explore/explore_*.c))
 EXPLORER      = $(CC) $(CSTD) $(STRICT) -O3 -g -fno-pie -D_GNU_SOURCE -I.
 EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -Itests/explore \
-                -include tests/explore/explorer/seam.h -DGOKORE_SPIN_MAX=0 -DGOKORE_LATCH_SPINS_=1 -DGOKORE_IDLE_ROUNDS_=1
+                -include tests/explore/explorer/seam.h -DGOKORE_SPIN_MAX=0 -DGOKORE_CHANNEL_SPIN_MAX=0 -DGOKORE_LATCH_SPINS_=1 -DGOKORE_IDLE_ROUNDS_=1
 EXPLORE_LINK  = $(CC) -no-pie -pthread
 EXPLORER_OBJECTS := $(patsubst tests/explore/explorer/%.c,$E/explorer/%.o,$(wildcard tests/explore/explorer/*.c))
 EXPLORE_RUNS ?= --runs 30000 --most 150000

@@ -5,18 +5,19 @@
 
 #include "explore.h"
 
-static gokore_mutex a, b;
+static gokore_rwlock a; // both may have it when they see it first
+static gokore_mutex b;
 static int foreign[2]; // two locks that are not ours, by their addresses
 static int total;
 static gokore_lock_map_ map;
 
 static void takes_both(void *arg) {
     (void)arg;
-    CHECK(gokore_mutex_lock(&a, NULL) == GOKORE_OK);
+    CHECK(gokore_rwlock_read_lock(&a, NULL) == GOKORE_OK);
     CHECK(gokore_mutex_lock(&b, NULL) == GOKORE_OK);
     total++;
     gokore_mutex_unlock(&b);
-    gokore_mutex_unlock(&a);
+    gokore_rwlock_read_unlock(&a);
 }
 static void uses_foreign(void *arg) { // a lock of which nobody says that it was taken: only the tables meet
     (void)arg;

@@ -36,9 +36,10 @@ static void submitter(void *arg) {
     int i = *(int *)arg;
     answers[i] = gokore_pool_submit(pool, job_of(i, run), NULL);
 }
-static void runner(void *arg) {
+static void runner(void *arg) { // its task is gone as soon as it has run
     int i = *(int *)arg;
-    CHECK(gokore_pool_run(pool, job_of(i, run), NULL) == GOKORE_OK && ran[i] == 1);
+    job mine = { .task = GOKORE_TASK_INIT(run), .i = i };
+    CHECK(gokore_pool_run(pool, &mine.task, NULL) == GOKORE_OK && ran[i] == 1);
 }
 static int names[] = { 0, 1, 2, 3 };
 static void other_ends(int number) { // a thread that the scenario started: the workers are joined by the pool
@@ -61,6 +62,11 @@ static void spawns_two(gokore_worker *w, gokore_task *task) {
     gokore_join(w, first);
     ran[((job *)task)->i]++;
     CHECK(ran[1] == 1 && ran[2] == 1);
+}
+
+static void spawns_and_leaves(gokore_worker *w, gokore_task *task) {
+    gokore_spawn(w, job_of(1, run));
+    ran[((job *)task)->i]++;
 }
 
 SCENARIO(pool, runs_a_task_for_who_waits, .bound = 6, .stale = 2, .spurious = 1, .steps = 20000) {
@@ -96,6 +102,21 @@ SCENARIO(pool, a_spawned_task_is_stolen_or_not, .bound = 4, .stale = 2, .steps =
 SCENARIO(pool, two_spawned_tasks_against_a_thief, .bound = 4, .stale = 2, .steps = 20000) {
     begin(2);
     CHECK(gokore_pool_run(pool, job_of(0, spawns_two), NULL) == GOKORE_OK && ran[0] == 1);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, an_idle_pool_touches_no_task_any_more, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(1);
+    CHECK(gokore_pool_submit(pool, job_of(0, spawns_and_leaves), NULL) == GOKORE_OK);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    memset(jobs, 0, sizeof jobs);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, idle_means_that_nothing_runs, .bound = 3, .stale = 1, .steps = 20000) {
+    begin(2);
+    explore_go(submitter, &names[1]);
+    submitter(&names[0]);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1);
+    other_ends(3);
     gokore_pool_destroy(pool);
 }
 SCENARIO(pool, a_destroy_cancels_what_is_queued, .bound = 4, .stale = 1, .steps = 20000) {

@@ -266,6 +266,20 @@ SCENARIO(semaphore, a_cancelled_waiter_lets_those_behind_it_pass, .bound = 4, .s
     CHECK(answer == GOKORE_CANCELED);
     word_is(&permits.sync_, GOKORE_SYNC_ONE_);
 }
+static void user_of_two_in_vain(void *arg) {
+    (void)arg;
+    answer = gokore_semaphore_acquire(&permits, 2, &ctx);
+    CHECK(answer == GOKORE_CANCELED);
+}
+SCENARIO(semaphore, what_a_permit_carries_goes_through_who_leaves, .bound = 3, .stale = 1) {
+    gokore_semaphore_release(&permits, 1);
+    explore_go(user, NULL);
+    explore_go(user_of_two_in_vain, NULL);
+    explore_go(user, NULL);
+    explore_go(canceller, NULL);
+    explore_join();
+    word_is(&permits.sync_, GOKORE_SYNC_ONE_);
+}
 
 // ---- context
 static void context_waiter(void *arg) {

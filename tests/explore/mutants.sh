@@ -33,9 +33,10 @@ change() {
         function begins(line, what) { # its definition
             return line !~ /^([ \t]|\/\/|#)/ && line !~ /;[ \t]*(\/\/.*)?$/ && index(line, what "(") && index(line, what "(") + length(what) == index(line, "(")
         }
-        function settle(  i, where) {
+        function settle(  i, where) { # within that function
             if (old == "") return
-            for (i = at; i <= n && !(where = index(text[i], old)); i++) {}
+            for (i = at; i <= n && !(where = index(text[i], old)); i++) if (text[i] == "}" || (i == at && text[i] ~ /}$/)) i = n
+            if (where == 0) i = n + 1
             if (i > n) { bad = 1; return }
             text[i] = substr(text[i], 1, where - 1) new substr(text[i], where + length(old))
             changes++

@@ -29,7 +29,9 @@ typedef struct cell { // 4 bytes, or one
     uint8_t writer, reader;
     bool split : 1, freed : 1, logged : 1; // split: its bytes have cells too
 } cell;
-typedef struct clocks { int16_t read[THREADS], atomic_read[THREADS], atomic_written[THREADS]; } clocks; // where one reader is not all
+typedef struct clocks { // where one reader is not all
+    int16_t read[THREADS], atomic_read[THREADS], atomic_written[THREADS];
+} clocks;
 typedef struct region { uintptr_t from, to; cell *words, *bytes; } region;
 
 typedef struct message {
@@ -273,7 +275,8 @@ static inline void access_word(uintptr_t address, size_t size, int kind, const v
     const cell *c = &r->words[(address - r->from) / 4];
     int16_t now = t->cur.at[t->id];
     bool known = kind ? c->written == now && c->writer == t->id : c->read == now && c->reader == t->id;
-    if (c->run == engine.run && known && size <= 4 && !c->location && !c->split && !c->freed && !on_a_stack(address) && !engine.tracing) return;
+    bool simple = size <= 4 && !c->location && !c->split && !c->freed && !on_a_stack(address);
+    if (c->run == engine.run && known && simple && !engine.tracing) return;
     access_range(address, size, kind, pc);
 }
 
@@ -426,7 +429,8 @@ uint64_t explore_load(const void *p, size_t size, int order) {
     const message *m = pick(l, floor_of(l, order), NULL);
     took(engine.running, l, m, order);
     if (engine.tracing)
-        explore_trace(CALLER, p, "load %s -> %#llx%s", explore_order_name(order), (unsigned long long)m->value, m == &messages[l->newest] ? "" : " (old)");
+        explore_trace(CALLER, p, "load %s -> %#llx%s", explore_order_name(order), (unsigned long long)m->value,
+                      m == &messages[l->newest] ? "" : " (old)");
     return m->value;
 }
 
@@ -470,7 +474,8 @@ static uint64_t modify(const void *pc, void *p, size_t size, uint64_t v, int ord
         raw_set(p, size, v);
     }
     if (engine.tracing)
-        explore_trace(pc, p, "%s %s %#llx -> %#llx", rmw < 0 ? "exchange" : "rmw", explore_order_name(order), (unsigned long long)read.value, (unsigned long long)v);
+        explore_trace(pc, p, "%s %s %#llx -> %#llx", rmw < 0 ? "exchange" : "rmw", explore_order_name(order),
+                      (unsigned long long)read.value, (unsigned long long)v);
     return rmw == (int)explore_add_fetch ? v : read.value;
 }
 
@@ -510,8 +515,9 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
         raw_set(expected, size, read.value);
     }
     if (engine.tracing)
-        explore_trace(CALLER, p, "cas %s %#llx -> %#llx: %s %#llx", explore_order_name(order), (unsigned long long)wanted, (unsigned long long)v,
-                      done ? "done, was" : read.number == messages[l->newest].number ? "no, is" : "no, was", (unsigned long long)read.value);
+        explore_trace(CALLER, p, "cas %s %#llx -> %#llx: %s %#llx", explore_order_name(order), (unsigned long long)wanted,
+                      (unsigned long long)v, done ? "done, was" : read.number == messages[l->newest].number ? "no, is" : "no, was",
+                      (unsigned long long)read.value);
     return done;
 }
 

@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-enum explore_rmw { explore_fetch_add, explore_fetch_sub, explore_fetch_and, explore_fetch_or, explore_fetch_xor, explore_fetch_nand, explore_add_fetch };
+enum explore_rmw {
+    explore_fetch_add, explore_fetch_sub, explore_fetch_and, explore_fetch_or, explore_fetch_xor, explore_fetch_nand, explore_add_fetch
+};
 
 uint64_t explore_load(const void *p, size_t size, int order);
 void explore_store(void *p, size_t size, uint64_t v, int order);

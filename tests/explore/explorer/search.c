@@ -1,8 +1,8 @@
 // search.c - the explorer's choices, its three searches, and what it shows of a failure.
 //
-// Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007). Deviation: what else
-// is out of the ordinary (an old value, a spurious wake-up, a late clock) counts like a preemption. PCT: S. Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"
-// (ASPLOS 2010), 3 points of change. A failure is made shorter by taking back one choice after the other.
+// Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007). Deviation: what
+// else is out of the ordinary (an old value, a spurious wake-up, a late clock) counts like a preemption. PCT: S. Burckhardt et
+// al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (ASPLOS 2010), 3 points of change. A failure is made shorter by taking back one choice after the other.
 #define _GNU_SOURCE 1
 #include "inside.h"
 
@@ -278,7 +278,7 @@ static bool chance(tally *t, search_mode mode, long n) {
 
 static bool explore(tally *t) {
     *t = (tally) { 0, -1, false };
-    if (stop && !(chance(t, RANDOM, 2000) && chance(t, PCT, 2000))) return false; // where a failure is likely, the quick way first
+    if (stop && !(chance(t, RANDOM, 2000) && chance(t, PCT, 2000))) return false; // the quick way first
     for (bound = 0; bound <= engine.scenario->limits.bound; bound++) {
         if (!search(t)) return false;
         if (!t->complete) break;
@@ -321,8 +321,8 @@ static int weaken_group(site *sites, int n, int group, int order, const char *wh
     for (int i = 0; i < n; i++)
         if (sites[i].group == group) sites[i].weakened = -2;
     int from = sites[group].order;
-    printf("%s  %-48s %s -> %s  %s%s%.60s\n", killer ? "ok   " : "LIVES", where, explore_order_name(from), explore_order_name(order),
-           killer ? killer : "", killer ? ": " : "", killer ? how_so : "");
+    printf("%s  %-48s %s -> %s  %s%s%.60s\n", killer ? "ok   " : "LIVES", where, explore_order_name(from),
+           explore_order_name(order), killer ? killer : "", killer ? ": " : "", killer ? how_so : "");
     (void)fflush(stdout);
     return !killer;
 }
@@ -330,7 +330,8 @@ static int weaken_group(site *sites, int n, int group, int order, const char *wh
 // The orders one step weaker, -1 = none at all; ends with -2.
 static const int *weaker(const site *s) {
     static const int load[] = { __ATOMIC_ACQUIRE, -2 }, store[] = { __ATOMIC_RELEASE, -2 }, both[] = { __ATOMIC_ACQ_REL, -2 };
-    static const int halves[] = { __ATOMIC_ACQUIRE, __ATOMIC_RELEASE, -2 }, relaxed[] = { __ATOMIC_RELAXED, -2 }, none[] = { -1, -2 }, nothing[] = { -2 };
+    static const int halves[] = { __ATOMIC_ACQUIRE, __ATOMIC_RELEASE, -2 }, relaxed[] = { __ATOMIC_RELAXED, -2 };
+    static const int none[] = { -1, -2 }, nothing[] = { -2 };
     bool fence = s->op == OP_FENCE;
     switch (s->order) {
     case __ATOMIC_SEQ_CST: return s->op == OP_LOAD ? load : s->op == OP_STORE ? store : both;
@@ -351,11 +352,15 @@ static int weaken_all(void) {
     int n = explore_sites(&sites), lives = 0, all = 0;
     for (int i = 0; i < n; i++) pcs[i] = sites[i].pc;
     explore_places(pcs, n, where);
-    for (int i = 0; i < n; i++)
-        for (sites[i].group = 0; strcmp(where[sites[i].group], where[i]) || sites[sites[i].group].order != sites[i].order;) sites[i].group++;
+    for (int i = 0; i < n; i++) {
+        int group = 0;
+        while (strcmp(where[group], where[i]) != 0 || sites[group].order != sites[i].order) group++;
+        sites[i].group = group;
+    }
     for (int i = 0; i < n; i++) {
         if (sites[i].group != i || strncmp(where[i], "gokore", 6) != 0) continue;
-        for (const int *order = weaker(&sites[i]); *order != -2; order++, all++) lives += weaken_group(sites, n, i, *order, where[i]);
+        for (const int *order = weaker(&sites[i]); *order != -2; order++, all++)
+            lives += weaken_group(sites, n, i, *order, where[i]);
     }
     printf("%d weaker orders, %d caught, %d live\n", all, all - lives, lives);
     return 0;
@@ -450,7 +455,8 @@ static void options(int argc, char **argv) {
             printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--seed N] [--replay SCHEDULE] [--stop 1] [--weaken 1]\n"
                    "  --runs   random runs, and as many of PCT; default %ld\n"
                    "  --most   depth-first runs per bound; default %ld\n"
-                   "  --weaken weakens each memory order in turn, at run time, and says which the scenarios do not catch\n", argv[0], runs_wanted, search_most);
+                   "  --weaken weakens each memory order in turn, at run time, and says which the scenarios do not catch\n",
+                   argv[0], runs_wanted, search_most);
             exit(2);
         }
         i++;
@@ -484,6 +490,8 @@ int main(int argc, char **argv) {
         if (stop && failed) break;
     }
     double took = seconds() - start;
-    if (!replay) printf("note  %ld runs, %.0f/s, seed %#llx\n%d passed, %d failed\n", runs_made, (double)runs_made / took, (unsigned long long)seed, passed, failed);
+    if (replay) return 0;
+    printf("note  %ld runs, %.0f/s, seed %#llx\n", runs_made, (double)runs_made / took, (unsigned long long)seed);
+    printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
 }

@@ -15,7 +15,8 @@
 
 struct engine engine;
 
-enum { BLOCKS = 4096, QUIET = 2000, STREAK = 300, PAUSES = 2, ARENA = 0x10000000 }; // not far from a program that is not position independent
+enum { BLOCKS = 4096, QUIET = 2000, STREAK = 600, PAUSES = 2 };
+enum { ARENA = 0x10000000 }; // not far from a program that is not position independent
 typedef struct block {
     char *p;
     size_t size;
@@ -78,7 +79,8 @@ static void fiber_make(thread *t) {
 
 void explore_threads_setup(void) {
     size_t size = (size_t)THREADS * STACK_SIZE + HEAP_SIZE;
-    char *arena = mmap((void *)ARENA, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    char *arena = mmap((void *)ARENA, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (arena == MAP_FAILED) {
         fputs("the explorer's fixed addresses are taken\n", stderr);
         exit(2);
@@ -123,7 +125,8 @@ void explore_threads_run(explore_fn *fn) {
     thread *first = thread_make(fn, NULL);
     if (!_setjmp(engine.home)) fiber_switch(first);
     engine.running = NULL;
-    for (int i = 0; i < engine.thread_count && engine.failure[0]; i++) fiber_make(&engine.threads[i]); // in the middle of something
+    if (!engine.failure[0]) return;
+    for (int i = 0; i < engine.thread_count; i++) fiber_make(&engine.threads[i]); // they are in the middle of something
 }
 
 // ---- who goes next
@@ -219,8 +222,9 @@ static thread *next(bool stays) {
 
 void explore_point(void) {
     if (++engine.steps > engine.scenario->limits.steps) explore_fail("livelock: %d steps and no end", engine.steps);
+    if (engine.thread_count == 1) return;
     if (++engine.streak > STREAK) engine.running->yielded = true; // a loop without a pause must not keep the others out
-    if (engine.thread_count > 1) switch_to(next(!engine.running->yielded));
+    switch_to(next(!engine.running->yielded));
 }
 
 void explore_written(void) {

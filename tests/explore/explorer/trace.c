@@ -34,7 +34,8 @@ void explore_places(const void *const *pcs, int n, char (*out)[120]) {
         char command[4096];
         exe[len] = 0;
         int at = snprintf(command, sizeof command, "addr2line -a -i -f -s -e '%.400s'", exe);
-        for (int i = from; i < n && i < from + 100; i++) at += snprintf(command + at, sizeof command - (size_t)at, " %#zx", (size_t)pcs[i] - 1);
+        for (int i = from; i < n && i < from + 100; i++)
+            at += snprintf(command + at, sizeof command - (size_t)at, " %#zx", (size_t)pcs[i] - 1);
         (void)snprintf(command + at, sizeof command - (size_t)at, " 2>/dev/null");
         FILE *f = popen(command, "r");
         int i = from - 1;
@@ -49,7 +50,7 @@ void explore_places(const void *const *pcs, int n, char (*out)[120]) {
             } else if (!found && i < n) {
                 line[strcspn(line, " ")] = 0;
                 (void)snprintf(out[i], sizeof out[i], "%.38s %s", line, function);
-                found = strncmp(function, "gokore_atomic_", 14) != 0 || !strcmp(function, "gokore_atomic_park_") || !strcmp(function, "gokore_atomic_unpark_");
+                found = strncmp(function, "gokore_atomic_", 14) != 0 || strstr(function, "park_") != NULL;
             }
         }
         if (f) (void)pclose(f);
@@ -70,9 +71,8 @@ static void symbols_read(void) {
     FILE *f = popen(command, "r");
     while (f && symbol_count < 4096 && fgets(line, sizeof line, f)) {
         char kind;
-        if (sscanf(line, "%zx %zx %c %63s", &symbols[symbol_count].from, &symbols[symbol_count].size, &kind, symbols[symbol_count].name) == 4 &&
-            strchr("bBdD", kind))
-            symbol_count++;
+        int got = sscanf(line, "%zx %zx %c %63s", &symbols[symbol_count].from, &symbols[symbol_count].size, &kind, symbols[symbol_count].name);
+        if (got == 4 && strchr("bBdD", kind)) symbol_count++;
     }
     if (f) (void)pclose(f);
 }
@@ -90,7 +90,8 @@ static const char *object_name(const void *object, char *out, size_t size) {
     size_t a = (size_t)object, from = 0;
     const char *name = NULL;
     for (int i = 0; i < name_count; i++)
-        if (a - (size_t)names[i].object < 128 && (size_t)names[i].object > from) from = (size_t)names[i].object, name = names[i].name;
+        if (a - (size_t)names[i].object < 128 && (size_t)names[i].object > from)
+            from = (size_t)names[i].object, name = names[i].name;
     for (int i = 0; !name && i < symbol_count; i++)
         if (a - symbols[i].from < symbols[i].size) from = symbols[i].from, name = symbols[i].name;
     if (!name) return (name = explore_heap_name(a, out, size)) ? name : "";
