@@ -231,6 +231,39 @@ TEST(faults, a_clock_that_jumps_ahead_ends_contexts_and_nothing_else) {
     gokore_context_deinit(&never);
 }
 
+// ---- signalled between giving up and leaving the line
+
+static struct {
+    gokore_mutex m;
+    gokore_cond c;
+    gokore_context ctx;
+    gokore_status status;
+} late;
+static void *wait_for_late_signal(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&late.m, NULL));
+    late.status = gokore_cond_wait(&late.c, &late.m, &late.ctx);
+    gokore_mutex_unlock(&late.m);
+    return unused;
+}
+TEST(late, signal_that_chose_a_waiter_counts_though_it_has_given_up) {
+    gokore_kicks_ kicks = { 0 };
+    gokore_bucket_ *b = gokore_bucket_of_(&late.c);
+    pthread_t t = begin(wait_for_late_signal, NULL);
+    until_waiting(&late.ctx, 1);
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&late.m, NULL)); // it has given up the mutex
+    gokore_mutex_unlock(&late.m);
+    gokore_latch_lock_(&b->latch);
+    gokore_context_cancel(&late.ctx);
+    while (gokore_atomic_load(&b->latch.word_) != 2) pause_ns(20 * US); // it wants to leave
+    gokore_cond_serve_(&late.c.sync_, b, 1, &kicks);
+    gokore_latch_unlock_(&b->latch);
+    gokore_sync_kick_(&kicks);
+    end(t);
+    CHECK_STATUS(GOKORE_OK, late.status);
+    CHECK_UINT(0, gokore_atomic_load(&late.c.sync_.word_));
+    gokore_context_deinit(&late.ctx);
+}
+
 // ---- memory that is gone
 
 enum { HEARERS = 33 }; // more than are woken after the latch is given up
