@@ -1544,8 +1544,20 @@ void gokore_locker_unlock(const gokore_locker *l) {
     if (l->unlock(l->object) != 0) gokore_reportf_(GOKORE_REPORT_LOCK_NOT_HELD, l->name, "foreign lock %p refuses to be unlocked", l->object);
 }
 
-static int gokore_pthread_mutex_lock_(void *p) { return pthread_mutex_lock((pthread_mutex_t *)p); }
-static int gokore_pthread_mutex_try_lock_(void *p) { return pthread_mutex_trylock((pthread_mutex_t *)p); }
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+// A robust mutex whose holder has died is held by the caller, who should know.
+static int gokore_pthread_mutex_got_(pthread_mutex_t *m, int rc) {
+    if (rc != EOWNERDEAD) return rc;
+    gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, NULL, "pthread_mutex_t %p passes on from a thread that ended while it held it", (void *)m);
+    return pthread_mutex_consistent(m);
+}
+#else
+static int gokore_pthread_mutex_got_(pthread_mutex_t *m, int rc) { return (void)m, rc; }
+#endif
+static int gokore_pthread_mutex_lock_(void *p) { return gokore_pthread_mutex_got_((pthread_mutex_t *)p, pthread_mutex_lock((pthread_mutex_t *)p)); }
+static int gokore_pthread_mutex_try_lock_(void *p) {
+    return gokore_pthread_mutex_got_((pthread_mutex_t *)p, pthread_mutex_trylock((pthread_mutex_t *)p));
+}
 static int gokore_pthread_mutex_unlock_(void *p) { return pthread_mutex_unlock((pthread_mutex_t *)p); }
 static int gokore_pthread_rwlock_read_(void *p) { return pthread_rwlock_rdlock((pthread_rwlock_t *)p); }
 static int gokore_pthread_rwlock_try_read_(void *p) { return pthread_rwlock_tryrdlock((pthread_rwlock_t *)p); }

@@ -758,6 +758,28 @@ TEST(locker, makes_a_pthread_mutex_obey_its_context) {
     pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
     use_locker(gokore_locker_of_pthread_mutex(&m), try_pthread);
 }
+static void *die_with_it(void *m) {
+    REQUIRE(pthread_mutex_lock(m) == 0);
+    return NULL;
+}
+TEST(locker, robust_pthread_mutex_of_a_thread_that_ended_is_taken_and_reported) {
+    test_only_with("PLATFORM=LINUX");
+    pthread_mutexattr_t robust;
+    pthread_mutex_t m;
+    REQUIRE(pthread_mutexattr_init(&robust) == 0 && pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) == 0);
+    REQUIRE(pthread_mutex_init(&m, &robust) == 0);
+    gokore_locker l = gokore_locker_of_pthread_mutex(&m);
+    test_reports_capture();
+    for (int round = 1; round <= 2; round++) {
+        end(begin(die_with_it, &m));
+        CHECK_STATUS(GOKORE_OK, round == 1 ? gokore_locker_lock(&l, NULL) : gokore_locker_try_lock(&l, 0));
+        CHECK_UINT(round, test_reports_count(GOKORE_REPORT_LOCK_LEAKED));
+        gokore_locker_unlock(&l);
+    }
+    CHECK_STATUS(GOKORE_OK, gokore_locker_lock(&l, NULL));
+    gokore_locker_unlock(&l);
+    REQUIRE(pthread_mutex_destroy(&m) == 0 && pthread_mutexattr_destroy(&robust) == 0);
+}
 TEST(locker, makes_a_pthread_rwlock_obey_its_context) {
     pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER;
     use_locker(gokore_locker_of_pthread_rwlock_write(&rw), try_write);
