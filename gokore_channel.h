@@ -626,7 +626,8 @@ static void gokore_channel_leave_(gokore_channel *ch, gokore_atomic_u32 *kick) {
 static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks) {
     gokore_status status = GOKORE_BUSY;
     bool looked = false;
-    for (uint32_t pauses = 1; *looks > 0 && !ch->latched; looked = true) {
+    (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
+    for (uint32_t pauses = 1; *looks > 0; looked = true) {
         status = gokore_channel_fast_(ch, sending, item);
         if (status == GOKORE_OK || status == GOKORE_BUSY) break;
         if (pauses > *looks) pauses = *looks;
@@ -635,6 +636,7 @@ static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, vo
         if (pauses < GOKORE_CHANNEL_PAUSES_) pauses *= 2;
     }
     if (looked && status != GOKORE_BUSY) gokore_channel_learn_(ch, status == GOKORE_OK);
+    (void)gokore_atomic_fetch_sub_release(&ch->inside, 1); // pairs with the acquire in gokore_channel_destroy
     return status;
 }
 
@@ -697,7 +699,7 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
         return gokore_channel_select_biased(&only, 1, ctx, NULL);
     }
     uint32_t looks = gokore_channel_patience_(ch);
-    if (gokore_channel_glance_(ch, sending, item, &looks) == GOKORE_OK) return GOKORE_OK;
+    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks) == GOKORE_OK) return GOKORE_OK;
     gokore_atomic_u32 *kick = NULL;
     gokore_channel_enter_(ch);
     gokore_status status = gokore_channel_step_(ch, sending, item, NULL, &kick);
