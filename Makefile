@@ -53,7 +53,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run test results check checks bench install uninstall examples help clean force
+.PHONY: all run test results check checks explore explored mutants numa bench install uninstall examples help clean force
 all: examples
 
 # ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
@@ -114,6 +114,29 @@ $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/resu
 $(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%)) $O/examples/libgokore.a)))
 $(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/libgokore.a)))
 
+# ---- the explorer: $(BUILD)/explore/NAME. Addresses are the same in every run: no pie. What it explores is instrumented, and linked
+# with the explorer in place of ThreadSanitizer.
+
+E            := $(BUILD)/explore
+SCENARIOS    := $(patsubst tests/explore/explore_%.c,%,$(wildcard tests/explore/explore_*.c))
+EXPLORER      = $(CC) $(CSTD) $(STRICT) -O3 -g -fno-pie -D_GNU_SOURCE -I.
+EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -Itests/explore \
+                -include tests/explore/explorer/seam.h -DGOKORE_SPIN_MAX=0 -DGOKORE_LATCH_SPINS_=1 -DGOKORE_IDLE_ROUNDS_=1
+EXPLORE_LINK  = $(CC) -no-pie -pthread
+EXPLORER_OBJECTS := $(patsubst tests/explore/explorer/%.c,$E/explorer/%.o,$(wildcard tests/explore/explorer/*.c))
+EXPLORE_RUNS ?= --runs 30000 --most 150000
+$E/explorer/%.o: tests/explore/explorer/%.c $(wildcard tests/explore/*.h tests/explore/explorer/*.h) gokore_atomic.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(EXPLORER) -c -o $@ $<
+$E/%: tests/explore/explore_%.c $(EXPLORER_OBJECTS) $(wildcard tests/explore/*.h) $(HEADERS)
+	$(if $(V),,@echo "  cc  $@";)$(EXPLORE) -I. -c -o $@.o $< && $(EXPLORE_LINK) -o $@ $@.o $(EXPLORER_OBJECTS)
+$(BUILD)/results/explore.%.tsv: $E/% force
+	@sh tests/support/run.sh $@ $< $< $(EXPLORE_RUNS)
+$(BUILD)/results/mutants.%.tsv: $E/% force
+	@BUILD='$(BUILD)' EXPLORE='$(EXPLORE)' LINK='$(EXPLORE_LINK)' sh tests/support/run.sh $@ 'mutants of $*' sh tests/explore/mutants.sh $* $(EXPLORER_OBJECTS)
+EXPLORED := $(SCENARIOS:%=$(BUILD)/results/explore.%.tsv)
+MUTANTS  := $(patsubst tests/explore/explore_%.mutants,$(BUILD)/results/mutants.%.tsv,$(wildcard tests/explore/explore_*.mutants))
+
 # ---- what people call
 
 run: $(BUILD)/examples/packets ## runs the main job on CAPTURE: make run ARGS='--workers 2 --conversations'
@@ -128,12 +151,21 @@ check: ## the wider set: warnings, standards, C++, clang, sanitizers, installati
 	@$(MAKE) --no-print-directory checks
 	@sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
 checks: $(CHECKS)
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore explored mutants
 check-%: force
 	+@$(CHECK_$*) sh tests/support/check.sh $* $(BUILD)/check/$*
+
+explored: $(EXPLORED)
+mutants: $(MUTANTS)
+explore: $(EXPLORED) $(MUTANTS) ## explores schedules and weak memory under the real headers, and wants each mutant of them caught
+	@sh tests/support/sum.sh $^
 
 cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, i686, musl
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
+
+numa: force ## boots a machine of four nodes under qemu, installing it where it may, and runs the topology tests inside
+	@sh tests/numa/numa.sh
 
 windows: force ## installs mingw-w64 and Wine where it may, and runs tests for 64-bit Windows
 	@sh tests/check/cross_tools.sh gcc-mingw-w64-x86-64-win32 g++-mingw-w64-x86-64-win32 wine wine64

@@ -177,7 +177,7 @@ typedef struct gokore_cond { gokore_sync_ sync_; } gokore_cond;
 // between. A signal that chose this waiter counts even if the context ends meanwhile. Locks held besides m are LOCK_WAIT_HELD.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx);
 // Wakes the one who waits longest, or all. No system call when nobody waits. What was changed under the mutex before the call
-// is seen by those woken; the mutex need not be held.
+// is seen by those woken; the mutex need not be held. Does not touch the condition once the last one has been woken.
 GOKORE_API void gokore_cond_signal(gokore_cond *c);
 GOKORE_API void gokore_cond_broadcast(gokore_cond *c);
 GOKORE_API void gokore_cond_set_observer(gokore_cond *c, gokore_lock_observer *observer);
@@ -938,23 +938,33 @@ static void gokore_inherit_orphan_(gokore_sync_ *s) {
     gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "mutex '%s' passes on from a thread that ended while it held it", title);
 }
 
+// The kernel says that the owner has ended. Asked again under a latch: nobody else changes the word of one that has ended, so
+// it still names it if it has not changed. Without the latch, it might name the next owner by now. As gokore_futex_lock_pi_.
+static int gokore_inherit_adopt_(gokore_inherit_ *inherit, bool *orphan) {
+    static gokore_latch_ latch;
+    gokore_latch_lock_(&latch);
+    uint32_t v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
+    int error = gokore_futex_lock_pi_(&inherit->owner, 1);    // long past: does not wait
+    *orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+    gokore_latch_unlock_(&latch);
+    return *orphan ? 0 : error;
+}
+
 static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
     gokore_inherit_ *inherit = gokore_sync_inherit_(s);
-    for (uint32_t v = 0;;) {
+    for (bool orphan = false;;) {
         gokore_status status = gokore_context_status(ctx);
         int64_t now = gokore_now_ns(), until = ctx && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
         if (status == GOKORE_OK && now >= deadline_ns) status = GOKORE_TIMEOUT;
         if (status != GOKORE_OK) return status;
         int error = gokore_futex_lock_pi_(&inherit->owner, until);
-        v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
-        bool orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+        if (error == ESRCH) error = gokore_inherit_adopt_(inherit, &orphan);
         if (error == EDEADLK) return GOKORE_DEADLOCK;
-        if (error != 0 && !orphan && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
-        if (error != 0 && !orphan) continue;
+        if (error != 0 && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
+        if (error != 0) continue;
         (void)gokore_atomic_load_acquire(&inherit->turn); // pairs with unlock
-        orphan |= v & GOKORE_INHERIT_DIED_;
-        (void)gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
-        if (orphan) gokore_inherit_orphan_(s);
+        uint32_t v = gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
+        if (orphan || (v & GOKORE_INHERIT_DIED_)) gokore_inherit_orphan_(s);
         return GOKORE_OK;
     }
 }
@@ -1094,9 +1104,13 @@ static bool gokore_cond_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
 
 // given = how many to wake.
 static void gokore_cond_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
-    gokore_waiter_ *w;
-    for (; given && (w = gokore_bucket_first_(b->queue.head, s)) != NULL; given--) gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
-    gokore_sync_serve_none_(s, b);
+    gokore_waiter_ *end = gokore_bucket_first_(b->queue.head, s), *more; // those before end are woken
+    for (; end && given; given--) end = gokore_bucket_first_(end->next_, s);
+    if (!end) (void)gokore_atomic_fetch_and_relaxed(&s->word_, ~GOKORE_SYNC_PARKED_); // relaxed: under the latch
+    for (gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, s); w != end; w = more) {
+        more = gokore_bucket_first_(w->next_, s);
+        gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
+    }
 }
 
 static const gokore_sync_kind_ gokore_cond_kind_ = { "condition", gokore_cond_take_, gokore_cond_serve_, NULL };
@@ -1151,7 +1165,7 @@ static uint32_t gokore_rwlock_next_(gokore_sync_ *s, uint32_t rest, gokore_waite
     gokore_waiter_ *head = *first;
     for (gokore_waiter_ *w = head; w; w = gokore_bucket_first_(w->next_, s)) *(gokore_waiter_reads_(w) ? &readers : &writers) += 1;
     if (!head) return open;
-    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_))
+    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_) && readers <= (GOKORE_SYNC_COUNT_ - (rest & GOKORE_SYNC_COUNT_)) / GOKORE_SYNC_ONE_)
         return open + readers * GOKORE_SYNC_ONE_ + (writers ? GOKORE_SYNC_PARKED_ : 0);
     if (rest & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_)) {
         *first = NULL;

@@ -306,6 +306,19 @@ TEST(rwlock, recursive_readers_of_many_locks_never_wait_for_themselves) {
         gokore_rwlock_deinit(&rw[i]);
     }
 }
+TEST(rwlock, more_readers_than_it_can_count_wait) {
+    gokore_rwlock rw = GOKORE_RWLOCK_INIT;
+    call first = { 0 }, second = { 0 };
+    gokore_atomic_store(&rw.sync_.word_, GOKORE_SYNC_COUNT_); // as after 2^28 - 1 read locks
+    CHECK_STATUS(GOKORE_BUSY, gokore_rwlock_try_read_lock(&rw, 0));
+    call_begin(&first, lock_read, &rw);
+    call_begin(&second, lock_read, &rw);
+    until_waiting(&first.ctx, 1);
+    until_waiting(&second.ctx, 1);
+    CHECK_STATUS(GOKORE_CANCELED, call_cancel(&first));
+    CHECK_STATUS(GOKORE_CANCELED, call_cancel(&second));
+    CHECK_UINT(GOKORE_SYNC_COUNT_, gokore_atomic_load(&rw.sync_.word_));
+}
 TEST(rwlock, misuse_is_reported_and_harmless) {
     gokore_rwlock rw = GOKORE_RWLOCK_INIT;
     test_reports_capture();

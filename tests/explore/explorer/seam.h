@@ -1,4 +1,4 @@
-// seam.h - the library's seam, led to the explorer: compile with -DGOKORE_CONFIG_FILE='"tests/explore/explorer/seam.h"',
+// seam.h - the library's seam, led to the explorer: the GOKORE_CONFIG_FILE of what is explored, or -include'd; compiled with
 // -fsanitize=thread and -D_GNU_SOURCE. The compiler's instrumentation tells the explorer of plain accesses; an atomic that
 // goes around the seam is an undefined symbol (__tsan_atomic...).
 #ifndef EXPLORE_SEAM_H

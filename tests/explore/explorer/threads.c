@@ -100,6 +100,8 @@ static thread *thread_make(explore_fn *fn, void *arg) {
     t->state = READY;
     t->yielded = t->expired = false;
     t->pauses = 0;
+    t->low = t->lent_from = UINTPTR_MAX;
+    t->lent_to = 0;
     t->fn = fn;
     t->arg = arg;
     if (tls.size) {
@@ -228,6 +230,7 @@ void explore_written(void) {
 
 void explore_pause(void) {
     if (!engine.running) return;
+    ENTER();
     if (++engine.steps > engine.scenario->limits.steps) explore_fail("livelock: %d steps and no end", engine.steps);
     if (++engine.quiet > QUIET) explore_fail("livelock: threads wait in loops, and nothing is written any more");
     thread *me = engine.running;
@@ -245,6 +248,7 @@ static void block_here(thread_state state) {
 }
 
 static void fiber_end(thread *me) {
+    explore_enter(UINTPTR_MAX);
     me->state = DONE;
     explore_written();
     if (engine.tracing) explore_trace(NULL, NULL, "ends");
@@ -265,6 +269,7 @@ static void fiber_end(thread *me) {
 bool explore_wait(void *word, uint32_t expected, int64_t deadline_ns) {
     thread *me = engine.running;
     if (!me) abort();
+    ENTER();
     explore_point();
     if (explore_memory_peek(word, CALLER) != expected) return true;
     if (deadline_ns <= engine.now_ns) return false;
@@ -291,6 +296,7 @@ static int sleepers_at(const void *word, thread **out) { // in the order in whic
 
 void explore_wake(void *word, int count) {
     if (!engine.running) return;
+    ENTER();
     explore_point();
     explore_memory_shown(word);
     thread *sleepers[THREADS];
@@ -308,6 +314,7 @@ void explore_wake(void *word, int count) {
 
 bool explore_thread_start(void *out, void (*fn)(void *), void *arg) {
     if (!engine.running) abort();
+    ENTER();
     thread *t = thread_make(fn, arg);
     explore_memory_start(t, engine.running);
     if (out) __builtin_memcpy(out, &t->id, sizeof t->id);
@@ -327,6 +334,7 @@ static void join_thread(int id) {
 
 void explore_thread_join(void *handle) {
     int id;
+    ENTER();
     __builtin_memcpy(&id, handle, sizeof id);
     join_thread(id);
 }
@@ -334,6 +342,7 @@ void explore_thread_join(void *handle) {
 void explore_go(explore_fn *fn, void *arg) { (void)explore_thread_start(NULL, fn, arg); }
 
 void explore_join(void) {
+    ENTER();
     for (int i = 1; i < engine.thread_count; i++) join_thread(i);
 }
 
