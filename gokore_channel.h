@@ -326,46 +326,56 @@ enum { GOKORE_CHANNEL_TRIES_ = 64 }; // looks at a place that another is about t
 // Where items are copied it is not inlined: a compiler that sees a caller's variable would warn of the sizes it has not.
 #define GOKORE_CHANNEL_COPIES_ static __attribute__((noinline))
 
+// The usual case alone: it is not slow, and there is a free place. *tail = the end as it was seen.
+static inline bool gokore_channel_pushed_(gokore_channel *ch, const void *item, uint64_t *tail) {
+    *tail = gokore_atomic_load_relaxed(&ch->tail); // relaxed: the CAS decides
+    if (*tail & GOKORE_CHANNEL_SLOW_) return false;
+    gokore_channel_place_ *place = gokore_channel_place_of_(ch, *tail);
+    if (gokore_atomic_load_acquire(&place->stamp) != *tail) return false; // pairs with the release in gokore_channel_pulled_
+    uint64_t next = gokore_channel_next_(ch, *tail);
+    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->tail, tail, next)) return false; // relaxed: the stamp publishes
+    gokore_channel_copy_(ch, place->item, item);
+    gokore_atomic_store_release(&place->stamp, *tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
+    return true;
+}
+
+static inline bool gokore_channel_pulled_(gokore_channel *ch, void *item, uint64_t *head) {
+    *head = gokore_atomic_load_relaxed(&ch->head); // relaxed: the CAS decides
+    if (*head & GOKORE_CHANNEL_SLOW_) return false;
+    gokore_channel_place_ *place = gokore_channel_place_of_(ch, *head);
+    if (gokore_atomic_load_acquire(&place->stamp) != (*head | GOKORE_CHANNEL_TAKEN_)) return false; // pairs with gokore_channel_pushed_
+    uint64_t next = gokore_channel_next_(ch, *head);
+    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->head, head, next)) return false; // relaxed: likewise
+    gokore_channel_copy_(ch, item, place->item);
+    gokore_atomic_store_release(&place->stamp, *head + ch->lap); // pairs with the acquires of a stamp
+    return true;
+}
+
 // Sends: GOKORE_OK, GOKORE_FULL, or GOKORE_BUSY: only the latch can tell.
 GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_push_(gokore_channel *ch, const void *item) {
-    uint64_t tail = gokore_atomic_load_relaxed(&ch->tail); // relaxed: the CAS decides
-    for (int tries = 0; !(tail & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
-        gokore_channel_place_ *place = gokore_channel_place_of_(ch, tail);
-        if (GOKORE_LIKELY_(gokore_atomic_load_acquire(&place->stamp) == tail)) { // pairs with the release in gokore_channel_pull_
-            if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->tail, &tail, gokore_channel_next_(ch, tail))) continue; // relaxed: the stamp publishes
-            gokore_channel_copy_(ch, place->item, item);
-            gokore_atomic_store_release(&place->stamp, tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
-            return GOKORE_OK;
-        }
+    for (int tries = 0; tries < GOKORE_CHANNEL_TRIES_; tries++) {
+        uint64_t tail;
+        if (gokore_channel_pushed_(ch, item, &tail)) return GOKORE_OK;
+        if (tail & GOKORE_CHANNEL_SLOW_) break;
         uint64_t head = gokore_atomic_load_acquire(&ch->head); // acquire: the next load comes after it
-        uint64_t now = gokore_atomic_load_relaxed(&ch->tail);
-        if (now == tail && !(head & GOKORE_CHANNEL_SLOW_)) {
-            if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL; // both were so when head was read
-            GOKORE_SEAM_PAUSE_();                                                            // a receiver is about to leave
-        }
-        tail = now;
+        if (gokore_atomic_load_relaxed(&ch->tail) != tail || (head & GOKORE_CHANNEL_SLOW_)) continue;
+        if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL; // both were so when head was read
+        GOKORE_SEAM_PAUSE_();                                                            // a receiver is about to leave
     }
     return GOKORE_BUSY;
 }
 
 // Receives: GOKORE_OK, GOKORE_EMPTY (and open), or GOKORE_BUSY.
 GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_pull_(gokore_channel *ch, void *item) {
-    uint64_t head = gokore_atomic_load_relaxed(&ch->head); // relaxed: the CAS decides
-    for (int tries = 0; !(head & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
-        gokore_channel_place_ *place = gokore_channel_place_of_(ch, head);
-        if (GOKORE_LIKELY_(gokore_atomic_load_acquire(&place->stamp) == (head | GOKORE_CHANNEL_TAKEN_))) { // pairs with gokore_channel_push_
-            if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->head, &head, gokore_channel_next_(ch, head))) continue; // relaxed: likewise
-            gokore_channel_copy_(ch, item, place->item);
-            gokore_atomic_store_release(&place->stamp, head + ch->lap); // pairs with the acquires of a stamp
-            return GOKORE_OK;
-        }
-        uint64_t tail = gokore_atomic_load_acquire(&ch->tail); // acquire: the next load comes after it
-        uint64_t now = gokore_atomic_load_relaxed(&ch->head);
-        bool empty = now == head && (tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head; // both were so when tail was read
-        if (empty && !gokore_atomic_load_acquire(&ch->closed)) return GOKORE_EMPTY;   // acquire: tail was read before
-        if (empty) return GOKORE_BUSY;
-        if (now == head) GOKORE_SEAM_PAUSE_(); // a sender is about to leave
-        head = now;
+    for (int tries = 0; tries < GOKORE_CHANNEL_TRIES_; tries++) {
+        uint64_t head;
+        if (gokore_channel_pulled_(ch, item, &head)) return GOKORE_OK;
+        if (head & GOKORE_CHANNEL_SLOW_) break;
+        uint64_t tail = gokore_atomic_load_acquire(&ch->tail); // acquire: the next loads come after it
+        if (gokore_atomic_load_relaxed(&ch->head) != head) continue;
+        if ((tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head) // both were so when tail was read
+            return gokore_atomic_load_acquire(&ch->closed) ? GOKORE_BUSY : GOKORE_EMPTY; // pairs with gokore_channel_close
+        GOKORE_SEAM_PAUSE_(); // a sender is about to leave
     }
     return GOKORE_BUSY;
 }
@@ -399,7 +409,7 @@ static void gokore_channel_still_(gokore_channel *ch, int64_t now) { // nothing 
 // The place at an end, once who was there before has left it.
 static gokore_channel_place_ *gokore_channel_settled_(gokore_channel *ch, uint64_t position, uint64_t stamp) {
     gokore_channel_place_ *place = gokore_channel_place_of_(ch, position);
-    while (gokore_atomic_load_acquire(&place->stamp) != stamp) GOKORE_SEAM_YIELD_(); // pairs with the releases in push_ and pull_
+    while (gokore_atomic_load_acquire(&place->stamp) != stamp) GOKORE_SEAM_YIELD_(); // pairs with the releases of a stamp
     return place;
 }
 
@@ -823,17 +833,20 @@ void gokore_channel_destroy(gokore_channel *ch) {
 }
 
 // >>send, receive
-gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
+// Not inlined, as above.
+__attribute__((noinline)) gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
+    uint64_t tail;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
-    if (GOKORE_LIKELY_(gokore_channel_push_(ch, item) == GOKORE_OK)) return GOKORE_OK;
+    if (GOKORE_LIKELY_(gokore_channel_pushed_(ch, item, &tail)) || gokore_channel_push_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, true, (void *)(uintptr_t)item, ctx); // only read
 }
 
-gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
+__attribute__((noinline)) gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
+    uint64_t head;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
-    if (GOKORE_LIKELY_(gokore_channel_pull_(ch, item) == GOKORE_OK)) return GOKORE_OK;
+    if (GOKORE_LIKELY_(gokore_channel_pulled_(ch, item, &head)) || gokore_channel_pull_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, false, item, ctx);
 }
 
