@@ -17,6 +17,8 @@ VARIANT_plain   =
 VARIANT_checked = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1
 VARIANT_deny    = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_DENY
 VARIANT_abort   = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_ABORT
+VARIANT_metrics = -DGOKORE_METRICS=1
+TESTS_metrics   = policy_metrics
 VARIANT_portable = -DGOKORE_FUTEX=0
 VARIANT_posix   = -DGOKORE_PLATFORM_=GOKORE_PLATFORM_POSIX_ # what macOS and the BSDs get, on this machine
 TESTS_deny      = atomic lockorder
@@ -35,15 +37,17 @@ CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(SANITIZED)
 # What the examples' and benches' implementation is compiled with, where they don't hold their own.
 VARIANT_FOR_examples = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1
 VARIANT_FOR_bench    =
+VARIANT_FOR_tools    =
 
 HEADERS  := $(wildcard gokore*.h)
 VERSION  = $(shell sed -n 's/^.define GOKORE_VERSION  *"\(.*\)".*/\1/p' gokore_atomic.h)
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-SCRIPTS  := $(wildcard tests/compile/test_*.sh tests/examples/test_*.sh)
+SCRIPTS  := $(wildcard tests/compile/test_*.sh tests/examples/test_*.sh tests/tools/test_*.sh)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/*.c))
 BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 VARIANTS := $(sort $(patsubst VARIANT_%,%,$(filter-out VARIANT_FOR_%,$(filter VARIANT_%,$(.VARIABLES)))))
-export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE
+export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE YAML_TEST_SUITE JSON_TEST_SUITE
 
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) # unless -jN is given
@@ -53,7 +57,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run test results check checks explore explored mutants numa bench install uninstall examples help clean force
+.PHONY: all tools run test results check checks explore explored mutants numa bench install uninstall examples help clean force
 all: examples
 
 # ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
@@ -72,11 +76,11 @@ $O/$1/libgokore.a: $O/$1/implementation.o
 	$(Q)rm -f $$@; ar rcs $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call set,$v,tests,$(VARIANT_$v))))
-$(foreach d,examples bench,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
+$(foreach d,examples bench tools,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
 $O/%/support/test.o: CPPFLAGS += -DTEST_DATA_DIRECTORY='"$(abspath tests/data)"'
 parts = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c)) # the other files of an example
 -include $(shell find $O -name '*.d' 2>/dev/null)
-FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench,$v:$(VARIANT_$v))
+FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench FOR_tools,$v:$(VARIANT_$v))
 $(BUILD)/flags: force # changes when the flags do, so that everything is built again
 	@mkdir -p $(BUILD)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
@@ -99,7 +103,7 @@ RESULTS += $(BUILD)/results/$2.$1.tsv
 endef
 # $1 script, $2 its results
 define script
-$2: $1 $(EXAMPLES) force
+$2: $1 $(EXAMPLES) $(TOOLS) force
 	@sh tests/support/run.sh $$@ $1 $(RUNNER) sh $1
 endef
 result_of = $(BUILD)/$1/$(subst /,.,$(2:.sh=)).tsv
@@ -112,6 +116,7 @@ CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
           $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
 $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
 $(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%)) $O/examples/libgokore.a)))
+$(foreach p,$(TOOLS),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o))) # a tool holds its own implementation
 $(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/libgokore.a)))
 
 # ---- the explorer: $(BUILD)/explore/NAME. Addresses are the same in every run: no pie. What it explores is instrumented, and linked
@@ -172,6 +177,8 @@ windows: force ## installs mingw-w64 and Wine where it may, and runs tests for 6
 	@sh tests/check/test_windows.sh
 
 examples: $(EXAMPLES) ## builds the examples
+
+tools: $(TOOLS) ## builds build/tools/gokore: lint, crd, container, topology, rules
 
 bench: $(BENCHES) $(EXAMPLES) ## builds and runs the benchmarks one after the other
 	@for b in $(BENCHES); do echo "== $$b"; $$b || exit 1; done

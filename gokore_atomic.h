@@ -44,8 +44,8 @@
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
 //          GOKORE_FUTEX               [impl]  1       0: threads park on pthreads alone; the default where the system has no
 //                                             futex known here. On Windows it must be 1
-//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  in the header each belongs to
-//          GOKORE_METRICS, GOKORE_TRACE  reserved names; accepted, without effect in 0.1.0
+//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_METRICS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  where each belongs
+//          GOKORE_TRACE  reserved name; accepted, without effect in 0.1.0
 //          gokore_config() returns the options of the running build as one string.
 //
 // CONCEPTS

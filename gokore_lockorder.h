@@ -1435,5 +1435,9 @@ gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g, gokore_wr
     return s == GOKORE_OK ? gokore_write_(w, "]}\n") : s;
 }
 
+// >>lent to gokore_policy.h
+static const gokore_lent_locks_ gokore_lent_locks_order_ = { .check_names = gokore_lockorder_check_names };
+static const gokore_lent_locks_ *gokore_lent_locks_here_ = &gokore_lent_locks_order_;
+
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

@@ -1052,9 +1052,8 @@ void gokore_mutex_deinit(gokore_mutex *m) {
 
 // >>mutex: the policy in force
 static gokore_lock_policy gokore_lock_policy_now_(void) {
-    const gokore_policy_set *set = gokore_policy_current();
-    const gokore_lock_policy *policy = set ? gokore_policy_set_lock_policy(set, NULL) : NULL;
-    return policy ? *policy : gokore_lock_policy_default(GOKORE_QOS_DEFAULT);
+    const gokore_lock_policy *policy = gokore_lock_policy_current();
+    return policy ? *policy : gokore_lock_policy_default(gokore_qos_current());
 }
 
 // allowed_distance: 0 = the same node; up to 9 = so many different distances; above = the firmware's distance.
@@ -1579,6 +1578,24 @@ static int gokore_mtx_unlock_(void *p) { return (void)p, ENOSYS; }
 gokore_locker gokore_locker_of_mtx(void *mtx) {
     return (gokore_locker) { mtx, gokore_mtx_lock_, gokore_mtx_try_lock_, gokore_mtx_unlock_, NULL, NULL, NULL };
 }
+
+// >>waits lent to gokore_policy.h
+static gokore_status gokore_lent_wait_(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
+                                       void *user) {
+    gokore_waiter_ w = { .since_ns_ = gokore_now_ns() };
+    if (begin) begin(user, &w);
+    return gokore_waiter_wait_(&w, ctx, deadline_ns);
+}
+
+static void gokore_lent_wake_(gokore_waiter_ *w) {
+    gokore_atomic_u32 *state = &w->state_;
+    gokore_waiter_woken_(w, GOKORE_OK);
+    gokore_waiter_kick_(state);
+}
+
+static const gokore_lent_waits_ gokore_lent_waits_sync_ = { gokore_context_status, gokore_context_deadline_ns, gokore_lent_wait_,
+                                                            gokore_lent_wake_ };
+static const gokore_lent_waits_ *gokore_lent_waits_here_ = &gokore_lent_waits_sync_;
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

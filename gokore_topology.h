@@ -6,7 +6,7 @@
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_topology.h"
 //
-// NEEDS    gokore_atomic.h; link with -pthread. Elsewhere than on Linux the machine is one node with all CPUs, there are no limits
+// NEEDS    gokore_atomic.h gokore_policy.h; link with -pthread. Elsewhere than on Linux the machine is one node with all CPUs, there are no limits
 //          of a container but those in the environment, and binding and pinning answer GOKORE_UNSUPPORTED.
 //
 // EXAMPLE
@@ -59,8 +59,9 @@
 #define GOKORE_TOPOLOGY_H 100 // 0.1.0
 
 #include "gokore_atomic.h"
-#if GOKORE_ATOMIC_H != 100
-#error "gokore_topology.h 0.1.0 needs gokore_atomic.h 0.1.0: copy headers from one release"
+#include "gokore_policy.h"
+#if GOKORE_ATOMIC_H != 100 || GOKORE_POLICY_H != 100
+#error "gokore_topology.h 0.1.0 needs gokore_atomic.h and gokore_policy.h 0.1.0: copy headers from one release"
 #endif
 
 // >>options
@@ -264,6 +265,7 @@ GOKORE_API bool gokore_pressure_watch_is_triggered(void);
 #if defined(GOKORE_IMPLEMENTATION) && !defined(GOKORE_TOPOLOGY_IMPLEMENTED_)
 #define GOKORE_TOPOLOGY_IMPLEMENTED_
 #include "gokore_atomic.h"
+#include "gokore_policy.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -2707,6 +2709,27 @@ gokore_pressure_level gokore_pressure_watch_level(void) {
 }
 
 bool gokore_pressure_watch_is_triggered(void) { return gokore_atomic_load(&gokore_pressure_watch_.trigger) != 0; }
+
+// >>lent to gokore_policy.h
+static int gokore_lent_node_(void) { return gokore_topology_current_node(NULL); }
+static size_t gokore_lent_allowed_(int *out, size_t cap) { return gokore_topology_allowed_nodes(NULL, out, cap); }
+static size_t gokore_lent_nearest_(int from, int *out, size_t cap) { return gokore_topology_nearest(NULL, from, out, cap); }
+static int gokore_lent_distance_(int from, int to) { return gokore_topology_distance(NULL, from, to); }
+static gokore_status gokore_lent_read_(gokore_container *out) { return gokore_container_read(out, NULL); }
+
+static gokore_status gokore_lent_facts_(gokore_lent_container_ *out) {
+    gokore_container c;
+    gokore_status status = gokore_container_read(&c, NULL);
+    if (status != GOKORE_OK) return status;
+    *out = (gokore_lent_container_) { c.max_locks, c.workers, c.memory_limit, c.qos, c.cgroup_version, "", "" };
+    memcpy(out->source, c.source, sizeof out->source);
+    memcpy(out->memory_source, c.memory_source, sizeof out->memory_source);
+    return GOKORE_OK;
+}
+
+static const gokore_lent_machine_ gokore_lent_machine_topology_ = { gokore_lent_node_,        gokore_lent_allowed_, gokore_lent_nearest_, gokore_lent_distance_,
+                                                                    gokore_memory_migrate, gokore_lent_read_,   gokore_lent_facts_ };
+static const gokore_lent_machine_ *gokore_lent_machine_here_ = &gokore_lent_machine_topology_;
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.
