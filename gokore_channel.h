@@ -19,6 +19,7 @@
 //      }
 //
 // OPTIONS  GOKORE_CHANNEL_SPIN_MAX  [impl]  2000  looks before a waiter sleeps, where looking has paid lately; 0 = none
+//          GOKORE_METRICS           [impl]  0     1: every call is told to the instrumenter, see gokore_policy.h
 //          GOKORE_LOCKORDER         [impl]  0     1: waiting in a channel while holding a lock is reported (LOCK_WAIT_HELD)
 //
 // CONCEPTS
@@ -61,9 +62,11 @@ typedef struct gokore_channel_desc {
     gokore_allocator allocator; // default: C heap
     void *storage;              // default NULL: from the allocator, once; else this memory, the channel's until destroy
     size_t storage_size;        // bytes there, at least gokore_channel_storage_size(item_size, capacity)
+    const gokore_provider *provider; // default NULL; else its qos says, at create, how long calls without a context wait
 } gokore_channel_desc;
 
-// Makes an open, empty channel. GOKORE_NO_MEMORY, also for sizes that overflow and storage that is too small; then *out = NULL.
+// Makes an open, empty channel. GOKORE_NO_MEMORY, also for sizes that overflow and storage that is too small;
+// GOKORE_INVALID for a provider whose class is none; then *out = NULL.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_create(gokore_channel **out, const gokore_channel_desc *desc);
 // Bytes of storage that such a channel takes, at any alignment; 0 if the size overflows.
 GOKORE_API size_t gokore_channel_storage_size(size_t item_size, size_t capacity);
@@ -800,6 +803,11 @@ gokore_status gokore_channel_create(gokore_channel **out, const gokore_channel_d
     gokore_channel_init_(ch, desc, stride);
     ch->memory = desc->storage ? NULL : memory;
     ch->memory_size = bytes;
+    const gokore_provider *p = desc->provider;
+    if (p && p->qos && gokore_channel_apply_qos(ch, p->qos(p->user)) != GOKORE_OK) {
+        gokore_free_(&desc->allocator, ch->memory, bytes);
+        return GOKORE_INVALID;
+    }
     gokore_channel_enlist_(ch);
     *out = ch;
     return GOKORE_OK;
@@ -832,12 +840,34 @@ void gokore_channel_destroy(gokore_channel *ch) {
     gokore_free_(&allocator, ch->memory, ch->memory_size);
 }
 
+// >>instrumenter: with GOKORE_METRICS only. The channel is kept while it is told, though its last item may be through.
+static void gokore_channel_keep_(gokore_channel *ch) { (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); } // relaxed: a count
+
+static void gokore_channel_tell_result_(gokore_channel *ch, bool sending, gokore_status result, int64_t blocked_ns) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    if (i->channel) i->channel(i->user, ch->name, sending, result, blocked_ns);
+    gokore_channel_let_go_(ch, 0);
+}
+
+static gokore_status gokore_channel_told_(gokore_channel *ch, bool sending, bool blocking, void *item, gokore_context *ctx) {
+    int64_t since_ns = 0;
+    gokore_channel_keep_(ch);
+    gokore_status status = gokore_channel_try_(ch, sending, item);
+    if (blocking && (status == GOKORE_FULL || status == GOKORE_EMPTY)) {
+        since_ns = gokore_now_ns();
+        status = gokore_channel_block_(ch, sending, item, ctx);
+    }
+    gokore_channel_tell_result_(ch, sending, status, since_ns ? gokore_now_ns() - since_ns : 0);
+    return status;
+}
+
 // >>send, receive
 // Not inlined, as above.
 __attribute__((noinline)) gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
     uint64_t tail;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
+    if (GOKORE_METRICS) return gokore_channel_told_(ch, true, true, (void *)(uintptr_t)item, ctx);
     if (GOKORE_LIKELY_(gokore_channel_pushed_(ch, item, &tail)) || gokore_channel_push_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, true, (void *)(uintptr_t)item, ctx); // only read
 }
@@ -846,16 +876,18 @@ __attribute__((noinline)) gokore_status gokore_channel_recv(gokore_channel *ch, 
     uint64_t head;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
+    if (GOKORE_METRICS) return gokore_channel_told_(ch, false, true, item, ctx);
     if (GOKORE_LIKELY_(gokore_channel_pulled_(ch, item, &head)) || gokore_channel_pull_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, false, item, ctx);
 }
 
 gokore_status gokore_channel_try_send(gokore_channel *ch, const void *item) {
-    return gokore_channel_try_(ch, true, (void *)(uintptr_t)item); // only read
+    void *only_read = (void *)(uintptr_t)item;
+    return GOKORE_METRICS ? gokore_channel_told_(ch, true, false, only_read, NULL) : gokore_channel_try_(ch, true, only_read);
 }
 
 gokore_status gokore_channel_try_recv(gokore_channel *ch, void *item) {
-    gokore_status status = gokore_channel_try_(ch, false, item);
+    gokore_status status = GOKORE_METRICS ? gokore_channel_told_(ch, false, false, item, NULL) : gokore_channel_try_(ch, false, item);
     if (status == GOKORE_EMPTY) gokore_channel_mark_(&ch->tail); // the next item is the first one: its time is to be noted
     return status;
 }
@@ -1068,7 +1100,13 @@ static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, g
         s.order = (uint32_t *)(void *)(s.nodes + n);
         s.by_address = s.order + n;
     }
+    int64_t since_ns = GOKORE_METRICS ? gokore_now_ns() : 0;
+    for (size_t i = 0; GOKORE_METRICS && i < n; i++)
+        if (cases[i].channel) gokore_channel_keep_(cases[i].channel);
     status = gokore_select_run_(&s, ctx, biased, blocking, &chosen);
+    for (size_t i = 0; GOKORE_METRICS && i < n; i++) // the chosen one is told, all are let go
+        if (cases[i].channel && i == chosen) gokore_channel_tell_result_(cases[i].channel, cases[i].op == GOKORE_SELECT_SEND, status, gokore_now_ns() - since_ns);
+        else if (cases[i].channel) gokore_channel_let_go_(cases[i].channel, 0);
     if (memory) gokore_free_(NULL, memory, n * each);
     if (out) *out = chosen;
     return status;
