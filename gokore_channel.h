@@ -19,6 +19,7 @@
 //      }
 //
 // OPTIONS  GOKORE_CHANNEL_SPIN_MAX  [impl]  2000  looks before a waiter sleeps, where looking has paid lately; 0 = none
+//          GOKORE_METRICS           [impl]  0     1: every call is told to the instrumenter, see gokore_policy.h
 //          GOKORE_LOCKORDER         [impl]  0     1: waiting in a channel while holding a lock is reported (LOCK_WAIT_HELD)
 //
 // CONCEPTS
@@ -61,9 +62,11 @@ typedef struct gokore_channel_desc {
     gokore_allocator allocator; // default: C heap
     void *storage;              // default NULL: from the allocator, once; else this memory, the channel's until destroy
     size_t storage_size;        // bytes there, at least gokore_channel_storage_size(item_size, capacity)
+    const gokore_provider *provider; // default NULL; else its qos says, at create, how long calls without a context wait
 } gokore_channel_desc;
 
-// Makes an open, empty channel. GOKORE_NO_MEMORY, also for sizes that overflow and storage that is too small; then *out = NULL.
+// Makes an open, empty channel. GOKORE_NO_MEMORY, also for sizes that overflow and storage that is too small;
+// GOKORE_INVALID for a provider whose class is none; then *out = NULL.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_create(gokore_channel **out, const gokore_channel_desc *desc);
 // Bytes of storage that such a channel takes, at any alignment; 0 if the size overflows.
 GOKORE_API size_t gokore_channel_storage_size(size_t item_size, size_t capacity);
@@ -326,46 +329,56 @@ enum { GOKORE_CHANNEL_TRIES_ = 64 }; // looks at a place that another is about t
 // Where items are copied it is not inlined: a compiler that sees a caller's variable would warn of the sizes it has not.
 #define GOKORE_CHANNEL_COPIES_ static __attribute__((noinline))
 
+// The usual case alone: it is not slow, and there is a free place. *tail = the end as it was seen.
+static inline bool gokore_channel_pushed_(gokore_channel *ch, const void *item, uint64_t *tail) {
+    *tail = gokore_atomic_load_relaxed(&ch->tail); // relaxed: the CAS decides
+    if (*tail & GOKORE_CHANNEL_SLOW_) return false;
+    gokore_channel_place_ *place = gokore_channel_place_of_(ch, *tail);
+    if (gokore_atomic_load_acquire(&place->stamp) != *tail) return false; // pairs with the release in gokore_channel_pulled_
+    uint64_t next = gokore_channel_next_(ch, *tail);
+    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->tail, tail, next)) return false; // relaxed: the stamp publishes
+    gokore_channel_copy_(ch, place->item, item);
+    gokore_atomic_store_release(&place->stamp, *tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
+    return true;
+}
+
+static inline bool gokore_channel_pulled_(gokore_channel *ch, void *item, uint64_t *head) {
+    *head = gokore_atomic_load_relaxed(&ch->head); // relaxed: the CAS decides
+    if (*head & GOKORE_CHANNEL_SLOW_) return false;
+    gokore_channel_place_ *place = gokore_channel_place_of_(ch, *head);
+    if (gokore_atomic_load_acquire(&place->stamp) != (*head | GOKORE_CHANNEL_TAKEN_)) return false; // pairs with gokore_channel_pushed_
+    uint64_t next = gokore_channel_next_(ch, *head);
+    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->head, head, next)) return false; // relaxed: likewise
+    gokore_channel_copy_(ch, item, place->item);
+    gokore_atomic_store_release(&place->stamp, *head + ch->lap); // pairs with the acquires of a stamp
+    return true;
+}
+
 // Sends: GOKORE_OK, GOKORE_FULL, or GOKORE_BUSY: only the latch can tell.
 GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_push_(gokore_channel *ch, const void *item) {
-    uint64_t tail = gokore_atomic_load_relaxed(&ch->tail); // relaxed: the CAS decides
-    for (int tries = 0; !(tail & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
-        gokore_channel_place_ *place = gokore_channel_place_of_(ch, tail);
-        if (GOKORE_LIKELY_(gokore_atomic_load_acquire(&place->stamp) == tail)) { // pairs with the release in gokore_channel_pull_
-            if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->tail, &tail, gokore_channel_next_(ch, tail))) continue; // relaxed: the stamp publishes
-            gokore_channel_copy_(ch, place->item, item);
-            gokore_atomic_store_release(&place->stamp, tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
-            return GOKORE_OK;
-        }
+    for (int tries = 0; tries < GOKORE_CHANNEL_TRIES_; tries++) {
+        uint64_t tail;
+        if (gokore_channel_pushed_(ch, item, &tail)) return GOKORE_OK;
+        if (tail & GOKORE_CHANNEL_SLOW_) break;
         uint64_t head = gokore_atomic_load_acquire(&ch->head); // acquire: the next load comes after it
-        uint64_t now = gokore_atomic_load_relaxed(&ch->tail);
-        if (now == tail && !(head & GOKORE_CHANNEL_SLOW_)) {
-            if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL; // both were so when head was read
-            GOKORE_SEAM_PAUSE_();                                                            // a receiver is about to leave
-        }
-        tail = now;
+        if (gokore_atomic_load_relaxed(&ch->tail) != tail || (head & GOKORE_CHANNEL_SLOW_)) continue;
+        if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL; // both were so when head was read
+        GOKORE_SEAM_PAUSE_();                                                            // a receiver is about to leave
     }
     return GOKORE_BUSY;
 }
 
 // Receives: GOKORE_OK, GOKORE_EMPTY (and open), or GOKORE_BUSY.
 GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_pull_(gokore_channel *ch, void *item) {
-    uint64_t head = gokore_atomic_load_relaxed(&ch->head); // relaxed: the CAS decides
-    for (int tries = 0; !(head & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
-        gokore_channel_place_ *place = gokore_channel_place_of_(ch, head);
-        if (GOKORE_LIKELY_(gokore_atomic_load_acquire(&place->stamp) == (head | GOKORE_CHANNEL_TAKEN_))) { // pairs with gokore_channel_push_
-            if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->head, &head, gokore_channel_next_(ch, head))) continue; // relaxed: likewise
-            gokore_channel_copy_(ch, item, place->item);
-            gokore_atomic_store_release(&place->stamp, head + ch->lap); // pairs with the acquires of a stamp
-            return GOKORE_OK;
-        }
-        uint64_t tail = gokore_atomic_load_acquire(&ch->tail); // acquire: the next load comes after it
-        uint64_t now = gokore_atomic_load_relaxed(&ch->head);
-        bool empty = now == head && (tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head; // both were so when tail was read
-        if (empty && !gokore_atomic_load_acquire(&ch->closed)) return GOKORE_EMPTY;   // acquire: tail was read before
-        if (empty) return GOKORE_BUSY;
-        if (now == head) GOKORE_SEAM_PAUSE_(); // a sender is about to leave
-        head = now;
+    for (int tries = 0; tries < GOKORE_CHANNEL_TRIES_; tries++) {
+        uint64_t head;
+        if (gokore_channel_pulled_(ch, item, &head)) return GOKORE_OK;
+        if (head & GOKORE_CHANNEL_SLOW_) break;
+        uint64_t tail = gokore_atomic_load_acquire(&ch->tail); // acquire: the next loads come after it
+        if (gokore_atomic_load_relaxed(&ch->head) != head) continue;
+        if ((tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head) // both were so when tail was read
+            return gokore_atomic_load_acquire(&ch->closed) ? GOKORE_BUSY : GOKORE_EMPTY; // pairs with gokore_channel_close
+        GOKORE_SEAM_PAUSE_(); // a sender is about to leave
     }
     return GOKORE_BUSY;
 }
@@ -399,7 +412,7 @@ static void gokore_channel_still_(gokore_channel *ch, int64_t now) { // nothing 
 // The place at an end, once who was there before has left it.
 static gokore_channel_place_ *gokore_channel_settled_(gokore_channel *ch, uint64_t position, uint64_t stamp) {
     gokore_channel_place_ *place = gokore_channel_place_of_(ch, position);
-    while (gokore_atomic_load_acquire(&place->stamp) != stamp) GOKORE_SEAM_YIELD_(); // pairs with the releases in push_ and pull_
+    while (gokore_atomic_load_acquire(&place->stamp) != stamp) GOKORE_SEAM_YIELD_(); // pairs with the releases of a stamp
     return place;
 }
 
@@ -626,7 +639,8 @@ static void gokore_channel_leave_(gokore_channel *ch, gokore_atomic_u32 *kick) {
 static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks) {
     gokore_status status = GOKORE_BUSY;
     bool looked = false;
-    for (uint32_t pauses = 1; *looks > 0 && !ch->latched; looked = true) {
+    (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
+    for (uint32_t pauses = 1; *looks > 0; looked = true) {
         status = gokore_channel_fast_(ch, sending, item);
         if (status == GOKORE_OK || status == GOKORE_BUSY) break;
         if (pauses > *looks) pauses = *looks;
@@ -635,6 +649,7 @@ static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, vo
         if (pauses < GOKORE_CHANNEL_PAUSES_) pauses *= 2;
     }
     if (looked && status != GOKORE_BUSY) gokore_channel_learn_(ch, status == GOKORE_OK);
+    (void)gokore_atomic_fetch_sub_release(&ch->inside, 1); // pairs with the acquire in gokore_channel_destroy
     return status;
 }
 
@@ -697,7 +712,7 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
         return gokore_channel_select_biased(&only, 1, ctx, NULL);
     }
     uint32_t looks = gokore_channel_patience_(ch);
-    if (gokore_channel_glance_(ch, sending, item, &looks) == GOKORE_OK) return GOKORE_OK;
+    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks) == GOKORE_OK) return GOKORE_OK;
     gokore_atomic_u32 *kick = NULL;
     gokore_channel_enter_(ch);
     gokore_status status = gokore_channel_step_(ch, sending, item, NULL, &kick);
@@ -788,6 +803,11 @@ gokore_status gokore_channel_create(gokore_channel **out, const gokore_channel_d
     gokore_channel_init_(ch, desc, stride);
     ch->memory = desc->storage ? NULL : memory;
     ch->memory_size = bytes;
+    const gokore_provider *p = desc->provider;
+    if (p && p->qos && gokore_channel_apply_qos(ch, p->qos(p->user)) != GOKORE_OK) {
+        gokore_free_(&desc->allocator, ch->memory, bytes);
+        return GOKORE_INVALID;
+    }
     gokore_channel_enlist_(ch);
     *out = ch;
     return GOKORE_OK;
@@ -820,27 +840,54 @@ void gokore_channel_destroy(gokore_channel *ch) {
     gokore_free_(&allocator, ch->memory, ch->memory_size);
 }
 
+// >>instrumenter: with GOKORE_METRICS only. The channel is kept while it is told, though its last item may be through.
+static void gokore_channel_keep_(gokore_channel *ch) { (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); } // relaxed: a count
+
+static void gokore_channel_tell_result_(gokore_channel *ch, bool sending, gokore_status result, int64_t blocked_ns) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    if (i->channel) i->channel(i->user, ch->name, sending, result, blocked_ns);
+    gokore_channel_let_go_(ch, 0);
+}
+
+static gokore_status gokore_channel_told_(gokore_channel *ch, bool sending, bool blocking, void *item, gokore_context *ctx) {
+    int64_t since_ns = 0;
+    gokore_channel_keep_(ch);
+    gokore_status status = gokore_channel_try_(ch, sending, item);
+    if (blocking && (status == GOKORE_FULL || status == GOKORE_EMPTY)) {
+        since_ns = gokore_now_ns();
+        status = gokore_channel_block_(ch, sending, item, ctx);
+    }
+    gokore_channel_tell_result_(ch, sending, status, since_ns ? gokore_now_ns() - since_ns : 0);
+    return status;
+}
+
 // >>send, receive
-gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
+// Not inlined, as above.
+__attribute__((noinline)) gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
+    uint64_t tail;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
-    if (GOKORE_LIKELY_(gokore_channel_push_(ch, item) == GOKORE_OK)) return GOKORE_OK;
+    if (GOKORE_METRICS) return gokore_channel_told_(ch, true, true, (void *)(uintptr_t)item, ctx);
+    if (GOKORE_LIKELY_(gokore_channel_pushed_(ch, item, &tail)) || gokore_channel_push_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, true, (void *)(uintptr_t)item, ctx); // only read
 }
 
-gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
+__attribute__((noinline)) gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
+    uint64_t head;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
-    if (GOKORE_LIKELY_(gokore_channel_pull_(ch, item) == GOKORE_OK)) return GOKORE_OK;
+    if (GOKORE_METRICS) return gokore_channel_told_(ch, false, true, item, ctx);
+    if (GOKORE_LIKELY_(gokore_channel_pulled_(ch, item, &head)) || gokore_channel_pull_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, false, item, ctx);
 }
 
 gokore_status gokore_channel_try_send(gokore_channel *ch, const void *item) {
-    return gokore_channel_try_(ch, true, (void *)(uintptr_t)item); // only read
+    void *only_read = (void *)(uintptr_t)item;
+    return GOKORE_METRICS ? gokore_channel_told_(ch, true, false, only_read, NULL) : gokore_channel_try_(ch, true, only_read);
 }
 
 gokore_status gokore_channel_try_recv(gokore_channel *ch, void *item) {
-    gokore_status status = gokore_channel_try_(ch, false, item);
+    gokore_status status = GOKORE_METRICS ? gokore_channel_told_(ch, false, false, item, NULL) : gokore_channel_try_(ch, false, item);
     if (status == GOKORE_EMPTY) gokore_channel_mark_(&ch->tail); // the next item is the first one: its time is to be noted
     return status;
 }
@@ -1053,7 +1100,13 @@ static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, g
         s.order = (uint32_t *)(void *)(s.nodes + n);
         s.by_address = s.order + n;
     }
+    int64_t since_ns = GOKORE_METRICS ? gokore_now_ns() : 0;
+    for (size_t i = 0; GOKORE_METRICS && i < n; i++)
+        if (cases[i].channel) gokore_channel_keep_(cases[i].channel);
     status = gokore_select_run_(&s, ctx, biased, blocking, &chosen);
+    for (size_t i = 0; GOKORE_METRICS && i < n; i++) // the chosen one is told, all are let go
+        if (cases[i].channel && i == chosen) gokore_channel_tell_result_(cases[i].channel, cases[i].op == GOKORE_SELECT_SEND, status, gokore_now_ns() - since_ns);
+        else if (cases[i].channel) gokore_channel_let_go_(cases[i].channel, 0);
     if (memory) gokore_free_(NULL, memory, n * each);
     if (out) *out = chosen;
     return status;

@@ -756,8 +756,14 @@ static void answer_many_times(bool partner_sends) {
     REQUIRE(pthread_create(&thread, NULL, answers_partner, &a) == 0);
     for (int i = 0; i < 20000 / SLOW; i++) {
         gokore_channel *ch = channel_of(sizeof(uint64_t), partner_sends ? (size_t)(i % 2) : 0);
-        gokore_atomic_store(&a.channel, ch);
+        bool full = partner_sends && i % 4 == 3; // then the partner has to wait for its place
         uint64_t item = 0;
+        if (full) CHECK_STATUS(GOKORE_OK, gokore_channel_send(ch, &item, NULL));
+        gokore_atomic_store(&a.channel, ch);
+        if (full) {
+            spin(test_random(&state) % 2000);
+            CHECK_STATUS(GOKORE_OK, gokore_channel_recv(ch, &item, NULL));
+        }
         spin(test_random(&state) % 200);
         CHECK_STATUS(GOKORE_OK, partner_sends ? gokore_channel_recv(ch, &item, NULL) : gokore_channel_send(ch, &item, NULL));
         gokore_channel_destroy(ch);

@@ -444,3 +444,80 @@ TEST(closure, what_goes_wrong_around_a_close_is_counted) {
     CHECK_UINT(1, take(ch));
     gokore_channel_destroy(ch);
 }
+
+// ---- provider and instrumenter
+
+static gokore_qos best_effort(void *user) {
+    ++*(int *)user;
+    return GOKORE_QOS_BEST_EFFORT;
+}
+
+static gokore_qos no_class(void *user) {
+    (void)user;
+    return (gokore_qos)17;
+}
+
+TEST(provider, its_class_limits_the_calls_of_its_channels) {
+    int asked = 0;
+    uint64_t item;
+    gokore_provider provider = { .qos = best_effort, .user = &asked }, empty = { .qos = NULL };
+    gokore_channel_desc desc = { .item_size = sizeof item, .provider = &provider };
+    gokore_channel *ch = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_channel_create(&ch, &desc));
+    CHECK_INT(1, asked);
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_channel_recv(ch, &item, NULL));
+    gokore_channel_destroy(ch);
+    desc.provider = &empty;
+    REQUIRE_STATUS(GOKORE_OK, gokore_channel_create(&ch, &desc));
+    gokore_channel_destroy(ch);
+    provider.qos = no_class;
+    desc.provider = &provider;
+    test_allocator a = { .fail_from = 0 };
+    desc.allocator = test_allocator_hooks(&a);
+    CHECK_STATUS(GOKORE_INVALID, gokore_channel_create(&ch, &desc));
+    CHECK_PTR(NULL, ch);
+    CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
+}
+
+static struct told {
+    uint64_t sends, receives, failed;
+    int64_t blocked_ns;
+    char name[32];
+} told;
+
+static void tell(void *user, const char *channel, bool is_send, gokore_status result, int64_t blocked_ns) {
+    struct told *t = (struct told *)user;
+    if (result != GOKORE_OK) t->failed++;
+    else if (is_send) t->sends++;
+    else t->receives++;
+    t->blocked_ns += blocked_ns;
+    (void)snprintf(t->name, sizeof t->name, "%s", channel);
+}
+
+TEST(instrumenter, is_told_of_every_call) {
+    test_only_with("METRICS=1");
+    gokore_instrumenter ours = { .channel = tell, .user = &told };
+    REQUIRE_STATUS(GOKORE_OK, gokore_instrumenter_set(&ours));
+    gokore_channel *ch = channel_of("jobs", 1);
+    uint64_t item = 1;
+    size_t chosen = 0;
+    gokore_select_case one = { ch, GOKORE_SELECT_RECV, &item };
+    CHECK_STATUS(GOKORE_OK, gokore_channel_send(ch, &item, NULL));
+    CHECK_STATUS(GOKORE_FULL, put(ch, 2));
+    CHECK_STATUS(GOKORE_OK, gokore_channel_recv(ch, &item, NULL));
+    CHECK_STATUS(GOKORE_OK, put(ch, 3));
+    CHECK_STATUS(GOKORE_OK, gokore_channel_select(&one, 1, NULL, &chosen));
+    CHECK_STATUS(GOKORE_EMPTY, gokore_channel_try_select(&one, 1, &chosen));
+    CHECK_UINT(2, told.sends);
+    CHECK_UINT(2, told.receives);
+    CHECK_UINT(1, told.failed);
+    CHECK_STR("jobs", told.name);
+    gokore_context ctx;
+    gokore_context_init_timeout(&ctx, NULL, 2 * MS);
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_channel_recv(ch, &item, &ctx));
+    gokore_context_deinit(&ctx);
+    CHECK_UINT(2, told.failed);
+    CHECK(told.blocked_ns >= MS);
+    gokore_channel_destroy(ch);
+    CHECK_STATUS(GOKORE_OK, gokore_instrumenter_set(NULL));
+}
