@@ -304,7 +304,9 @@ typedef enum gokore_severity {
     X(CHANNEL_BUSY, ERROR, "a channel was destroyed while threads wait on it")                                      \
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
     X(POLICY, ERROR, "a manifest that can't be used")                                                               \
-    X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")
+    X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")                                   \
+    X(LOCK_PINNED, ERROR, "a pinned lock was released")                                                             \
+    X(LOCK_ORPHANED, ERROR, "a lock is waited for whose holder has ended")
 #define GOKORE_REPORT_ENUM_(id, severity, text) GOKORE_REPORT_##id,
 typedef enum gokore_report_id { GOKORE_REPORT_NONE = 0, GOKORE_REPORTS_(GOKORE_REPORT_ENUM_) GOKORE_REPORT_COUNT_ } gokore_report_id;
 #undef GOKORE_REPORT_ENUM_

@@ -480,7 +480,7 @@ static void gokore_mutex_release_(gokore_mutex *m) {
     if (sleeper) gokore_waiter_kick_(sleeper);
 }
 
-static gokore_lock_identity_ gokore_mutex_identity_(gokore_mutex *m) { return (gokore_lock_identity_) { m, m->class_, &m->record_ }; }
+static gokore_lock_identity_ gokore_mutex_identity_(gokore_mutex *m) { return (gokore_lock_identity_) { .lock = m, .cls = m->class_, .slot = &m->record_ }; }
 
 static void gokore_mutex_report_(gokore_mutex *m, gokore_report_id id, const char *what) {
     char title[64];
