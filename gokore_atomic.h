@@ -300,6 +300,7 @@ typedef enum gokore_severity {
     X(LOCK_REMOTE_HOLD, WARNING, "a lock held for long from another node than its memory")                          \
     X(LOCK_DEADLOCK, ERROR, "threads wait for each other")                                                          \
     X(LOCK_TABLE, WARNING, "the lock checker ran out of memory and sees less")                                      \
+    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                      \
     X(CONTEXT_BUSY, ERROR, "a context was destroyed while threads wait with it")                                    \
     X(CHANNEL_BUSY, ERROR, "a channel was destroyed while threads wait on it")                                      \
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
@@ -848,6 +849,9 @@ GOKORE_API gokore_status gokore_writef_(gokore_writer writer, const char *format
 // Sleeps while *word == expected, until woken, spuriously, or until the deadline (INT64_MAX = none): then GOKORE_TIMEOUT.
 GOKORE_API gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns);
 GOKORE_API void gokore_futex_wake_(gokore_atomic_u32 *word, int count);
+// The kernel's lock with priority inheritance (futex(2), FUTEX_LOCK_PI): 0 or an error number, ENOSYS where there is none.
+GOKORE_API int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns);
+GOKORE_API int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner);
 GOKORE_API void gokore_yield_(void);
 GOKORE_API int64_t gokore_clock_ns_(void);
 GOKORE_API void *gokore_heap_alloc_(size_t size, size_t align);
@@ -962,6 +966,9 @@ GOKORE_OVER_SWAPS_(gokore_atomic_ptr, void *)
 // The kernel's numbers, spelt out because not every libc ships <linux/futex.h>.
 #define GOKORE_FUTEX_WAKE_PRIVATE_        (1 | 128)
 #define GOKORE_FUTEX_WAIT_BITSET_PRIVATE_ (9 | 128) // absolute CLOCK_MONOTONIC deadline
+#define GOKORE_FUTEX_LOCK_PI_PRIVATE_     (6 | 128) // absolute CLOCK_REALTIME deadline
+#define GOKORE_FUTEX_UNLOCK_PI_PRIVATE_   (7 | 128)
+#define GOKORE_FUTEX_LOCK_PI2_PRIVATE_    (13 | 128) // absolute CLOCK_MONOTONIC deadline
 #if defined(SYS_futex)
 #define GOKORE_SYS_FUTEX_ SYS_futex
 #else
@@ -973,7 +980,8 @@ GOKORE_OVER_SWAPS_(gokore_atomic_ptr, void *)
 #define GOKORE_SYS_FUTEX_TIME64_ GOKORE_SYS_FUTEX_
 #endif
 
-gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+// A futex call that waits, until an absolute deadline, INT64_MAX = none; 0 or an error number. Leaves the caller's errno alone.
+static int gokore_futex_call_(gokore_atomic_u32 *word, int op, uint32_t expected, int64_t deadline_ns) {
     long number = sizeof(time_t) > sizeof(long) ? GOKORE_SYS_FUTEX_TIME64_ : GOKORE_SYS_FUTEX_;
     struct timespec at = { 0, 0 };
     if (deadline_ns > 0) {
@@ -981,13 +989,29 @@ gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int
         at.tv_sec = (time_t)(seconds < most ? seconds : most);
         at.tv_nsec = (long)(deadline_ns % 1000000000);
     }
-    struct timespec *until = deadline_ns == INT64_MAX ? NULL : &at;
-    int before = errno; // a lock leaves the caller's errno alone
-    long rc = syscall(number, &word->v_, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, until, NULL, 0xffffffffu);
-    bool late = rc == -1 && errno == ETIMEDOUT;
+    int before = errno;
+    long rc = syscall(number, &word->v_, op, expected, deadline_ns == INT64_MAX ? NULL : &at, NULL, 0xffffffffu);
+    int error = rc == -1 ? errno : 0;
     errno = before;
+    return error;
+}
+
+gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+    bool late = gokore_futex_call_(word, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, deadline_ns) == ETIMEDOUT;
     return late ? GOKORE_TIMEOUT : GOKORE_OK;
 }
+
+// Waits for the kernel's lock with priority inheritance; monotonic deadlines since Linux 5.14, on the wall clock before.
+int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns) {
+    int error = gokore_futex_call_(owner, GOKORE_FUTEX_LOCK_PI2_PRIVATE_, 0, deadline_ns);
+    if (error != ENOSYS || deadline_ns == INT64_MAX) return error != ENOSYS ? error : gokore_futex_call_(owner, GOKORE_FUTEX_LOCK_PI_PRIVATE_, 0, deadline_ns);
+    struct timespec wall;
+    (void)clock_gettime(CLOCK_REALTIME, &wall);
+    int64_t wall_ns = (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec;
+    return gokore_futex_call_(owner, GOKORE_FUTEX_LOCK_PI_PRIVATE_, 0, deadline_ns - gokore_clock_ns_() + wall_ns);
+}
+
+int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner) { return gokore_futex_call_(owner, GOKORE_FUTEX_UNLOCK_PI_PRIVATE_, 0, INT64_MAX); }
 
 void gokore_futex_wake_(gokore_atomic_u32 *word, int count) {
     int before = errno;

@@ -117,7 +117,7 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_lockorder_add_rule(const char *
 GOKORE_API void gokore_lockorder_exempt(const char *cls, const char *from, const char *to);
 // A thread that holds locks of both classes for longer than max_hold_ns is reported (LOCK_HOLD_TIME). 0 = no limit again.
 GOKORE_API void gokore_lockorder_pair_limit(const char *a, const char *b, int64_t max_hold_ns);
-// The same for one class; NULL = every lock. The least of all limits that apply counts.
+// The same for one class; NULL = every lock, in place of the class of service's limit. The least of all that apply counts.
 GOKORE_API void gokore_lockorder_hold_limit(const char *cls, int64_t max_hold_ns);
 // Locks of these two classes may be nested in any order: no rule and no cycle speaks of the pair. bless(x, x): two of x.
 GOKORE_API void gokore_lockorder_bless(const char *a, const char *b);
@@ -257,14 +257,16 @@ GOKORE_API bool gokore_lock_is_held_here_(const void *lock);    // false where n
 GOKORE_API void gokore_lock_describe_(gokore_lock_identity_ who, const char *name, gokore_lock_observer *observer, int numa_node);
 GOKORE_API void gokore_lock_rank_(gokore_lock_identity_ who, uint32_t rank); // locks with a rank are taken in rising order
 GOKORE_API gokore_lock_observer *gokore_lock_observer_(uint32_t record);
+GOKORE_API int gokore_lock_numa_node_(uint32_t record); // -1 = unknown
 GOKORE_API void gokore_lock_forget_(const void *lock, uint32_t record);
 GOKORE_API void gokore_lock_none_held_(const char *where); // reports LOCK_WAIT_HELD if this thread holds a lock
 GOKORE_API void gokore_lock_none_but_(const void *lock, const char *where); // the same, but for this lock
 GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cls, uint32_t record, char *out, size_t cap);
 
 // A thread that is about to sleep says for what, and says so when it goes on. Nothing of this runs with GOKORE_LOCKORDER 0.
-// LOCK: ended by those who hold the lock. PARTY: ended by those who have been at that end of the object before.
-enum { GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, GOKORE_WAIT_PARTY_ };
+// EXCLUSIVE, SHARED: a lock's, ended by those who hold it. PARTY: ended by those who have been at that end of the object before.
+// PERMITS: a semaphore's: by those who hold permits, or, where a holder has asked for more, by those who have released some.
+enum { GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, GOKORE_WAIT_PARTY_, GOKORE_WAIT_PERMITS_ };
 typedef struct gokore_wait_ {
     const void *object;
     const char *name;          // NULL = the lock's, or the address; must live as long as the object
@@ -277,6 +279,7 @@ GOKORE_API void gokore_wait_begin_(const gokore_wait_ *wait);
 GOKORE_API void gokore_wait_end_(void);
 GOKORE_API void gokore_wait_party_(const void *object, uint32_t end); // this thread uses that end of it
 GOKORE_API void gokore_wait_left_(const void *object, uint32_t end);  // it will no more
+GOKORE_API void gokore_wait_permits_(const void *object, bool taken); // this thread has taken permits, or gives some back
 GOKORE_API void gokore_wait_forget_(const void *object);              // the object is gone
 
 #ifdef __cplusplus
@@ -788,6 +791,7 @@ void gokore_lock_describe_(gokore_lock_identity_ who, const char *name, gokore_l
     if (!i) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     gokore_lock_record_ *r = gokore_lock_record_at_(i);
+    if (name && r->name && strcmp(name, r->name) == 0) name = NULL; // a foreign lock's is given at each call
     char *before = name ? (char *)(uintptr_t)r->name : NULL, *copy = name ? gokore_lock_copy_(name, strlen(name)) : NULL;
     if (name) r->name = copy;
     gokore_free_(NULL, before, 0);
@@ -808,6 +812,8 @@ void gokore_lock_rank_(gokore_lock_identity_ who, uint32_t rank) {
 }
 
 gokore_lock_observer *gokore_lock_observer_(uint32_t record) { return record ? gokore_lock_record_at_(record)->observer : NULL; }
+
+int gokore_lock_numa_node_(uint32_t record) { return record ? gokore_lock_record_at_(record)->numa_node : -1; }
 
 void gokore_lock_forget_(const void *lock, uint32_t record) {
     if (!record) return;
@@ -1236,7 +1242,7 @@ typedef struct gokore_lock_thread_ {
     uint64_t id;              // as gettid gives it; 0 = free
     uint32_t number, next_free;
     gokore_atomic_u32 count;  // of held
-    uint32_t capacity, unseen; // unseen: held, but there was no memory
+    uint32_t capacity;
     gokore_held_ *held;
     gokore_chain_ *chains;
     uint64_t chain_mask, chain_used;
@@ -1366,7 +1372,6 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
         t->id = gokore_thread_id_();
         t->held = t->first;
         t->capacity = GOKORE_HELD_FIRST_;
-        t->unseen = 0;
     }
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (!t) return NULL;
@@ -2104,8 +2109,8 @@ static int gokore_page_node_(const void *address) { return (void)address, -1; }
 static int64_t gokore_hold_limit_of_(uint32_t cls, const char **whose) {
     static const char *const names[] = { "the class of service", "the program", "the manifest" };
     int64_t least = INT64_MAX;
-    for (int i = 0; i < GOKORE_ORIGINS_; i++)
-        if (gokore_lockorder_.max_hold_ns[i] > 0 && gokore_lockorder_.max_hold_ns[i] < least) {
+    for (int i = 0; i < GOKORE_ORIGINS_; i++) // the later origin counts
+        if (gokore_lockorder_.max_hold_ns[i] > 0) {
             least = gokore_lockorder_.max_hold_ns[i];
             *whose = names[i];
         }
@@ -2213,7 +2218,7 @@ void gokore_lockorder_acquired_(gokore_lock_identity_ who, unsigned mode) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return;
     gokore_lock_thread_ *t = gokore_mine_ ? gokore_mine_ : gokore_lock_thread_new_();
     if (!t || (gokore_held_count_(t) == t->capacity && !gokore_held_grow_(t))) {
-        *(t ? &t->unseen : &gokore_unseen_) += 1;
+        gokore_unseen_++;
         gokore_lock_out_of_memory_();
         return;
     }
@@ -2249,9 +2254,8 @@ bool gokore_lockorder_released_(const void *lock) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return true;
     gokore_lock_thread_ *t = gokore_mine_;
     gokore_held_ *h = gokore_held_find_(lock);
-    uint32_t *unseen = t ? &t->unseen : &gokore_unseen_;
-    if (!h && *unseen) return *unseen -= 1, true; // one of those that there was no memory for
-    if (!h) return false;
+    if (!h && gokore_unseen_) return gokore_unseen_--, true; // one of those that there was no memory for
+    if (!t || !h) return false;
     if (h->pins) {
         char title[64];
         gokore_reportf_(GOKORE_REPORT_LOCK_PINNED, gokore_held_title_(h, title, sizeof title), "'%s' released while it is pinned", title);
@@ -2268,7 +2272,7 @@ bool gokore_lockorder_released_(const void *lock) {
 
 bool gokore_lock_is_mine_(const void *lock) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return true;
-    return (gokore_mine_ ? gokore_mine_->unseen : gokore_unseen_) || gokore_held_find_(lock);
+    return gokore_unseen_ || gokore_held_find_(lock);
 }
 
 bool gokore_lock_is_held_here_(const void *lock) { return GOKORE_LOCKORDER && gokore_held_find_(lock); }
@@ -2635,11 +2639,19 @@ void gokore_wait_left_(const void *object, uint32_t end) {
     if (GOKORE_LOCKORDER && gokore_mine_) gokore_party_leave_(gokore_mine_, object, end);
 }
 
+// Which end of a semaphore: those who release, those who hold permits.
+enum { GOKORE_END_RELEASES_, GOKORE_END_HOLDS_, GOKORE_ENDS_ };
+
+void gokore_wait_permits_(const void *object, bool taken) {
+    gokore_wait_party_(object, taken ? GOKORE_END_HOLDS_ : GOKORE_END_RELEASES_);
+    if (!taken) gokore_wait_left_(object, GOKORE_END_HOLDS_);
+}
+
 void gokore_wait_forget_(const void *object) {
     if (!GOKORE_LOCKORDER) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
-        for (uint32_t end = 0; end < 2; end++)
+        for (uint32_t end = 0; end < GOKORE_ENDS_; end++)
             if (gokore_lock_thread_at_(i)->id) gokore_party_leave_(gokore_lock_thread_at_(i), object, end);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
@@ -2719,6 +2731,7 @@ typedef struct gokore_stuck_ {
     uint64_t number;
     int64_t since_ns;
     uint32_t stack, next;    // next: the one it waits for
+    bool held;               // PERMITS: by others, who will give them back
     bool out;                // it can go on
     bool seen;
 } gokore_stuck_;
@@ -2727,16 +2740,32 @@ typedef struct gokore_scene_ {
     uint32_t count;
 } gokore_scene_;
 
+static bool gokore_thread_uses_(gokore_lock_thread_ *u, const void *object, uint32_t end) {
+    gokore_latch_lock_(&u->latch);
+    bool uses = gokore_lock_map_get_(&u->parties, gokore_party_key_(object, end));
+    gokore_latch_unlock_(&u->latch);
+    return uses;
+}
+
+// Is the semaphore one that its takers give back? Not if one of them has come for more while it held some.
+static bool gokore_permits_are_held_(const gokore_scene_ *scene, const void *object) {
+    bool any = false;
+    for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++) {
+        gokore_lock_thread_ *u = gokore_lock_thread_at_(i);
+        if (!u->id || !gokore_thread_uses_(u, object, GOKORE_END_HOLDS_)) continue;
+        any = true;
+        for (uint32_t k = 0; k < scene->count; k++)
+            if (scene->stuck[k].thread == u && scene->stuck[k].wait.object == object) return false;
+    }
+    return any;
+}
+
 static bool gokore_thread_ends_wait_(gokore_lock_thread_ *u, const gokore_scene_ *scene, uint32_t i) {
     const gokore_stuck_ *s = &scene->stuck[i];
     if (!u->id || u == s->thread) return false;
     if (s->wait.kind == GOKORE_WAIT_EXCLUSIVE_) return gokore_held_by_(u, s->wait.object, false);
-    if (s->wait.kind == GOKORE_WAIT_PARTY_) {
-        gokore_latch_lock_(&u->latch);
-        bool known = gokore_lock_map_get_(&u->parties, gokore_party_key_(s->wait.object, s->wait.end));
-        gokore_latch_unlock_(&u->latch);
-        return known;
-    }
+    if (s->wait.kind == GOKORE_WAIT_PARTY_) return gokore_thread_uses_(u, s->wait.object, s->wait.end);
+    if (s->wait.kind == GOKORE_WAIT_PERMITS_) return gokore_thread_uses_(u, s->wait.object, s->held ? GOKORE_END_HOLDS_ : GOKORE_END_RELEASES_);
     if (gokore_held_by_(u, s->wait.object, true)) return true;
     for (uint32_t k = 0; k < scene->count && s->wait.kind == GOKORE_WAIT_SHARED_; k++) // a plain reader also waits behind a writer that waits
         if (scene->stuck[k].thread == u && scene->stuck[k].wait.object == s->wait.object) return scene->stuck[k].wait.kind == GOKORE_WAIT_EXCLUSIVE_;
@@ -2756,7 +2785,7 @@ static bool gokore_stuck_stays_(gokore_scene_ *scene, uint32_t i) {
         any |= k < scene->count;
         all &= k < scene->count;
     }
-    return s->wait.kind == GOKORE_WAIT_PARTY_ ? any && all : any;
+    return s->wait.kind >= GOKORE_WAIT_PARTY_ ? any && all : any;
 }
 
 // All threads that wait, and which of them can't go on. Under the latch; false = no memory.
@@ -2774,6 +2803,7 @@ static bool gokore_scene_set_(gokore_scene_ *scene) {
                 (gokore_stuck_) { .thread = t, .wait = t->wait, .number = t->wait_number, .since_ns = t->wait_since_ns, .stack = t->wait_stack };
         gokore_latch_unlock_(&t->latch);
     }
+    for (uint32_t i = 0; i < scene->count; i++) scene->stuck[i].held = gokore_permits_are_held_(scene, scene->stuck[i].wait.object);
     for (bool changed = scene->count > 1; changed;) {
         changed = false;
         for (uint32_t i = 0; i < scene->count; i++) {

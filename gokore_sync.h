@@ -1,12 +1,13 @@
 // gokore_sync.h - v0.1.0 - MIT                                    waits that can end: contexts, and locks that give up
 //
-// WHAT     A context is cancelled, or expires, and with it every wait that was given it: a lock, a channel, a sleep. The
-//          mutex is 16 bytes, takes part in lock-order checking by itself, and can be waited for with a context or a
-//          timeout. When it gives up, it is not held, and no trace of the waiter is left.
+// WHAT     A context is cancelled, or expires, and with it every wait that was given it: a lock, a channel, a sleep. Mutex,
+//          condition, reader-writer lock, once flag, wait group and semaphore have 16 bytes each, are valid when all-zero,
+//          and can be waited for with a context. Locks take part in lock-order checking by themselves. A wait that is given
+//          up has taken nothing, and no trace of the waiter is left.
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_sync.h"
 //
-// NEEDS    gokore_atomic.h gokore_policy.h gokore_lockorder.h; link with -pthread.
+// NEEDS    gokore_atomic.h gokore_policy.h gokore_topology.h gokore_lockorder.h; link with -pthread.
 //
 // EXAMPLE
 //      #include "gokore_sync.h"
@@ -33,22 +34,36 @@
 //                first cause stays. Contexts live in the caller's memory and need no allocation and no helper thread.
 //                NULL where a context is asked for means: never cancelled. Cancel from any thread, not from a signal
 //                handler: it takes a lock (set a flag there, or cancel from a thread that waits in sigwait).
-//   Waiting      One record per blocked call, on its own stack, in a queue: per object, first come first served.
-//   Fairness     A thread that comes to a free mutex may take it ahead of those who sleep; a sleeper that has waited for
+//   Waiting      One record per blocked call, on its own stack, in a queue: per object, first come first served. It sleeps on
+//                a word of its own, which a waker or its context changes, so no call has to wait for two words at once.
+//   Fairness     A thread that comes to a free lock may take it ahead of those who sleep; a sleeper that has waited for
 //                1 ms is handed the lock by the next unlock. So a waiter waits 1 ms, and one section per waiter ahead.
-//   Lock word    LOCKED  bit 0  set by the thread that takes the lock, or by the unlocker that hands it over; cleared by
-//                               its owner's unlock
-//                PARKED  bit 1  set by a waiter before it sleeps, under the queue's latch; cleared under the same latch
-//                               when the queue is left empty
-//                WATCHED bit 2  set and cleared by init and set_observer only: sends every call down the slow path
+//                Semaphores are handed over always; readers that wait are let in together.
+//   Inheritance  priority_inherit gives a mutex to the kernel once it is contended (FUTEX_LOCK_PI): its holder runs at the
+//                priority of its most urgent waiter, and who waits with a context looks at it every millisecond. If its
+//                holder's thread has ended, the next one gets it, and LOCK_LEAKED is reported. Where the system has no such
+//                locks, init reports POLICY and the mutex is an ordinary one. Other mutexes don't notice a holder's end:
+//                that needs the kernel's list of robust locks, which has one head per thread, and libc owns it.
+//   Lock word    Every primitive has one; all changes but those to PARKED may be made without a latch.
+//                LOCKED  bit 0   mutex, rwlock: set by the thread that takes it for itself, or by the unlocker that hands it
+//                                over; cleared by its owner's unlock. Once flag: set by the runner, cleared with DONE set.
+//                PARKED  bit 1   set by a waiter before it sleeps, under the queue's latch; cleared under the same latch
+//                                when the queue is left empty. Keeps new readers and takers of permits out.
+//                WATCHED bit 2   set and cleared by init and set_observer only: sends every call down the slow path
+//                MODE    bit 3   set by init only: mutex: priority inheritance (LOCKED is unused then); rwlock: recursive
+//                                readers. Once flag: DONE, set by the runner when the function has returned, never cleared.
+//                COUNT   bit 4.. rwlock: readers, one more by a reader or by the unlocker that lets it in, one less by each
+//                                read_unlock. Semaphore: permits, more by release, less by who takes them or by the release
+//                                that serves a waiter. Wait group: work, by add and done.
 
 #ifndef GOKORE_SYNC_H
 #define GOKORE_SYNC_H 100 // 0.1.0
 
 #include "gokore_atomic.h"
 #include "gokore_policy.h"
+#include "gokore_topology.h"
 #include "gokore_lockorder.h"
-#if GOKORE_ATOMIC_H != 100 || GOKORE_POLICY_H != 100 || GOKORE_LOCKORDER_H != 100
+#if GOKORE_ATOMIC_H != 100 || GOKORE_POLICY_H != 100 || GOKORE_TOPOLOGY_H != 100 || GOKORE_LOCKORDER_H != 100
 #error "gokore_sync.h 0.1.0 needs the other headers of 0.1.0: copy headers from one release"
 #endif
 
@@ -97,27 +112,34 @@ GOKORE_API void gokore_context_deinit(gokore_context *ctx);
 // Blocks for ns; GOKORE_OK after that time, or the context's status at once when it is over.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx);
 
-// >>mutex
-// All-zero is unlocked. Not recursive. Never copy or move one that is in use.
-typedef struct gokore_mutex {
+// >>what locks share
+// The 16 bytes of every primitive below. All-zero is valid. Never copy or move one that is in use.
+typedef struct gokore_sync_ {
     gokore_atomic_u32 word_;
     gokore_atomic_u32 record_; // its number in the lock checker; 0 = none yet
     gokore_lock_class *class_;
-} gokore_mutex;
-GOKORE_STATIC_ASSERT_(sizeof(gokore_mutex) <= 16, "a mutex has at most 16 bytes in every configuration");
-#define GOKORE_MUTEX_INIT            { GOKORE_ATOMIC_INIT(0), GOKORE_ATOMIC_INIT(0), NULL }
-#define GOKORE_MUTEX_INIT_CLASS(cls) { GOKORE_ATOMIC_INIT(0), GOKORE_ATOMIC_INIT(0), (cls) }
+} gokore_sync_;
+GOKORE_STATIC_ASSERT_(sizeof(gokore_sync_) <= 16, "a lock has at most 16 bytes in every configuration");
+#define GOKORE_SYNC_INIT_(word, cls) { { GOKORE_ATOMIC_INIT(word), GOKORE_ATOMIC_INIT(0), (cls) } }
+
+// >>mutex
+// All-zero is unlocked. Not recursive.
+typedef struct gokore_mutex { gokore_sync_ sync_; } gokore_mutex;
+#define GOKORE_MUTEX_INIT            GOKORE_SYNC_INIT_(0, NULL)
+#define GOKORE_MUTEX_INIT_CLASS(cls) GOKORE_SYNC_INIT_(0, cls)
 
 typedef struct gokore_mutex_desc {
     gokore_lock_class *lock_class;  // default NULL: the lock is a class of its own
     uint32_t rank;                  // must be 0 in 0.1.0
     const char *name;               // default NULL: the class's name, or the address; copied
     gokore_lock_observer *observer; // default NULL
-    int numa_node;                  // shown in the lock graph; default 0
+    int numa_node;                  // of its data: shown in the lock graph, and what mutex_lock_policy goes by; default 0
+    bool priority_inherit;          // the holder runs at the priority of its most urgent waiter: see CONCEPTS
 } gokore_mutex_desc;
 
-// Sets up an unlocked mutex; reports LOCK_INIT_HELD if this thread is seen to hold it (with GOKORE_LOCKORDER). desc NULL = all defaults. A name or an observer needs a few bytes of heap: if they can't be had,
-// a report says so and the mutex works without.
+// Sets up an unlocked mutex; reports LOCK_INIT_HELD if this thread is seen to hold it (with GOKORE_LOCKORDER). desc NULL = all
+// defaults. A name, an observer or priority inheritance needs a few bytes of heap: if they can't be had, a report says so and
+// the mutex works without.
 GOKORE_API void gokore_mutex_init(gokore_mutex *m, const gokore_mutex_desc *desc);
 // The mutex is gone. Reports LOCK_DESTROYED_HELD if somebody holds it.
 GOKORE_API void gokore_mutex_deinit(gokore_mutex *m);
@@ -125,8 +147,18 @@ GOKORE_API void gokore_mutex_deinit(gokore_mutex *m);
 // Blocks until the mutex is held (GOKORE_OK, acquire) or the context is over (its status, even if the mutex is free). With
 // GOKORE_LOCKORDER: GOKORE_DEADLOCK if this thread holds it, GOKORE_ORDER if refused. Anything but GOKORE_OK: not held.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx);
+// The same for the lock checker's eyes. _rank: the second of two locks of one class, which subclass orders: rising. _nested:
+// while the thread holds outer, which keeps locks of one class from being taken by two threads at once: then their order among
+// themselves is free; LOCK_NOT_HELD if it does not.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx);
 // 0: takes it if it is free, else GOKORE_BUSY, never blocks. Otherwise waits for up to timeout_ns, then GOKORE_TIMEOUT.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns);
+// As the policy in force says (its first LockPolicy; without one, the table of the compiled-in class): tries at once, then
+// waits on the lock for each delay of the retry table, within its longest wait and the context. Where the policy's NUMA
+// fallback is WAIT, a try from a CPU farther from numa_node than the allowed distance counts as busy. GOKORE_TIMEOUT when the
+// tries are used up.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx);
 // Gives it up (release) and wakes a waiter. Does not touch the mutex once another may have it. Only the thread that holds it:
 // LOCK_NOT_HELD if nobody does (then nothing happens), LOCK_WRONG_THREAD if it is seen to be another (with GOKORE_LOCKORDER;
 // it is unlocked all the same).
@@ -135,14 +167,130 @@ GOKORE_API void gokore_mutex_unlock(gokore_mutex *m);
 GOKORE_API bool gokore_mutex_is_held(const gokore_mutex *m);
 // Reports LOCK_NOT_HELD if nobody holds it, LOCK_WRONG_THREAD if another thread does (with GOKORE_LOCKORDER).
 GOKORE_API void gokore_mutex_assert_held(gokore_mutex *m);
-// Sets or, with NULL, removes the observer. Nobody may use the mutex meanwhile.
+// Sets or, with NULL, removes the observer. Nobody may use the mutex meanwhile. Needs a few bytes of heap, as init does. The
+// same for the other primitives: semaphores tell of every acquire and release, conditions and wait groups of waits only, a once
+// flag of its run and of those who wait for it.
 GOKORE_API void gokore_mutex_set_observer(gokore_mutex *m, gokore_lock_observer *observer);
+
+// >>condition
+// All-zero is a condition nobody waits for. One mutex at a time belongs to it.
+typedef struct gokore_cond { gokore_sync_ sync_; } gokore_cond;
+#define GOKORE_COND_INIT GOKORE_SYNC_INIT_(0, NULL)
+// Gives up m, which the caller holds, and waits for a signal. Holds m on every return: GOKORE_OK after a signal, or the
+// context's status when it is over first (at once, m kept, if it is over already). GOKORE_INVALID and LOCK_NOT_HELD if nobody
+// holds m: then nothing happens. Never returns without a cause, but look at what you wait for again: others may have run
+// between. A signal that chose this waiter counts even if the context ends meanwhile. Locks held besides m are LOCK_WAIT_HELD.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx);
+// Wakes the one who waits longest, or all. No system call when nobody waits. What was changed under the mutex before the call
+// is seen by those woken; the mutex need not be held.
+GOKORE_API void gokore_cond_signal(gokore_cond *c);
+GOKORE_API void gokore_cond_broadcast(gokore_cond *c);
+GOKORE_API void gokore_cond_set_observer(gokore_cond *c, gokore_lock_observer *observer);
+
+// >>reader-writer lock
+// All-zero is unlocked. Readers share it, up to 2^28 - 1 at a time. Who comes while others wait gets in line, so neither side
+// starves: the last reader's unlock serves the first in line, a writer's lets in all readers that wait if one is first.
+typedef struct gokore_rwlock { gokore_sync_ sync_; } gokore_rwlock;
+#define GOKORE_RWLOCK_INIT            GOKORE_SYNC_INIT_(0, NULL)
+#define GOKORE_RWLOCK_INIT_CLASS(cls) GOKORE_SYNC_INIT_(0, cls)
+typedef struct gokore_rwlock_desc {
+    gokore_lock_class *lock_class;
+    uint32_t rank;
+    const char *name;
+    gokore_lock_observer *observer;
+    int numa_node;          // these five as in gokore_mutex_desc
+    bool recursive_readers; // a thread may read-lock it again while it reads, even if a writer waits; costs a look at thread storage
+} gokore_rwlock_desc;
+GOKORE_API void gokore_rwlock_init(gokore_rwlock *rw, const gokore_rwlock_desc *desc);
+GOKORE_API void gokore_rwlock_deinit(gokore_rwlock *rw); // reports LOCK_DESTROYED_HELD if somebody holds it
+// As gokore_mutex_lock. Read and write locks of one thread exclude each other: GOKORE_DEADLOCK with GOKORE_LOCKORDER. Without
+// recursive_readers a second read lock of one thread may wait for a writer that waits for the first: with GOKORE_LOCKORDER
+// it is reported as LOCK_RECURSION, and tried.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns); // as gokore_mutex_try_lock
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns);
+// As gokore_mutex_unlock. With recursive_readers, a read lock is given up by the thread that took it.
+GOKORE_API void gokore_rwlock_read_unlock(gokore_rwlock *rw);
+GOKORE_API void gokore_rwlock_write_unlock(gokore_rwlock *rw);
+GOKORE_API void gokore_rwlock_set_observer(gokore_rwlock *rw, gokore_lock_observer *observer);
+
+// >>once
+// All-zero: not run yet.
+typedef struct gokore_once_flag { gokore_sync_ sync_; } gokore_once_flag;
+#define GOKORE_ONCE_INIT GOKORE_SYNC_INIT_(0, NULL)
+// The first caller runs fn(user); the others wait until it has returned and see what it did (acquire). Called again from
+// inside fn: LOCK_RECURSION, and it returns. fn must return.
+GOKORE_API void gokore_once(gokore_once_flag *once, void (*fn)(void *user), void *user);
+GOKORE_API void gokore_once_set_observer(gokore_once_flag *once, gokore_lock_observer *observer);
+
+// >>wait group
+// A count of what is still to do, 0 to 2^28 - 1; all-zero is none. May be used again once the count was 0.
+typedef struct gokore_waitgroup { gokore_sync_ sync_; } gokore_waitgroup;
+#define GOKORE_WAITGROUP_INIT GOKORE_SYNC_INIT_(0, NULL)
+GOKORE_API void gokore_waitgroup_add(gokore_waitgroup *w, uint32_t n); // SYNC_COUNT, and nothing added, beyond the most
+// One less (release); the last one wakes all who wait, and does not touch the wait group afterwards. SYNC_COUNT at 0 already.
+GOKORE_API void gokore_waitgroup_done(gokore_waitgroup *w);
+// Blocks until the count is 0 (GOKORE_OK, acquire) or the context is over. Locks held meanwhile are LOCK_WAIT_HELD.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx);
+GOKORE_API void gokore_waitgroup_set_observer(gokore_waitgroup *w, gokore_lock_observer *observer);
+
+// >>semaphore
+// Permits, 0 to 2^28 - 1; all-zero has none. First come, first served, all or nothing: who asks for many is not passed by who
+// asks for few.
+typedef struct gokore_semaphore { gokore_sync_ sync_; } gokore_semaphore;
+#define GOKORE_SEMAPHORE_INIT(permits) GOKORE_SYNC_INIT_((uint32_t)(permits) << 4, NULL)
+#define GOKORE_SEMAPHORE_MAX           0x0fffffffu
+// Blocks until n permits are taken at once (GOKORE_OK, acquire) or the context is over: then none are. GOKORE_INVALID for
+// more than GOKORE_SEMAPHORE_MAX. n = 0 takes nothing and does not wait.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_semaphore_try_acquire(gokore_semaphore *s, uint32_t n, int64_t timeout_ns); // 0: BUSY
+// Gives n permits (release). Any thread. SYNC_COUNT, and none given, beyond the most.
+GOKORE_API void gokore_semaphore_release(gokore_semaphore *s, uint32_t n);
+GOKORE_API void gokore_semaphore_set_observer(gokore_semaphore *s, gokore_lock_observer *observer);
+
+// >>foreign locks
+// Function pointers around a lock that is not ours, so that it can be observed, order-checked and given up. Each returns 0 for
+// done. try_lock may be NULL: then a wait can't be given up.
+typedef struct gokore_locker {
+    void *object;
+    int (*lock)(void *object), (*try_lock)(void *object), (*unlock)(void *object);
+    gokore_lock_class *lock_class;
+    const char *name; // default NULL: the class's name, or the address
+    gokore_lock_observer *observer;
+} gokore_locker;
+// As gokore_mutex_lock; GOKORE_SYSTEM if the foreign call fails, GOKORE_INVALID without lock or unlock. With a context and a
+// try_lock, the lock is tried again and again, at most 1 ms apart, since a foreign lock can't be waited for with a context.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_locker_lock(const gokore_locker *l, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_locker_try_lock(const gokore_locker *l, int64_t timeout_ns); // GOKORE_UNSUPPORTED without try_lock
+GOKORE_API void gokore_locker_unlock(const gokore_locker *l);
+// Lockers of a pthread_mutex_t *, of the two sides of a pthread_rwlock_t *, and of a C11 mtx_t * (its functions fail where libc
+// has no <threads.h>). Set lock_class, name and observer as you like.
+GOKORE_API gokore_locker gokore_locker_of_pthread_mutex(void *mutex);
+GOKORE_API gokore_locker gokore_locker_of_pthread_rwlock_read(void *rwlock);
+GOKORE_API gokore_locker gokore_locker_of_pthread_rwlock_write(void *rwlock);
+GOKORE_API gokore_locker gokore_locker_of_mtx(void *mtx);
+
+// >>generic names
+// gokore_lock(x, ctx) and gokore_unlock(x): mutex, rwlock (exclusive), semaphore (one permit), locker.
+GOKORE_INLINE_ gokore_status gokore_semaphore_lock_(gokore_semaphore *s, gokore_context *ctx) { return gokore_semaphore_acquire(s, 1, ctx); }
+GOKORE_INLINE_ void gokore_semaphore_unlock_(gokore_semaphore *s) { gokore_semaphore_release(s, 1); }
+#ifndef __cplusplus
+#define gokore_lock(x, ctx)                                                                                         \
+    _Generic((x), gokore_mutex *: gokore_mutex_lock, gokore_rwlock *: gokore_rwlock_write_lock,                     \
+             gokore_semaphore *: gokore_semaphore_lock_, gokore_locker *: gokore_locker_lock,                       \
+             const gokore_locker *: gokore_locker_lock)((x), (ctx))
+#define gokore_unlock(x)                                                                                            \
+    _Generic((x), gokore_mutex *: gokore_mutex_unlock, gokore_rwlock *: gokore_rwlock_write_unlock,                 \
+             gokore_semaphore *: gokore_semaphore_unlock_, gokore_locker *: gokore_locker_unlock,                   \
+             const gokore_locker *: gokore_locker_unlock)(x)
+#endif
 
 // >>private shared part: waiting
 // One blocked call. state_ is what its thread sleeps on: 0 = waiting, then WOKEN by the one who took it off its queue (stored
 // under the queue's latch, so that a waiter who finds itself off the queue needs nothing more), or POKED because its context
-// is over. POKED may become WOKEN, never the reverse.
-enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_ };
+// is over, or DOOMED because it was chosen to end a deadlock. These may become WOKEN, never the reverse.
+enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_, GOKORE_WAITER_DOOMED_ };
 typedef struct gokore_waiter_ {
     gokore_atomic_u32 state_;
     uint32_t answer_;                                  // what the waker says
@@ -150,8 +298,11 @@ typedef struct gokore_waiter_ {
     struct gokore_waiter_ *context_next_, *context_prev_;
     const void *key_;                                  // whose queue
     void *item_;                                       // a channel's: what to send, where to receive
+    uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
     int64_t since_ns_;                                 // when the call began to wait
+    uint32_t kind_, end_;                              // what the lock checker is told of it, see gokore_wait_; 0 = nothing
     bool queued_;                                      // under the queue's latch
+    bool steadfast_;                                   // can't be ended as a deadlock's victim
 } gokore_waiter_;
 typedef struct gokore_wait_queue_ {
     gokore_waiter_ *head, *tail;
@@ -163,12 +314,23 @@ GOKORE_API void gokore_wait_queue_remove_(gokore_wait_queue_ *q, gokore_waiter_ 
 GOKORE_API gokore_waiter_ *gokore_wait_queue_wake_(gokore_wait_queue_ *q, uint32_t answer);
 // After the latch: the sleeper is woken. w itself may be gone, so its word is passed.
 GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
-// Sleeps until woken (GOKORE_OK), until the context is over (its status) or the deadline (GOKORE_TIMEOUT).
+// Sleeps until woken (GOKORE_OK), until the context is over (its status) or the deadline (GOKORE_TIMEOUT), or until it is
+// chosen to end a deadlock (GOKORE_DEADLOCK).
 GOKORE_API gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns);
 GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout, saturating
 
 #ifdef __cplusplus
 }
+
+// >>C++: the generic names as overloads
+inline gokore_status gokore_lock(gokore_mutex *x, gokore_context *ctx) { return gokore_mutex_lock(x, ctx); }
+inline gokore_status gokore_lock(gokore_rwlock *x, gokore_context *ctx) { return gokore_rwlock_write_lock(x, ctx); }
+inline gokore_status gokore_lock(gokore_semaphore *x, gokore_context *ctx) { return gokore_semaphore_acquire(x, 1, ctx); }
+inline gokore_status gokore_lock(const gokore_locker *x, gokore_context *ctx) { return gokore_locker_lock(x, ctx); }
+inline void gokore_unlock(gokore_mutex *x) { gokore_mutex_unlock(x); }
+inline void gokore_unlock(gokore_rwlock *x) { gokore_rwlock_write_unlock(x); }
+inline void gokore_unlock(gokore_semaphore *x) { gokore_semaphore_release(x, 1); }
+inline void gokore_unlock(const gokore_locker *x) { gokore_locker_unlock(x); }
 #endif
 #endif // GOKORE_SYNC_H
 
@@ -176,7 +338,21 @@ GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout,
 #define GOKORE_SYNC_IMPLEMENTED_
 #include "gokore_atomic.h" // again: they may have been seen before the switch was set
 #include "gokore_policy.h"
+#include "gokore_topology.h"
 #include "gokore_lockorder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#if defined(__has_include) // C11's locks, where libc has them
+#if __has_include(<threads.h>) && !defined(__STDC_NO_THREADS__)
+#include <threads.h>
+#define GOKORE_HAS_THREADS_H_ 1
+#endif
+#endif
+#ifndef GOKORE_HAS_THREADS_H_
+#define GOKORE_HAS_THREADS_H_ 0
+#endif
 
 // >>time
 int64_t gokore_deadline_after_(int64_t timeout_ns) {
@@ -247,6 +423,13 @@ static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
     gokore_latch_unlock_(&ctx->latch_);
 }
 
+// The lock checker is told for what this thread is about to sleep.
+static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
+    gokore_wait_ wait = { .object = w->key_, .kind = w->kind_, .end = w->end_, .deadline_ns = deadline_ns, .state = &w->state_,
+                          .idle = GOKORE_WAITER_WAITING_, .doomed = w->steadfast_ ? GOKORE_WAITER_WAITING_ : GOKORE_WAITER_DOOMED_ };
+    gokore_wait_begin_(&wait);
+}
+
 gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     gokore_status why = gokore_context_status(ctx);
     if (why != GOKORE_OK) return why;
@@ -257,12 +440,16 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
         GOKORE_SEAM_PAUSE_();
         state = gokore_atomic_load_acquire(&w->state_); // pairs with the release in gokore_waiter_woken_
     }
+    bool told = GOKORE_LOCKORDER && w->kind_ && state == GOKORE_WAITER_WAITING_;
+    if (told) gokore_waiter_tell_(w, deadline_ns);
     while (state == GOKORE_WAITER_WAITING_ && why == GOKORE_OK) {
         why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_WAITING_, deadline_ns);
-        state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
+        state = gokore_atomic_load_acquire(&w->state_); // pairs likewise, and with gokore_deadlock_cancel_
     }
+    if (told) gokore_wait_end_();
     if (ctx) gokore_context_delist_(ctx, w);
     if (state == GOKORE_WAITER_WOKEN_) return GOKORE_OK;
+    if (state == GOKORE_WAITER_DOOMED_) return GOKORE_DEADLOCK;
     gokore_status over = gokore_context_status(ctx);
     return over != GOKORE_OK ? over : why;
 }
@@ -378,11 +565,18 @@ gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
     return status;
 }
 
-// >>mutex: WTF::Lock's scheme (F. Pizlo, "Locking in WebKit", 2016): the word in the object, the queue in a table of buckets
-// hashed by its address. Deviation: hand-over is decided by how long the waiter has waited, not by a random timer.
-enum { GOKORE_MUTEX_LOCKED_ = 1, GOKORE_MUTEX_PARKED_ = 2, GOKORE_MUTEX_WATCHED_ = 4 };
-enum { GOKORE_MUTEX_RETRY_, GOKORE_MUTEX_HANDED_ };
-#define GOKORE_MUTEX_PATIENCE_NS_ 1000000
+// >>queues of locks: WTF::Lock's scheme (F. Pizlo, "Locking in WebKit", 2016): the word in the object, the waiters in a table of
+// queues hashed by its address. Deviations: hand-over is decided by how long the waiter has waited, not by a random timer;
+// the table does not grow.
+// The bits of the words: see the manual.
+#define GOKORE_SYNC_LOCKED_  1u
+#define GOKORE_SYNC_PARKED_  2u
+#define GOKORE_SYNC_WATCHED_ 4u
+#define GOKORE_SYNC_MODE_    8u  // mutex: priority inheritance; rwlock: recursive readers; once: done
+#define GOKORE_SYNC_ONE_     16u // one of the count: readers, permits, work to do
+#define GOKORE_SYNC_COUNT_   0xfffffff0u
+enum { GOKORE_SYNC_RETRY_, GOKORE_SYNC_HANDED_ }; // a waker's answer: try again; what was asked for is yours
+#define GOKORE_SYNC_PATIENCE_NS_ 1000000          // a waiter that has waited for so long is handed the lock
 
 typedef struct gokore_bucket_ {
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ latch;
@@ -400,32 +594,66 @@ static gokore_waiter_ *gokore_bucket_first_(gokore_waiter_ *from, const void *ke
     return from;
 }
 
-// Takes the lock if it is free, whatever the other bits; false if it is held. v is refreshed.
-static bool gokore_mutex_grab_(gokore_mutex *m, uint32_t *v) {
-    while (!(*v & GOKORE_MUTEX_LOCKED_))
-        if (gokore_atomic_compare_exchange_weak_acquire(&m->word_, v, *v | GOKORE_MUTEX_LOCKED_)) return true; // pairs with unlock
+// What serving leads to: those to wake once the latch is given up (under it, where there are too many), and whether more was
+// given than had been taken.
+typedef struct gokore_kicks_ {
+    bool surplus;
+    uint32_t count;
+    gokore_atomic_u32 *at[32];
+} gokore_kicks_;
+
+// Takes w off its queue, with an answer. After the word was stored: w may then have its lock, and free it.
+static void gokore_sync_wake_(gokore_bucket_ *b, gokore_waiter_ *w, uint32_t answer, gokore_kicks_ *kicks) {
+    gokore_atomic_u32 *state = &w->state_;
+    gokore_wait_queue_remove_(&b->queue, w);
+    gokore_waiter_woken_(w, answer);
+    if (kicks->count < sizeof kicks->at / sizeof kicks->at[0])
+        kicks->at[kicks->count++] = state;
+    else
+        gokore_waiter_kick_(state);
+}
+
+static void gokore_sync_kick_(gokore_kicks_ *kicks) {
+    for (uint32_t i = 0; i < kicks->count; i++) gokore_waiter_kick_(kicks->at[i]);
+}
+
+// What makes the kinds differ.
+typedef struct gokore_sync_kind_ {
+    const char *name;
+    // Takes what w asks for, if the word, of which *v is a copy, permits; refreshes *v.
+    bool (*take)(gokore_sync_ *s, uint32_t *v, const gokore_waiter_ *w);
+    // Under the queue's latch: gives back what the caller has (0: it has only left the line) and serves those in line.
+    void (*serve)(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks);
+    // Waits; NULL = in the line of the queue.
+    gokore_status (*acquire)(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns);
+} gokore_sync_kind_;
+
+// Adds w->need_, unless one of the bits w->bars_ is there.
+static bool gokore_sync_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_ *w) {
+    while (!(*v & w->bars_) && *v <= UINT32_MAX - w->need_)
+        if (gokore_atomic_compare_exchange_weak_acquire(&s->word_, v, *v + w->need_)) return true; // pairs with the serve functions
     return false;
 }
 
-static bool gokore_mutex_spin_(gokore_mutex *m) {
+static bool gokore_sync_spin_(gokore_sync_ *s, const gokore_sync_kind_ *kind, const gokore_waiter_ *w) {
     for (int i = 0; i <= GOKORE_SPIN_MAX; i++) {
-        uint32_t v = gokore_atomic_load_relaxed(&m->word_); // relaxed: the CAS decides
-        if (gokore_mutex_grab_(m, &v)) return true;
-        if (v & GOKORE_MUTEX_PARKED_) return false; // others sleep already: get in line
+        uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
+        if (kind->take(s, &v, w)) return true;
+        if (v & GOKORE_SYNC_PARKED_) return false; // others sleep already: get in line
         GOKORE_SEAM_PAUSE_();
     }
     return false;
 }
 
-// Gets in line, with PARKED set, unless the lock is free by now and can be taken. True: it was taken.
-static bool gokore_mutex_park_(gokore_mutex *m, gokore_waiter_ *w, bool front) {
-    gokore_bucket_ *b = gokore_bucket_of_(m);
+// Gets in line, with PARKED set, unless it can be taken by now. True: it was taken.
+static bool gokore_sync_park_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, bool front) {
+    gokore_bucket_ *b = gokore_bucket_of_(s);
     gokore_latch_lock_(&b->latch);
-    uint32_t v = gokore_atomic_load_relaxed(&m->word_); // relaxed: the CAS decides
-    bool taken = gokore_mutex_grab_(m, &v);
-    while (!taken && !(v & GOKORE_MUTEX_PARKED_)) {
-        if (gokore_atomic_compare_exchange_weak_relaxed(&m->word_, &v, v | GOKORE_MUTEX_PARKED_)) break; // relaxed: read under the latch
-        taken = gokore_mutex_grab_(m, &v);
+    uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
+    bool taken = kind->take(s, &v, w);
+    while (!taken && !(v & GOKORE_SYNC_PARKED_)) {
+        if (gokore_atomic_compare_exchange_weak_relaxed(&s->word_, &v, v | GOKORE_SYNC_PARKED_)) break; // relaxed: read under the latch
+        taken = kind->take(s, &v, w);
     }
     if (!taken) {
         gokore_atomic_store_relaxed(&w->state_, GOKORE_WAITER_WAITING_); // relaxed: published by the latch
@@ -435,96 +663,304 @@ static bool gokore_mutex_park_(gokore_mutex *m, gokore_waiter_ *w, bool front) {
     return taken;
 }
 
-// Leaves the line. False: an unlock had picked this waiter already, and its answer counts.
-static bool gokore_mutex_leave_(gokore_mutex *m, gokore_waiter_ *w) {
-    gokore_bucket_ *b = gokore_bucket_of_(m);
+// Gives back and serves; the word is not touched after it says that others may have the object.
+static void gokore_sync_release_(gokore_sync_ *s, const gokore_sync_kind_ *kind, uint32_t given) {
+    gokore_kicks_ kicks;
+    kicks.surplus = false;
+    kicks.count = 0;
+    gokore_bucket_ *b = gokore_bucket_of_(s);
+    gokore_latch_lock_(&b->latch);
+    kind->serve(s, b, given, &kicks);
+    gokore_latch_unlock_(&b->latch);
+    gokore_sync_kick_(&kicks);
+    if (kicks.surplus) gokore_reportf_(GOKORE_REPORT_SYNC_COUNT, NULL, "%s %p is given more than was taken", kind->name, (void *)s);
+}
+
+// Leaves the line. False: a waker had picked this waiter already, and its answer counts.
+static bool gokore_sync_leave_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w) {
+    gokore_kicks_ kicks;
+    kicks.surplus = false;
+    kicks.count = 0;
+    gokore_bucket_ *b = gokore_bucket_of_(s);
     gokore_latch_lock_(&b->latch);
     bool left = w->queued_;
     if (left) {
         gokore_wait_queue_remove_(&b->queue, w);
-        if (!gokore_bucket_first_(b->queue.head, m))
-            (void)gokore_atomic_fetch_and_relaxed(&m->word_, ~(uint32_t)GOKORE_MUTEX_PARKED_); // relaxed: under the latch
+        kind->serve(s, b, 0, &kicks);
     }
     gokore_latch_unlock_(&b->latch);
+    gokore_sync_kick_(&kicks);
     return left;
 }
 
-static gokore_status gokore_mutex_acquire_(gokore_mutex *m, gokore_context *ctx, int64_t deadline_ns) {
-    gokore_waiter_ w = { .key_ = m };
+static gokore_status gokore_sync_acquire_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     for (bool again = false;; again = true) {
-        if (gokore_mutex_spin_(m)) return GOKORE_OK;
-        if (!again) w.since_ns_ = gokore_now_ns();
-        if (gokore_mutex_park_(m, &w, again)) return GOKORE_OK;
-        gokore_status status = gokore_waiter_wait_(&w, ctx, deadline_ns);
-        if (status != GOKORE_OK && gokore_mutex_leave_(m, &w)) return status;
-        if (w.answer_ == GOKORE_MUTEX_HANDED_) return GOKORE_OK; // LOCKED was left set for this thread
+        if (gokore_sync_spin_(s, kind, w)) return GOKORE_OK;
+        if (!again) w->since_ns_ = gokore_now_ns();
+        if (gokore_sync_park_(s, kind, w, again)) return GOKORE_OK;
+        gokore_status status = gokore_waiter_wait_(w, ctx, deadline_ns);
+        if (status != GOKORE_OK && gokore_sync_leave_(s, kind, w)) return status;
+        if (w->answer_ == GOKORE_SYNC_HANDED_) return GOKORE_OK;
     }
 }
 
-// The rest of unlock: somebody may sleep. The word is not touched after it says that the lock is free.
-static void gokore_mutex_release_(gokore_mutex *m) {
-    gokore_bucket_ *b = gokore_bucket_of_(m);
-    gokore_latch_lock_(&b->latch);
-    uint32_t rest = gokore_atomic_load_relaxed(&m->word_) & GOKORE_MUTEX_WATCHED_; // relaxed: PARKED changes under the latch only
-    gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, m);
-    bool handed = w && gokore_now_ns() - w->since_ns_ >= GOKORE_MUTEX_PATIENCE_NS_;
-    gokore_atomic_u32 *sleeper = w ? &w->state_ : NULL;
-    if (w && gokore_bucket_first_(w->next_, m)) rest |= GOKORE_MUTEX_PARKED_;
-    if (handed) rest |= GOKORE_MUTEX_LOCKED_;
-    gokore_atomic_store_release(&m->word_, rest); // pairs with the acquire in gokore_mutex_grab_
-    if (w) {                                      // afterwards, so that who is handed the lock has seen this store: it may free it
-        gokore_wait_queue_remove_(&b->queue, w);
-        gokore_waiter_woken_(w, handed ? GOKORE_MUTEX_HANDED_ : GOKORE_MUTEX_RETRY_);
+// Parts of serve: the event is there that all wait for; a waiter has left.
+static void gokore_sync_serve_all_(gokore_sync_ *s, gokore_bucket_ *b, gokore_kicks_ *kicks) {
+    for (gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, s), *next; w; w = next) {
+        next = gokore_bucket_first_(w->next_, s);
+        gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
     }
-    gokore_latch_unlock_(&b->latch);
-    if (sleeper) gokore_waiter_kick_(sleeper);
 }
 
-static gokore_lock_identity_ gokore_mutex_identity_(gokore_mutex *m) { return (gokore_lock_identity_) { .lock = m, .cls = m->class_, .slot = &m->record_ }; }
+static void gokore_sync_serve_none_(gokore_sync_ *s, gokore_bucket_ *b) {
+    if (!gokore_bucket_first_(b->queue.head, s))
+        (void)gokore_atomic_fetch_and_relaxed(&s->word_, ~GOKORE_SYNC_PARKED_); // relaxed: under the latch
+}
 
-static void gokore_mutex_report_(gokore_mutex *m, gokore_report_id id, const char *what) {
+// >>what locks share: identity, observers, reports
+// What a mutex with priority inheritance has besides: class_ then points here, plus 1.
+typedef struct gokore_inherit_ {
+    gokore_lock_class *cls;
+    gokore_atomic_u32 owner; // the kernel's: thread id; bit 31: others wait; bit 30: the owner has ended
+    gokore_atomic_u32 turn;  // carries release and acquire where the kernel hands over
+} gokore_inherit_;
+
+static gokore_inherit_ *gokore_sync_inherit_(const gokore_sync_ *s) { // NULL = no inheritance
+    return (uintptr_t)s->class_ & 1 ? (gokore_inherit_ *)((uintptr_t)s->class_ - 1) : NULL;
+}
+
+static gokore_lock_identity_ gokore_sync_identity_(gokore_sync_ *s) {
+    gokore_inherit_ *inherit = gokore_sync_inherit_(s);
+    return (gokore_lock_identity_) { .lock = s, .cls = inherit ? inherit->cls : s->class_, .slot = &s->record_ };
+}
+
+static void gokore_sync_report_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_report_id id, const char *what) {
     char title[64];
-    gokore_lock_title_(m, m->class_, gokore_atomic_load_acquire(&m->record_), title, sizeof title); // pairs with gokore_lock_find_
-    gokore_reportf_(id, title, "mutex '%s' %s", title, what);
+    gokore_lock_title_(s, gokore_sync_identity_(s).cls, gokore_atomic_load_acquire(&s->record_), title, sizeof title); // pairs with gokore_lock_find_
+    gokore_reportf_(id, title, "%s '%s' %s", kind->name, title, what);
 }
 
-static gokore_lock_observer *gokore_mutex_observer_(gokore_mutex *m) {
-    if (!(gokore_atomic_load_relaxed(&m->word_) & GOKORE_MUTEX_WATCHED_)) return NULL; // relaxed: constant while in use
-    return gokore_lock_observer_(gokore_atomic_load_acquire(&m->record_));             // pairs with gokore_lock_find_
+static gokore_lock_observer *gokore_sync_observer_(gokore_sync_ *s) {
+    if (!(gokore_atomic_load_relaxed(&s->word_) & GOKORE_SYNC_WATCHED_)) return NULL; // relaxed: constant while in use
+    return gokore_lock_observer_(gokore_atomic_load_acquire(&s->record_));             // pairs with gokore_lock_find_
 }
 
-static void gokore_mutex_observe_(gokore_mutex *m, gokore_lock_observer *o, gokore_status status, int64_t waited_ns) {
-    if (waited_ns > 0 && o->wait) o->wait(o->user, m, waited_ns);
+static void gokore_sync_observe_(gokore_lock_observer *o, const void *lock, gokore_status status, int64_t waited_ns) {
+    if (waited_ns > 0 && o->wait) o->wait(o->user, lock, waited_ns);
     if (status != GOKORE_OK || !o->acquired) return;
     gokore_stack_ stack;
     gokore_stack_capture_(&stack);
-    o->acquired(o->user, m, stack.frames, stack.depth);
+    o->acquired(o->user, lock, stack.frames, stack.depth);
 }
 
-// Every lock call that is more than one CAS: the checker, the context, the wait, the observer.
-static gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
-    gokore_status status = gokore_context_status(ctx);
-    if (status == GOKORE_OK) status = gokore_lockorder_before_(gokore_mutex_identity_(m), mode);
-    if (status != GOKORE_OK) return status;
-    uint32_t v = gokore_atomic_load_relaxed(&m->word_); // relaxed: the CAS decides
-    int64_t waited_ns = 0;
-    if (!gokore_mutex_grab_(m, &v)) {
-        if (mode & GOKORE_LOCK_TRY) return GOKORE_BUSY;
-        gokore_lock_observer *watching = gokore_mutex_observer_(m);
-        if (watching) waited_ns = -gokore_now_ns();
-        status = gokore_mutex_acquire_(m, ctx, deadline_ns);
-        if (watching) waited_ns += gokore_now_ns();
-    }
-    if (status == GOKORE_OK) gokore_lockorder_acquired_(gokore_mutex_identity_(m), mode);
-    gokore_lock_observer *observer = gokore_mutex_observer_(m);
-    if (observer) gokore_mutex_observe_(m, observer, status, waited_ns);
+// The wait of what is no lock: conditions, wait groups, once flags.
+static void gokore_sync_observe_wait_(gokore_sync_ *s, int64_t since_ns) {
+    gokore_lock_observer *o = gokore_sync_observer_(s);
+    if (o && o->wait) o->wait(o->user, s, gokore_now_ns() - since_ns);
+}
+
+static void gokore_sync_observe_release_(gokore_sync_ *s) {
+    gokore_lock_observer *o = gokore_sync_observer_(s);
+    if (o && o->released) o->released(o->user, s);
+}
+
+static void gokore_sync_set_observer_(gokore_sync_ *s, gokore_lock_observer *observer) {
+    gokore_lock_describe_(gokore_sync_identity_(s), NULL, observer, -1);
+    bool watched = observer && gokore_atomic_load_acquire(&s->record_); // pairs with gokore_lock_find_
+    if (watched)
+        (void)gokore_atomic_fetch_or_relaxed(&s->word_, GOKORE_SYNC_WATCHED_); // relaxed: nobody uses it meanwhile
+    else
+        (void)gokore_atomic_fetch_and_relaxed(&s->word_, ~GOKORE_SYNC_WATCHED_); // relaxed: likewise
+}
+
+// All-zero but the mode; the desc's five fields.
+static void gokore_sync_init_(gokore_sync_ *s, const gokore_sync_kind_ *kind, const gokore_mutex_desc *desc) {
+    if (gokore_lock_is_held_here_(s)) gokore_reportf_(GOKORE_REPORT_LOCK_INIT_HELD, NULL, "%s %p initialised while it is held", kind->name, (void *)s);
+    gokore_lockorder_destroyed(s);
+    memset(s, 0, sizeof *s);
+    if (!desc) return;
+    s->class_ = desc->lock_class;
+    if (GOKORE_LOCKORDER || desc->name || desc->observer || desc->numa_node)
+        gokore_lock_describe_(gokore_sync_identity_(s), desc->name, desc->observer, desc->numa_node);
+    if (GOKORE_LOCKORDER && desc->rank) gokore_lock_rank_(gokore_sync_identity_(s), desc->rank);
+    if (desc->observer) gokore_sync_set_observer_(s, desc->observer);
+}
+
+static void gokore_sync_deinit_(gokore_sync_ *s, const gokore_sync_kind_ *kind, bool held) {
+    if (held) gokore_sync_report_(s, kind, GOKORE_REPORT_LOCK_DESTROYED_HELD, "destroyed while it is held");
+    gokore_lockorder_destroyed(s);
+    gokore_lock_forget_(s, gokore_atomic_load_acquire(&s->record_)); // pairs with gokore_lock_find_
+    memset(s, 0, sizeof *s);
+}
+
+// Takes or waits. *waited_ns is measured for observers only.
+static gokore_status gokore_sync_get_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx,
+                                      int64_t deadline_ns, unsigned mode, int64_t *waited_ns) {
+    uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
+    if (kind->take(s, &v, w)) return GOKORE_OK;
+    if (mode & GOKORE_LOCK_TRY) return GOKORE_BUSY;
+    bool watched = v & GOKORE_SYNC_WATCHED_;
+    if (watched) *waited_ns = -gokore_now_ns();
+    gokore_status status = kind->acquire ? kind->acquire(s, ctx, deadline_ns) : gokore_sync_acquire_(s, kind, w, ctx, deadline_ns);
+    if (watched) *waited_ns += gokore_now_ns();
     return status;
 }
 
+// Every lock call that is more than one CAS: the checker, which knows the lock as who, the context, the wait, the observer. w
+// says what is asked for.
+static gokore_status gokore_sync_lock_as_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_lock_identity_ who, gokore_waiter_ *w,
+                                          gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    gokore_status status = gokore_context_status(ctx);
+    if (GOKORE_LOCKORDER && (deadline_ns != INT64_MAX || gokore_context_deadline_ns(ctx) != INT64_MAX)) mode |= GOKORE_LOCK_TIMED_;
+    if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
+    if (status != GOKORE_OK) return status;
+    int64_t waited_ns = 0;
+    status = gokore_sync_get_(s, kind, w, ctx, deadline_ns, mode, &waited_ns);
+    if (status == GOKORE_BUSY) return status;
+    if (status == GOKORE_OK) gokore_lockorder_acquired_(who, mode);
+    gokore_lock_observer *observer = gokore_sync_observer_(s);
+    if (observer) gokore_sync_observe_(observer, s, status, waited_ns);
+    return status;
+}
+
+static gokore_status gokore_sync_lock_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx,
+                                       int64_t deadline_ns, unsigned mode) {
+    return gokore_sync_lock_as_(s, kind, gokore_sync_identity_(s), w, ctx, deadline_ns, mode);
+}
+
+// Live for sure, and no clock to be asked.
+static inline bool gokore_context_is_live_(gokore_context *ctx) {
+    return !ctx || (gokore_atomic_load_acquire(&ctx->status_) == GOKORE_OK && !ctx->deadline_ns_); // pairs with gokore_context_end_
+}
+
+static void gokore_sync_unlocked_(gokore_sync_ *s, const gokore_sync_kind_ *kind) { // before the word is
+    gokore_sync_observe_release_(s);
+    if (!gokore_lockorder_released_(s)) gokore_sync_report_(s, kind, GOKORE_REPORT_LOCK_WRONG_THREAD, "unlocked by a thread that does not hold it");
+}
+
+static void gokore_sync_not_held_(gokore_sync_ *s, const gokore_sync_kind_ *kind) {
+    (void)gokore_lockorder_released_(s); // if another thread has unlocked it
+    gokore_sync_report_(s, kind, GOKORE_REPORT_LOCK_NOT_HELD, "unlocked while nobody holds it");
+}
+
+// >>mutex
+static void gokore_mutex_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
+    if (!given) {
+        gokore_sync_serve_none_(s, b);
+        return;
+    }
+    uint32_t rest = gokore_atomic_load_relaxed(&s->word_) & GOKORE_SYNC_WATCHED_; // relaxed: PARKED changes under the latch only
+    gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, s);
+    bool handed = w && gokore_now_ns() - w->since_ns_ >= GOKORE_SYNC_PATIENCE_NS_;
+    if (w && gokore_bucket_first_(w->next_, s)) rest |= GOKORE_SYNC_PARKED_;
+    if (handed) rest |= GOKORE_SYNC_LOCKED_;
+    gokore_atomic_store_release(&s->word_, rest); // pairs with the acquire in gokore_sync_take_
+    if (w) gokore_sync_wake_(b, w, handed ? GOKORE_SYNC_HANDED_ : GOKORE_SYNC_RETRY_, kicks);
+}
+
+static const gokore_sync_kind_ gokore_mutex_kind_ = { "mutex", gokore_sync_take_, gokore_mutex_serve_, NULL };
+
+#define GOKORE_WAITER_EXCLUSIVE_(s) \
+    { .key_ = (s), .need_ = GOKORE_SYNC_LOCKED_, .bars_ = GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_, .kind_ = GOKORE_WAIT_EXCLUSIVE_ }
+
+// >>mutex: priority inheritance, by the kernel's futexes (futex(2), FUTEX_LOCK_PI)
+#define GOKORE_INHERIT_THREAD_ 0x3fffffffu
+#define GOKORE_INHERIT_DIED_   0x40000000u
+#define GOKORE_INHERIT_LOOK_NS_ 1000000 // the kernel can't wait for a context too: how often it is looked at
+
+static bool gokore_inherit_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_ *w) {
+    gokore_inherit_ *inherit = gokore_sync_inherit_(s);
+    (void)v, (void)w;
+    if (!gokore_atomic_cas_acquire(&inherit->owner, 0, (uint32_t)gokore_thread_id_())) return false; // pairs with unlock
+    (void)gokore_atomic_load_acquire(&inherit->turn); // pairs with unlock
+    return true;
+}
+
+// The owner's thread has ended without unlocking: its lock passes on, and somebody should know.
+static void gokore_inherit_orphan_(gokore_sync_ *s) {
+    char title[64];
+    gokore_lock_title_(s, gokore_sync_identity_(s).cls, gokore_atomic_load_acquire(&s->record_), title, sizeof title); // pairs with gokore_lock_find_
+    gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "mutex '%s' passes on from a thread that ended while it held it", title);
+}
+
+static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
+    gokore_inherit_ *inherit = gokore_sync_inherit_(s);
+    for (uint32_t v = 0;;) {
+        gokore_status status = gokore_context_status(ctx);
+        int64_t now = gokore_now_ns(), until = ctx && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
+        if (status == GOKORE_OK && now >= deadline_ns) status = GOKORE_TIMEOUT;
+        if (status != GOKORE_OK) return status;
+        int error = gokore_futex_lock_pi_(&inherit->owner, until);
+        v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
+        bool orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+        if (error == EDEADLK) return GOKORE_DEADLOCK;
+        if (error != 0 && !orphan && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
+        if (error != 0 && !orphan) continue;
+        (void)gokore_atomic_load_acquire(&inherit->turn); // pairs with unlock
+        orphan |= v & GOKORE_INHERIT_DIED_;
+        (void)gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
+        if (orphan) gokore_inherit_orphan_(s);
+        return GOKORE_OK;
+    }
+}
+
+static const gokore_sync_kind_ gokore_inherit_kind_ = { "mutex", gokore_inherit_take_, NULL, gokore_inherit_acquire_ };
+
+static void gokore_inherit_release_(gokore_mutex *m) {
+    gokore_inherit_ *inherit = gokore_sync_inherit_(&m->sync_);
+    gokore_atomic_store_release(&inherit->turn, 0); // pairs with the acquires of the next owner
+    if (gokore_atomic_cas_release(&inherit->owner, (uint32_t)gokore_thread_id_(), 0)) return; // pairs with gokore_inherit_take_
+    if (gokore_futex_unlock_pi_(&inherit->owner) == EPERM)
+        gokore_sync_report_(&m->sync_, &gokore_mutex_kind_, GOKORE_REPORT_LOCK_WRONG_THREAD, "is held by another thread and stays locked");
+}
+
+static void gokore_inherit_init_(gokore_mutex *m) {
+    gokore_inherit_ *inherit = (gokore_inherit_ *)gokore_alloc_zeroed_(NULL, sizeof *inherit, sizeof(void *));
+    const char *why = inherit ? NULL : "there is no memory";
+    if (inherit && gokore_futex_unlock_pi_(&inherit->owner) == ENOSYS) why = "this system has none";
+    if (why) {
+        gokore_free_(NULL, inherit, 0);
+        gokore_sync_report_(&m->sync_, &gokore_mutex_kind_, GOKORE_REPORT_POLICY, why);
+        return;
+    }
+    inherit->cls = m->sync_.class_;
+    m->sync_.class_ = (gokore_lock_class *)((uintptr_t)inherit + 1);
+    (void)gokore_atomic_fetch_or_relaxed(&m->sync_.word_, GOKORE_SYNC_MODE_); // relaxed: nobody uses it yet
+}
+
+// >>mutex: locking
+static const gokore_sync_kind_ *gokore_mutex_kind_of_(const gokore_mutex *m) {
+    return gokore_atomic_load_relaxed(&m->sync_.word_) & GOKORE_SYNC_MODE_ ? &gokore_inherit_kind_ : &gokore_mutex_kind_; // relaxed: constant
+}
+
+static gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
+    return gokore_sync_lock_(&m->sync_, gokore_mutex_kind_of_(m), &w, ctx, deadline_ns, mode);
+}
+
 gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx) {
-    if (!GOKORE_LOCKORDER && !ctx && GOKORE_LIKELY_(gokore_atomic_cas_acquire(&m->word_, 0, GOKORE_MUTEX_LOCKED_))) // pairs with unlock
+    if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) &&
+        GOKORE_LIKELY_(gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_))) // pairs with unlock
         return GOKORE_OK;
     return gokore_mutex_lock_slow_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+// The same, with what only the checker has to know.
+static gokore_status gokore_mutex_lock_as_(gokore_mutex *m, gokore_lock_identity_ who, gokore_context *ctx) {
+    gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
+    return gokore_sync_lock_as_(&m->sync_, gokore_mutex_kind_of_(m), who, &w, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx) {
+    gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
+    who.subclass = subclass;
+    return gokore_mutex_lock_as_(m, who, ctx);
+}
+
+gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx) {
+    gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
+    who.outer = outer;
+    return gokore_mutex_lock_as_(m, who, ctx);
 }
 
 gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns) {
@@ -534,56 +970,579 @@ gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns) {
 
 static void gokore_mutex_unlock_slow_(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m)) {
-        (void)gokore_lockorder_released_(m); // if another thread has unlocked it
-        gokore_mutex_report_(m, GOKORE_REPORT_LOCK_NOT_HELD, "unlocked while nobody holds it");
+        gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
         return;
     }
-    gokore_lock_observer *observer = gokore_mutex_observer_(m);
-    if (observer && observer->released) observer->released(observer->user, m);
-    if (!gokore_lockorder_released_(m)) gokore_mutex_report_(m, GOKORE_REPORT_LOCK_WRONG_THREAD, "unlocked by a thread that does not hold it");
-    if (!gokore_atomic_cas_release(&m->word_, GOKORE_MUTEX_LOCKED_, 0)) gokore_mutex_release_(m); // pairs with gokore_mutex_grab_
+    gokore_sync_unlocked_(&m->sync_, &gokore_mutex_kind_);
+    if (gokore_mutex_kind_of_(m) == &gokore_inherit_kind_)
+        gokore_inherit_release_(m);
+    else if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
+        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
 }
 
 void gokore_mutex_unlock(gokore_mutex *m) {
-    if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_atomic_cas_release(&m->word_, GOKORE_MUTEX_LOCKED_, 0))) return; // pairs with lock
+    if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) return; // pairs with lock
     gokore_mutex_unlock_slow_(m);
 }
 
 bool gokore_mutex_is_held(const gokore_mutex *m) {
-    return gokore_atomic_load_relaxed(&m->word_) & GOKORE_MUTEX_LOCKED_; // relaxed: a hint
+    gokore_inherit_ *inherit = gokore_sync_inherit_(&m->sync_);
+    if (inherit) return gokore_atomic_load_relaxed(&inherit->owner) & GOKORE_INHERIT_THREAD_; // relaxed: a hint
+    return gokore_atomic_load_relaxed(&m->sync_.word_) & GOKORE_SYNC_LOCKED_;                 // relaxed: likewise
 }
 
 void gokore_mutex_assert_held(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m))
-        gokore_mutex_report_(m, GOKORE_REPORT_LOCK_NOT_HELD, "is not held where it must be");
+        gokore_sync_report_(&m->sync_, &gokore_mutex_kind_, GOKORE_REPORT_LOCK_NOT_HELD, "is not held where it must be");
     else if (!gokore_lock_is_mine_(m))
-        gokore_mutex_report_(m, GOKORE_REPORT_LOCK_WRONG_THREAD, "is held by another thread where this one must hold it");
+        gokore_sync_report_(&m->sync_, &gokore_mutex_kind_, GOKORE_REPORT_LOCK_WRONG_THREAD, "is held by another thread where this one must hold it");
 }
 
-void gokore_mutex_set_observer(gokore_mutex *m, gokore_lock_observer *observer) {
-    gokore_lock_describe_(gokore_mutex_identity_(m), NULL, observer, -1);
-    bool watched = observer && gokore_atomic_load_acquire(&m->record_); // pairs with gokore_lock_find_
-    if (watched)
-        (void)gokore_atomic_fetch_or_relaxed(&m->word_, GOKORE_MUTEX_WATCHED_); // relaxed: nobody uses the mutex meanwhile
-    else
-        (void)gokore_atomic_fetch_and_relaxed(&m->word_, ~(uint32_t)GOKORE_MUTEX_WATCHED_); // relaxed: likewise
-}
+void gokore_mutex_set_observer(gokore_mutex *m, gokore_lock_observer *observer) { gokore_sync_set_observer_(&m->sync_, observer); }
 
 void gokore_mutex_init(gokore_mutex *m, const gokore_mutex_desc *desc) {
-    if (gokore_lock_is_held_here_(m)) gokore_reportf_(GOKORE_REPORT_LOCK_INIT_HELD, NULL, "mutex %p initialised while it is held", (void *)m);
-    gokore_lockorder_destroyed(m);
-    *m = (gokore_mutex)GOKORE_MUTEX_INIT;
-    if (!desc) return;
-    m->class_ = desc->lock_class;
-    if (GOKORE_LOCKORDER || desc->name || desc->observer) gokore_lock_describe_(gokore_mutex_identity_(m), desc->name, desc->observer, desc->numa_node);
-    if (desc->observer) gokore_mutex_set_observer(m, desc->observer);
+    gokore_sync_init_(&m->sync_, &gokore_mutex_kind_, desc);
+    if (desc && desc->priority_inherit) gokore_inherit_init_(m);
 }
 
 void gokore_mutex_deinit(gokore_mutex *m) {
-    if (gokore_mutex_is_held(m)) gokore_mutex_report_(m, GOKORE_REPORT_LOCK_DESTROYED_HELD, "destroyed while it is held");
-    gokore_lockorder_destroyed(m);
-    gokore_lock_forget_(m, gokore_atomic_load_acquire(&m->record_)); // pairs with gokore_lock_find_
-    *m = (gokore_mutex)GOKORE_MUTEX_INIT;
+    gokore_inherit_ *inherit = gokore_sync_inherit_(&m->sync_);
+    gokore_sync_deinit_(&m->sync_, &gokore_mutex_kind_, gokore_mutex_is_held(m));
+    gokore_free_(NULL, inherit, 0);
+}
+
+// >>mutex: the policy in force
+static gokore_lock_policy gokore_lock_policy_now_(void) {
+    const gokore_policy_set *set = gokore_policy_current();
+    const gokore_lock_policy *policy = set ? gokore_policy_set_lock_policy(set, NULL) : NULL;
+    return policy ? *policy : gokore_lock_policy_default(GOKORE_QOS_DEFAULT);
+}
+
+// allowed_distance: 0 = the same node; up to 9 = so many different distances; above = the firmware's distance.
+static bool gokore_numa_policy_allows_(const gokore_topology *topology, const gokore_numa_policy *numa, int from, int to) {
+    int distance = gokore_topology_distance(topology, from, to), steps = 0, before = gokore_topology_distance(topology, from, from);
+    if (from == to || distance < 0 || numa->allowed_distance >= 10) return from == to || (distance >= 0 && distance <= numa->allowed_distance);
+    int nodes[64];
+    size_t count = gokore_topology_nearest(topology, from, nodes, 64);
+    for (size_t i = 0; i < count && i < 64; i++) { // nearest first
+        int next = gokore_topology_distance(topology, from, nodes[i]);
+        if (next > before && next <= distance) steps++, before = next;
+    }
+    return steps <= numa->allowed_distance;
+}
+
+// Is this thread farther from the lock's node than the policy allows, and should it wait until it is not?
+static bool gokore_lock_is_too_far_(const gokore_numa_policy *numa, int node) {
+    if (numa->fallback != GOKORE_NUMA_WAIT || !numa->has_allowed_distance || node < 0) return false;
+    const gokore_topology *topology = gokore_topology_default();
+    int here = gokore_topology_current_node(topology);
+    return here >= 0 && !gokore_numa_policy_allows_(topology, numa, here, node);
+}
+
+gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx) {
+    gokore_lock_policy policy = gokore_lock_policy_now_();
+    int node = gokore_lock_numa_node_(gokore_atomic_load_acquire(&m->sync_.record_)); // pairs with gokore_lock_find_
+    int64_t until = policy.retry.max_wait_ns > 0 ? gokore_deadline_after_(policy.retry.max_wait_ns) : INT64_MAX;
+    if (gokore_context_deadline_ns(ctx) < until) until = gokore_context_deadline_ns(ctx);
+    for (unsigned attempt = 0;; attempt++) {
+        bool far = gokore_lock_is_too_far_(&policy.numa, node);
+        gokore_status status = gokore_context_status(ctx);
+        if (status == GOKORE_OK) status = far ? GOKORE_BUSY : gokore_mutex_lock_slow_(m, ctx, INT64_MAX, GOKORE_LOCK_TRY);
+        if (status != GOKORE_BUSY) return status;
+        if (attempt >= policy.retry.attempts || gokore_now_ns() >= until) return GOKORE_TIMEOUT;
+        int64_t next = gokore_deadline_after_(gokore_retry_delay_ns(&policy.retry, attempt, NULL));
+        if (next > until) next = until;
+        status = far ? gokore_sleep_ns(next - gokore_now_ns(), ctx) : gokore_mutex_lock_slow_(m, ctx, next, GOKORE_LOCK_EXCLUSIVE);
+        if (status != GOKORE_TIMEOUT && !(far && status == GOKORE_OK)) return status;
+    }
+}
+
+// >>condition
+static bool gokore_cond_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_ *w) {
+    (void)s, (void)v, (void)w;
+    return false; // a signal is for those who wait
+}
+
+// given = how many to wake.
+static void gokore_cond_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
+    gokore_waiter_ *w;
+    for (; given && (w = gokore_bucket_first_(b->queue.head, s)) != NULL; given--) gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
+    gokore_sync_serve_none_(s, b);
+}
+
+static const gokore_sync_kind_ gokore_cond_kind_ = { "condition", gokore_cond_take_, gokore_cond_serve_, NULL };
+
+// The mutex must be held on return, so what the checker thinks of it is only reported.
+static void gokore_cond_relock_(gokore_mutex *m) {
+    gokore_status refused = gokore_lockorder_before_(gokore_sync_identity_(&m->sync_), GOKORE_LOCK_EXCLUSIVE);
+    (void)refused;
+    gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
+    w.steadfast_ = true;
+    int64_t waited_ns = 0;
+    (void)gokore_sync_get_(&m->sync_, gokore_mutex_kind_of_(m), &w, NULL, INT64_MAX, 0, &waited_ns);
+    gokore_lockorder_acquired_(gokore_sync_identity_(&m->sync_), GOKORE_LOCK_EXCLUSIVE);
+    gokore_lock_observer *observer = gokore_sync_observer_(&m->sync_);
+    if (observer) gokore_sync_observe_(observer, m, GOKORE_OK, waited_ns);
+}
+
+gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx) {
+    gokore_status status = gokore_context_status(ctx);
+    if (status != GOKORE_OK) return status;
+    if (!gokore_mutex_is_held(m)) {
+        gokore_sync_report_(&m->sync_, &gokore_mutex_kind_, GOKORE_REPORT_LOCK_NOT_HELD, "is not held by the thread that waits for a condition");
+        return GOKORE_INVALID;
+    }
+    gokore_waiter_ w = { .key_ = c, .since_ns_ = gokore_sync_observer_(&c->sync_) ? gokore_now_ns() : 0 };
+    (void)gokore_sync_park_(&c->sync_, &gokore_cond_kind_, &w, false);
+    gokore_mutex_unlock(m);
+    gokore_lock_none_held_("while its thread waits for a condition");
+    status = gokore_waiter_wait_(&w, ctx, INT64_MAX);
+    if (status != GOKORE_OK && !gokore_sync_leave_(&c->sync_, &gokore_cond_kind_, &w)) status = GOKORE_OK;
+    gokore_sync_observe_wait_(&c->sync_, w.since_ns_);
+    gokore_cond_relock_(m);
+    return status;
+}
+
+static void gokore_cond_wake_(gokore_cond *c, uint32_t count) {
+    // acquire: a waiter that the caller knows of has set PARKED before it gave up the mutex
+    if (gokore_atomic_load_acquire(&c->sync_.word_) & GOKORE_SYNC_PARKED_) gokore_sync_release_(&c->sync_, &gokore_cond_kind_, count);
+}
+
+void gokore_cond_signal(gokore_cond *c) { gokore_cond_wake_(c, 1); }
+void gokore_cond_broadcast(gokore_cond *c) { gokore_cond_wake_(c, UINT32_MAX); }
+void gokore_cond_set_observer(gokore_cond *c, gokore_lock_observer *observer) { gokore_sync_set_observer_(&c->sync_, observer); }
+
+// >>reader-writer lock
+static bool gokore_waiter_reads_(const gokore_waiter_ *w) { return w->need_ == GOKORE_SYNC_ONE_; }
+
+// What the word becomes when the rest of it is given: all readers in line are let in when one of them is first, a writer when
+// nobody has the lock, at once if its patience is over and by trying again otherwise. *first becomes NULL if nobody is served.
+static uint32_t gokore_rwlock_next_(gokore_sync_ *s, uint32_t rest, gokore_waiter_ **first) {
+    uint32_t readers = 0, writers = 0, open = rest & ~GOKORE_SYNC_PARKED_;
+    gokore_waiter_ *head = *first;
+    for (gokore_waiter_ *w = head; w; w = gokore_bucket_first_(w->next_, s)) *(gokore_waiter_reads_(w) ? &readers : &writers) += 1;
+    if (!head) return open;
+    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_))
+        return open + readers * GOKORE_SYNC_ONE_ + (writers ? GOKORE_SYNC_PARKED_ : 0);
+    if (rest & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_)) {
+        *first = NULL;
+        return rest | GOKORE_SYNC_PARKED_;
+    }
+    bool handed = gokore_now_ns() - head->since_ns_ >= GOKORE_SYNC_PATIENCE_NS_;
+    return open | (readers + writers > 1 ? GOKORE_SYNC_PARKED_ : 0) | (handed ? GOKORE_SYNC_LOCKED_ : 0);
+}
+
+static void gokore_rwlock_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
+    gokore_waiter_ *first, *more;
+    uint32_t v = gokore_atomic_load_relaxed(&s->word_), next; // relaxed: the CAS decides
+    do {
+        if ((v & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_)) < given) kicks->surplus = true, given = 0;
+        first = gokore_bucket_first_(b->queue.head, s);
+        next = gokore_rwlock_next_(s, v - given, &first);
+    } while (!gokore_atomic_compare_exchange_weak_acq_rel(&s->word_, &v, next)); // pairs with gokore_sync_take_, other readers' release
+    if (!first) return;
+    if (!gokore_waiter_reads_(first)) {
+        gokore_sync_wake_(b, first, next & GOKORE_SYNC_LOCKED_ ? GOKORE_SYNC_HANDED_ : GOKORE_SYNC_RETRY_, kicks);
+        return;
+    }
+    for (gokore_waiter_ *w = first; w; w = more) {
+        more = gokore_bucket_first_(w->next_, s);
+        if (gokore_waiter_reads_(w)) gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
+    }
+}
+
+static const gokore_sync_kind_ gokore_rwlock_kind_ = { "rwlock", gokore_sync_take_, gokore_rwlock_serve_, NULL };
+
+// What this thread reads of the rwlocks with recursive readers. What finds no place is only counted: then every such lock may
+// be read already, and is taken as if it were.
+static _Thread_local struct {
+    struct {
+        const void *lock;
+        uint32_t count;
+    } at[8];
+    uint32_t elsewhere;
+} gokore_reads_;
+
+static uint32_t *gokore_reads_of_(const void *lock) { // NULL = no place
+    for (size_t i = 0; i < sizeof gokore_reads_.at / sizeof gokore_reads_.at[0]; i++)
+        if (gokore_reads_.at[i].count && gokore_reads_.at[i].lock == lock) return &gokore_reads_.at[i].count;
+    return NULL;
+}
+
+static void gokore_reads_add_(const void *lock) {
+    uint32_t *count = gokore_reads_of_(lock);
+    for (size_t i = 0; !count && i < sizeof gokore_reads_.at / sizeof gokore_reads_.at[0]; i++) {
+        if (gokore_reads_.at[i].count) continue;
+        gokore_reads_.at[i].lock = lock;
+        count = &gokore_reads_.at[i].count;
+    }
+    *(count ? count : &gokore_reads_.elsewhere) += 1;
+}
+
+static void gokore_reads_remove_(const void *lock) {
+    uint32_t *count = gokore_reads_of_(lock);
+    if (!count) count = &gokore_reads_.elsewhere;
+    if (*count) *count -= 1;
+}
+
+static gokore_status gokore_rwlock_read_slow_(gokore_rwlock *rw, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    bool recursive = gokore_atomic_load_relaxed(&rw->sync_.word_) & GOKORE_SYNC_MODE_; // relaxed: constant while in use
+    bool passes = recursive && (gokore_reads_of_(rw) || gokore_reads_.elsewhere);
+    gokore_waiter_ w = { .key_ = rw, .need_ = GOKORE_SYNC_ONE_, .bars_ = GOKORE_SYNC_LOCKED_ | (passes ? 0 : GOKORE_SYNC_PARKED_),
+                         .kind_ = passes ? GOKORE_WAIT_SHARED_RECURSIVE_ : GOKORE_WAIT_SHARED_ };
+    mode |= recursive ? GOKORE_LOCK_SHARED_RECURSIVE : GOKORE_LOCK_SHARED;
+    gokore_status status = gokore_sync_lock_(&rw->sync_, &gokore_rwlock_kind_, &w, ctx, deadline_ns, mode);
+    if (status == GOKORE_OK && recursive) gokore_reads_add_(rw);
+    return status;
+}
+
+gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx) {
+    uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: the CAS decides
+    if (!GOKORE_LOCKORDER && !(v & ~GOKORE_SYNC_COUNT_) && v != GOKORE_SYNC_COUNT_ && gokore_context_is_live_(ctx) &&
+        gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // pairs with write_unlock
+        return GOKORE_OK;
+    return gokore_rwlock_read_slow_(rw, ctx, INT64_MAX, 0);
+}
+
+gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+    if (timeout_ns <= 0) return gokore_rwlock_read_slow_(rw, NULL, INT64_MAX, GOKORE_LOCK_TRY);
+    return gokore_rwlock_read_slow_(rw, NULL, gokore_deadline_after_(timeout_ns), 0);
+}
+
+static gokore_status gokore_rwlock_write_slow_(gokore_rwlock *rw, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(rw);
+    return gokore_sync_lock_(&rw->sync_, &gokore_rwlock_kind_, &w, ctx, deadline_ns, mode);
+}
+
+gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx) {
+    if (!GOKORE_LOCKORDER && gokore_context_is_live_(ctx) && gokore_atomic_cas_acquire(&rw->sync_.word_, 0, GOKORE_SYNC_LOCKED_)) // pairs with the unlocks
+        return GOKORE_OK;
+    return gokore_rwlock_write_slow_(rw, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+    if (timeout_ns <= 0) return gokore_rwlock_write_slow_(rw, NULL, INT64_MAX, GOKORE_LOCK_EXCLUSIVE | GOKORE_LOCK_TRY);
+    return gokore_rwlock_write_slow_(rw, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
+}
+
+// Gives one hold back: by itself while others hold it too or nobody waits, under the latch otherwise.
+static void gokore_rwlock_give_(gokore_rwlock *rw, uint32_t held) {
+    uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: the CAS decides
+    for (;;) {
+        bool last = (v & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_)) == held;
+        if (last && (v & GOKORE_SYNC_PARKED_)) break;
+        if (gokore_atomic_compare_exchange_weak_release(&rw->sync_.word_, &v, v - held)) return; // pairs with gokore_sync_take_
+    }
+    gokore_sync_release_(&rw->sync_, &gokore_rwlock_kind_, held);
+}
+
+void gokore_rwlock_read_unlock(gokore_rwlock *rw) {
+    uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: this thread's own hold is in it
+    if (!(v & GOKORE_SYNC_COUNT_)) {
+        gokore_sync_not_held_(&rw->sync_, &gokore_rwlock_kind_);
+        return;
+    }
+    if (v & GOKORE_SYNC_MODE_) gokore_reads_remove_(rw);
+    if (GOKORE_LOCKORDER || (v & GOKORE_SYNC_WATCHED_)) gokore_sync_unlocked_(&rw->sync_, &gokore_rwlock_kind_);
+    gokore_rwlock_give_(rw, GOKORE_SYNC_ONE_);
+}
+
+void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
+    uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: likewise
+    if (!(v & GOKORE_SYNC_LOCKED_)) {
+        gokore_sync_not_held_(&rw->sync_, &gokore_rwlock_kind_);
+        return;
+    }
+    if (GOKORE_LOCKORDER || (v & GOKORE_SYNC_WATCHED_)) gokore_sync_unlocked_(&rw->sync_, &gokore_rwlock_kind_);
+    gokore_rwlock_give_(rw, GOKORE_SYNC_LOCKED_);
+}
+
+void gokore_rwlock_set_observer(gokore_rwlock *rw, gokore_lock_observer *observer) { gokore_sync_set_observer_(&rw->sync_, observer); }
+
+void gokore_rwlock_init(gokore_rwlock *rw, const gokore_rwlock_desc *desc) {
+    gokore_mutex_desc shared = { 0 };
+    if (desc) shared = (gokore_mutex_desc) { desc->lock_class, desc->rank, desc->name, desc->observer, desc->numa_node, false };
+    gokore_sync_init_(&rw->sync_, &gokore_rwlock_kind_, desc ? &shared : NULL);
+    if (desc && desc->recursive_readers)
+        (void)gokore_atomic_fetch_or_relaxed(&rw->sync_.word_, GOKORE_SYNC_MODE_); // relaxed: nobody uses it yet
+}
+
+void gokore_rwlock_deinit(gokore_rwlock *rw) {
+    uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: nobody else may use it
+    gokore_sync_deinit_(&rw->sync_, &gokore_rwlock_kind_, v & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_));
+}
+
+// >>once
+static bool gokore_once_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_ *w) {
+    (void)s, (void)w;
+    return *v & GOKORE_SYNC_MODE_;
+}
+
+static void gokore_once_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
+    if (!given) {
+        gokore_sync_serve_none_(s, b);
+        return;
+    }
+    uint32_t rest = gokore_atomic_load_relaxed(&s->word_) & GOKORE_SYNC_WATCHED_; // relaxed: only the runner changes the rest
+    gokore_atomic_store_release(&s->word_, rest | GOKORE_SYNC_MODE_);             // pairs with the acquires in gokore_once
+    gokore_sync_serve_all_(s, b, kicks);
+}
+
+static const gokore_sync_kind_ gokore_once_kind_ = { "once flag", gokore_once_take_, gokore_once_serve_, NULL };
+
+typedef struct gokore_once_run_ {
+    const void *once;
+    const struct gokore_once_run_ *outer;
+} gokore_once_run_;
+static _Thread_local const gokore_once_run_ *gokore_once_running_; // of this thread, innermost first
+
+static void gokore_once_run_here_(gokore_once_flag *once, void (*fn)(void *), void *user) {
+    gokore_once_run_ run = { once, gokore_once_running_ };
+    gokore_lock_observer *observer = gokore_sync_observer_(&once->sync_);
+    if (observer) gokore_sync_observe_(observer, once, GOKORE_OK, 0);
+    gokore_once_running_ = &run;
+    gokore_wait_party_(once, 0);
+    fn(user);
+    gokore_wait_left_(once, 0);
+    gokore_once_running_ = run.outer;
+    gokore_sync_observe_release_(&once->sync_);
+    gokore_sync_release_(&once->sync_, &gokore_once_kind_, GOKORE_SYNC_LOCKED_);
+}
+
+static void gokore_once_wait_(gokore_once_flag *once) {
+    for (const gokore_once_run_ *run = gokore_once_running_; run; run = run->outer) {
+        if (run->once != once) continue;
+        gokore_sync_report_(&once->sync_, &gokore_once_kind_, GOKORE_REPORT_LOCK_RECURSION, "is called again by the function that it runs");
+        return;
+    }
+    gokore_waiter_ w = { .key_ = once, .kind_ = GOKORE_WAIT_PARTY_, .steadfast_ = true };
+    int64_t since_ns = gokore_now_ns();
+    (void)gokore_sync_acquire_(&once->sync_, &gokore_once_kind_, &w, NULL, INT64_MAX);
+    (void)gokore_atomic_load_acquire(&once->sync_.word_); // pairs with gokore_once_serve_
+    gokore_sync_observe_wait_(&once->sync_, since_ns);
+}
+
+void gokore_once(gokore_once_flag *once, void (*fn)(void *), void *user) {
+    uint32_t v = gokore_atomic_load_acquire(&once->sync_.word_); // pairs with gokore_once_serve_
+    if (GOKORE_LIKELY_(v & GOKORE_SYNC_MODE_)) return;
+    while (!(v & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_MODE_)))
+        if (gokore_atomic_compare_exchange_weak_acquire(&once->sync_.word_, &v, v | GOKORE_SYNC_LOCKED_)) { // pairs with set_observer's caller
+            gokore_once_run_here_(once, fn, user);
+            return;
+        }
+    gokore_once_wait_(once);
+}
+
+void gokore_once_set_observer(gokore_once_flag *once, gokore_lock_observer *observer) { gokore_sync_set_observer_(&once->sync_, observer); }
+
+// >>wait group
+static bool gokore_waitgroup_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_ *w) {
+    (void)s, (void)w;
+    return !(*v & GOKORE_SYNC_COUNT_);
+}
+
+static void gokore_waitgroup_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
+    uint32_t v = gokore_atomic_load_relaxed(&s->word_), next; // relaxed: the CAS decides
+    do {
+        if ((v & GOKORE_SYNC_COUNT_) < given) kicks->surplus = true, given = 0;
+        next = v - given;
+        if (!(next & GOKORE_SYNC_COUNT_) || !gokore_bucket_first_(b->queue.head, s)) next &= ~GOKORE_SYNC_PARKED_;
+    } while (!gokore_atomic_compare_exchange_weak_acq_rel(&s->word_, &v, next)); // pairs with the waiters and the others' done
+    if (!(next & GOKORE_SYNC_COUNT_)) gokore_sync_serve_all_(s, b, kicks);
+}
+
+static const gokore_sync_kind_ gokore_waitgroup_kind_ = { "wait group", gokore_waitgroup_take_, gokore_waitgroup_serve_, NULL };
+
+void gokore_waitgroup_add(gokore_waitgroup *w, uint32_t n) {
+    uint32_t v = gokore_atomic_load_relaxed(&w->sync_.word_); // relaxed: the CAS decides
+    do {
+        if (n <= (GOKORE_SYNC_COUNT_ - (v & GOKORE_SYNC_COUNT_)) / GOKORE_SYNC_ONE_) continue;
+        gokore_sync_report_(&w->sync_, &gokore_waitgroup_kind_, GOKORE_REPORT_SYNC_COUNT, "can't count so much work");
+        return;
+    } while (!gokore_atomic_compare_exchange_weak_relaxed(&w->sync_.word_, &v, v + n * GOKORE_SYNC_ONE_)); // relaxed: done releases
+}
+
+void gokore_waitgroup_done(gokore_waitgroup *w) {
+    gokore_wait_party_(w, 0);
+    uint32_t v = gokore_atomic_load_relaxed(&w->sync_.word_); // relaxed: the CAS decides
+    for (;;) {
+        if (!(v & GOKORE_SYNC_COUNT_)) {
+            gokore_sync_report_(&w->sync_, &gokore_waitgroup_kind_, GOKORE_REPORT_SYNC_COUNT, "is done more often than work was added");
+            return;
+        }
+        if ((v & GOKORE_SYNC_COUNT_) == GOKORE_SYNC_ONE_ && (v & GOKORE_SYNC_PARKED_)) break;
+        if (gokore_atomic_compare_exchange_weak_release(&w->sync_.word_, &v, v - GOKORE_SYNC_ONE_)) return; // pairs with the waiters
+    }
+    gokore_sync_release_(&w->sync_, &gokore_waitgroup_kind_, GOKORE_SYNC_ONE_);
+}
+
+gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx) {
+    gokore_status status = gokore_context_status(ctx);
+    uint32_t v = gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
+    if (status != GOKORE_OK || !(v & GOKORE_SYNC_COUNT_)) return status;
+    gokore_lock_none_held_("while its thread waits for a wait group");
+    gokore_waiter_ waiter = { .key_ = w, .kind_ = GOKORE_WAIT_PARTY_ };
+    int64_t since_ns = gokore_now_ns();
+    status = gokore_sync_acquire_(&w->sync_, &gokore_waitgroup_kind_, &waiter, ctx, INT64_MAX);
+    (void)gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
+    gokore_sync_observe_wait_(&w->sync_, since_ns);
+    return status;
+}
+
+void gokore_waitgroup_set_observer(gokore_waitgroup *w, gokore_lock_observer *observer) { gokore_sync_set_observer_(&w->sync_, observer); }
+
+// >>semaphore
+static bool gokore_semaphore_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_ *w) {
+    while (!(*v & GOKORE_SYNC_PARKED_) && (*v & GOKORE_SYNC_COUNT_) >= w->need_)
+        if (gokore_atomic_compare_exchange_weak_acquire(&s->word_, v, *v - w->need_)) return true; // pairs with release
+    return false;
+}
+
+static void gokore_semaphore_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
+    gokore_waiter_ *end, *more; // those before end are served
+    uint32_t v = gokore_atomic_load_relaxed(&s->word_), next; // relaxed: the CAS decides
+    do {
+        if (given > GOKORE_SYNC_COUNT_ - (v & GOKORE_SYNC_COUNT_)) kicks->surplus = true, given = 0;
+        next = (v & ~GOKORE_SYNC_PARKED_) + given;
+        end = gokore_bucket_first_(b->queue.head, s);
+        for (; end && end->need_ <= (next & GOKORE_SYNC_COUNT_); end = gokore_bucket_first_(end->next_, s)) next -= end->need_;
+        if (end) next |= GOKORE_SYNC_PARKED_;
+    } while (!gokore_atomic_compare_exchange_weak_acq_rel(&s->word_, &v, next)); // pairs with take, and others' releases
+    for (gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, s); w != end; w = more) {
+        more = gokore_bucket_first_(w->next_, s);
+        gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
+    }
+}
+
+static const gokore_sync_kind_ gokore_semaphore_kind_ = { "semaphore", gokore_semaphore_take_, gokore_semaphore_serve_, NULL };
+
+static gokore_status gokore_semaphore_acquire_slow_(gokore_semaphore *s, uint32_t n, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    gokore_status status = gokore_context_status(ctx);
+    if (n > GOKORE_SEMAPHORE_MAX) status = GOKORE_INVALID;
+    if (status != GOKORE_OK || n == 0) return status;
+    gokore_waiter_ w = { .key_ = s, .need_ = n * GOKORE_SYNC_ONE_, .kind_ = GOKORE_WAIT_PERMITS_ };
+    int64_t waited_ns = 0;
+    status = gokore_sync_get_(&s->sync_, &gokore_semaphore_kind_, &w, ctx, deadline_ns, mode, &waited_ns);
+    if (status == GOKORE_OK) gokore_wait_permits_(s, true);
+    gokore_lock_observer *observer = gokore_sync_observer_(&s->sync_);
+    if (observer && status != GOKORE_BUSY) gokore_sync_observe_(observer, s, status, waited_ns);
+    return status;
+}
+
+gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx) {
+    uint32_t v = gokore_atomic_load_relaxed(&s->sync_.word_); // relaxed: the CAS decides
+    if (!GOKORE_LOCKORDER && n - 1 < GOKORE_SEMAPHORE_MAX && !(v & ~GOKORE_SYNC_COUNT_) && v >= n * GOKORE_SYNC_ONE_ && gokore_context_is_live_(ctx) &&
+        gokore_atomic_cas_acquire(&s->sync_.word_, v, v - n * GOKORE_SYNC_ONE_)) // pairs with release
+        return GOKORE_OK;
+    return gokore_semaphore_acquire_slow_(s, n, ctx, INT64_MAX, 0);
+}
+
+gokore_status gokore_semaphore_try_acquire(gokore_semaphore *s, uint32_t n, int64_t timeout_ns) {
+    if (timeout_ns <= 0) return gokore_semaphore_acquire_slow_(s, n, NULL, INT64_MAX, GOKORE_LOCK_TRY);
+    return gokore_semaphore_acquire_slow_(s, n, NULL, gokore_deadline_after_(timeout_ns), 0);
+}
+
+void gokore_semaphore_release(gokore_semaphore *s, uint32_t n) {
+    if (n == 0) return;
+    gokore_wait_permits_(s, false);
+    gokore_sync_observe_release_(&s->sync_);
+    uint32_t v = gokore_atomic_load_relaxed(&s->sync_.word_); // relaxed: the CAS decides
+    do {
+        if (n > (GOKORE_SYNC_COUNT_ - (v & GOKORE_SYNC_COUNT_)) / GOKORE_SYNC_ONE_) {
+            gokore_sync_report_(&s->sync_, &gokore_semaphore_kind_, GOKORE_REPORT_SYNC_COUNT, "can't hold so many permits");
+            return;
+        }
+        if (v & GOKORE_SYNC_PARKED_) {
+            gokore_sync_release_(&s->sync_, &gokore_semaphore_kind_, n * GOKORE_SYNC_ONE_);
+            return;
+        }
+    } while (!gokore_atomic_compare_exchange_weak_release(&s->sync_.word_, &v, v + n * GOKORE_SYNC_ONE_)); // pairs with take
+}
+
+void gokore_semaphore_set_observer(gokore_semaphore *s, gokore_lock_observer *observer) { gokore_sync_set_observer_(&s->sync_, observer); }
+
+// >>foreign locks
+// A try every so often, since only its owner's library can wait for a foreign lock.
+static gokore_status gokore_locker_poll_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns) {
+    for (int64_t pause_ns = 20000;; pause_ns = pause_ns < 500000 ? 2 * pause_ns : 1000000) {
+        if (l->try_lock(l->object) == 0) return GOKORE_OK;
+        int64_t left_ns = deadline_ns == INT64_MAX ? pause_ns : deadline_ns - gokore_now_ns();
+        if (left_ns <= 0) return GOKORE_TIMEOUT;
+        gokore_status status = gokore_sleep_ns(left_ns < pause_ns ? left_ns : pause_ns, ctx);
+        if (status != GOKORE_OK) return status;
+    }
+}
+
+static gokore_status gokore_locker_get_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    if (l->try_lock && (mode & GOKORE_LOCK_TRY)) return l->try_lock(l->object) == 0 ? GOKORE_OK : GOKORE_BUSY;
+    if (l->try_lock && (ctx || deadline_ns != INT64_MAX)) return gokore_locker_poll_(l, ctx, deadline_ns);
+    return l->lock(l->object) == 0 ? GOKORE_OK : GOKORE_SYSTEM;
+}
+
+static gokore_status gokore_locker_take_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    if (!l->lock || !l->unlock) return GOKORE_INVALID;
+    gokore_lock_identity_ who = { .lock = l->object, .cls = l->lock_class };
+    gokore_status status = gokore_context_status(ctx);
+    if (GOKORE_LOCKORDER && l->name) gokore_lock_describe_(who, l->name, NULL, -1);
+    if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
+    if (status != GOKORE_OK) return status;
+    int64_t since_ns = l->observer ? gokore_now_ns() : 0;
+    status = gokore_locker_get_(l, ctx, deadline_ns, mode);
+    if (status == GOKORE_OK) gokore_lockorder_acquired_(who, mode);
+    if (l->observer && status != GOKORE_BUSY) gokore_sync_observe_(l->observer, l->object, status, gokore_now_ns() - since_ns);
+    return status;
+}
+
+gokore_status gokore_locker_lock(const gokore_locker *l, gokore_context *ctx) {
+    return gokore_locker_take_(l, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+gokore_status gokore_locker_try_lock(const gokore_locker *l, int64_t timeout_ns) {
+    if (!l->try_lock) return GOKORE_UNSUPPORTED;
+    if (timeout_ns <= 0) return gokore_locker_take_(l, NULL, INT64_MAX, GOKORE_LOCK_EXCLUSIVE | GOKORE_LOCK_TRY);
+    return gokore_locker_take_(l, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
+}
+
+void gokore_locker_unlock(const gokore_locker *l) {
+    if (l->observer && l->observer->released) l->observer->released(l->observer->user, l->object);
+    if (!gokore_lockorder_released_(l->object))
+        gokore_reportf_(GOKORE_REPORT_LOCK_NOT_HELD, l->name, "foreign lock %p unlocked by a thread that does not hold it", l->object);
+    if (l->unlock(l->object) != 0) gokore_reportf_(GOKORE_REPORT_LOCK_NOT_HELD, l->name, "foreign lock %p refuses to be unlocked", l->object);
+}
+
+static int gokore_pthread_mutex_lock_(void *p) { return pthread_mutex_lock((pthread_mutex_t *)p); }
+static int gokore_pthread_mutex_try_lock_(void *p) { return pthread_mutex_trylock((pthread_mutex_t *)p); }
+static int gokore_pthread_mutex_unlock_(void *p) { return pthread_mutex_unlock((pthread_mutex_t *)p); }
+static int gokore_pthread_rwlock_read_(void *p) { return pthread_rwlock_rdlock((pthread_rwlock_t *)p); }
+static int gokore_pthread_rwlock_try_read_(void *p) { return pthread_rwlock_tryrdlock((pthread_rwlock_t *)p); }
+static int gokore_pthread_rwlock_write_(void *p) { return pthread_rwlock_wrlock((pthread_rwlock_t *)p); }
+static int gokore_pthread_rwlock_try_write_(void *p) { return pthread_rwlock_trywrlock((pthread_rwlock_t *)p); }
+static int gokore_pthread_rwlock_unlock_(void *p) { return pthread_rwlock_unlock((pthread_rwlock_t *)p); }
+
+gokore_locker gokore_locker_of_pthread_mutex(void *mutex) {
+    return (gokore_locker) { mutex, gokore_pthread_mutex_lock_, gokore_pthread_mutex_try_lock_, gokore_pthread_mutex_unlock_, NULL, NULL, NULL };
+}
+
+gokore_locker gokore_locker_of_pthread_rwlock_read(void *rwlock) {
+    return (gokore_locker) { rwlock, gokore_pthread_rwlock_read_, gokore_pthread_rwlock_try_read_, gokore_pthread_rwlock_unlock_, NULL, NULL, NULL };
+}
+
+gokore_locker gokore_locker_of_pthread_rwlock_write(void *rwlock) {
+    return (gokore_locker) { rwlock, gokore_pthread_rwlock_write_, gokore_pthread_rwlock_try_write_, gokore_pthread_rwlock_unlock_, NULL, NULL, NULL };
+}
+
+#if GOKORE_HAS_THREADS_H_
+static int gokore_mtx_lock_(void *p) { return mtx_lock((mtx_t *)p) != thrd_success; }
+static int gokore_mtx_try_lock_(void *p) { return mtx_trylock((mtx_t *)p) != thrd_success; }
+static int gokore_mtx_unlock_(void *p) { return mtx_unlock((mtx_t *)p) != thrd_success; }
+#else
+static int gokore_mtx_lock_(void *p) { return (void)p, ENOSYS; }
+static int gokore_mtx_try_lock_(void *p) { return (void)p, ENOSYS; }
+static int gokore_mtx_unlock_(void *p) { return (void)p, ENOSYS; }
+#endif
+
+gokore_locker gokore_locker_of_mtx(void *mtx) {
+    return (gokore_locker) { mtx, gokore_mtx_lock_, gokore_mtx_try_lock_, gokore_mtx_unlock_, NULL, NULL, NULL };
 }
 
 #endif // GOKORE_IMPLEMENTATION

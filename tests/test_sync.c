@@ -2,10 +2,8 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
-#include "support/test.h"
-#include "../gokore_sync.h"
+#include "support/waiting.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,39 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define US INT64_C(1000)
-#define MS INT64_C(1000000)
-#define COUNT(a) (sizeof(a) / sizeof(a)[0])
 enum { LOCKED = 1, PARKED = 2 }; // bits of the lock word, as gokore_sync.h describes them
 
-static void pause_ns(int64_t ns) { // not gokore_sleep_ns: that is under test
-    struct timespec t = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
-    while (nanosleep(&t, &t) != 0) {}
-}
-static void spin_ns(int64_t ns) {
-    for (int64_t end = gokore_now_ns() + ns; gokore_now_ns() < end;) gokore_cpu_relax();
-}
-
-static pthread_t begin(void *(*fn)(void *), void *arg) {
-    pthread_t thread;
-    REQUIRE(pthread_create(&thread, NULL, fn, arg) == 0);
-    return thread;
-}
-static void end(pthread_t thread) { REQUIRE(pthread_join(thread, NULL) == 0); }
-
-// How many calls wait with this context now. A lock call shows up here when it stands in the mutex's queue already.
-static size_t waiting(gokore_context *ctx) {
-    size_t n = 0;
-    gokore_latch_lock_(&ctx->latch_);
-    for (gokore_waiter_ *w = ctx->waiters_; w; w = w->context_next_) n++;
-    gokore_latch_unlock_(&ctx->latch_);
-    return n;
-}
-static void until_waiting(gokore_context *ctx, size_t n) {
-    while (waiting(ctx) != n) pause_ns(20 * US);
-}
-
-static uint32_t word(const gokore_mutex *m) { return gokore_atomic_load(&m->word_); }
+static uint32_t word(const gokore_mutex *m) { return gokore_atomic_load(&m->sync_.word_); }
 static void take(gokore_mutex *m) { REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(m, NULL)); }
 
 // ---- contexts: one thread

@@ -49,7 +49,7 @@ on() { # TARGET COMPILER QEMU [FLAG...]: QEMU is empty where programs run native
             "$work/$target/test.o" $extra "$archive" -lm || continue
         nm "$program" | grep 'libat_lock' > "$work/calls"
         none "$target: test_$t has no atomics with locks" cat "$work/calls"
-        run_test "$target: test_$t" $qemu "$program"
+        run_test "$target: test_$t" ${qemu:+env TEST_EMULATED=1 $qemu} "$program"
     done
 }
 
