@@ -1914,8 +1914,11 @@ static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t i
     for (uint32_t i = 0; i < n; i++) t->ids[c->ids + 2 + i] = gokore_pair_is_free_(a, &t->held[i]) ? 0 : t->held[i].node_id;
     if (c->instances != instances) c->instances = 0;
     c->epoch = epoch;
-    gokore_atomic_store_relaxed(&c->count, gokore_atomic_load_relaxed(&c->count) + 1); // relaxed: its own
     return true;
+}
+
+static void gokore_chain_count_(gokore_chain_ *c) {
+    gokore_atomic_store_relaxed(&c->count, gokore_atomic_load_relaxed(&c->count) + 1); // relaxed: its own
 }
 
 // What is refused is refused to all: an edge that a thread has made while it was only mild goes.
@@ -1953,17 +1956,16 @@ static gokore_status gokore_acquisition_learn_(gokore_acquisition_ *a, uint64_t 
         known = a->held != NULL;
         enum gokore_verdict_ verdict = known ? gokore_pairs_judge_(a, &f) : GOKORE_VERDICT_FINE_;
         refused = verdict == GOKORE_VERDICT_WRONG_ && GOKORE_ON_VIOLATION == GOKORE_DENY;
-        if (known && f.id == GOKORE_REPORT_NONE) {
-            if (refused)
-                gokore_pairs_refuse_(a);
-            else
-                known = gokore_pairs_learn_(a, key, instances, epoch);
-        }
+        if (known && refused && f.id == GOKORE_REPORT_NONE) gokore_pairs_refuse_(a);
+        if (known && !refused && (GOKORE_ON_VIOLATION != GOKORE_DENY || f.id == GOKORE_REPORT_NONE))
+            known = gokore_pairs_learn_(a, key, instances, epoch);
         if (a->held && f.id == GOKORE_REPORT_NONE) gokore_lockset_drop_(a->held);
         gokore_latch_unlock_(&gokore_lockorder_.latch);
         if (f.id != GOKORE_REPORT_NONE) (void)gokore_finding_tell_(&f, GOKORE_ORDER);
     } while (f.id != GOKORE_REPORT_NONE);
     if (!known) gokore_lock_out_of_memory_();
+    gokore_chain_ *c = known && !refused ? gokore_chain_find_(a->thread, key) : NULL;
+    if (c) gokore_chain_count_(c);
     return refused ? GOKORE_ORDER : GOKORE_OK;
 }
 
@@ -2078,7 +2080,7 @@ gokore_status gokore_lockorder_before_(gokore_lock_identity_ who, unsigned mode)
     bool varied = c && c->instances != instances;
     uint32_t epoch = gokore_atomic_load_acquire(&gokore_lockorder_.epoch); // pairs with gokore_verdicts_change_
     if (c && c->epoch == epoch && (!varied || c->instances == 0)) {
-        gokore_atomic_store_relaxed(&c->count, gokore_atomic_load_relaxed(&c->count) + 1); // relaxed: its own
+        gokore_chain_count_(c);
         return GOKORE_OK;
     }
     gokore_acquisition_ a = { .thread = t, .record = record, .node = node, .mode = mode, .outer = who.outer };
