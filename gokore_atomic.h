@@ -303,6 +303,7 @@ typedef enum gokore_severity {
     X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                      \
     X(CONTEXT_BUSY, ERROR, "a context was destroyed while threads wait with it")                                    \
     X(CHANNEL_BUSY, ERROR, "a channel was destroyed while threads wait on it")                                      \
+    X(CHANNEL_STALL, WARNING, "a channel stands still")                                                             \
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
     X(POLICY, ERROR, "a manifest that can't be used")                                                               \
     X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")                                   \

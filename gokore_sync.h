@@ -287,15 +287,17 @@ GOKORE_INLINE_ void gokore_semaphore_unlock_(gokore_semaphore *s) { gokore_semap
 #endif
 
 // >>private shared part: waiting
-// One blocked call. state_ is what its thread sleeps on: 0 = waiting, then WOKEN by the one who took it off its queue (stored
-// under the queue's latch, so that a waiter who finds itself off the queue needs nothing more), or POKED because its context
-// is over, or DOOMED because it was chosen to end a deadlock. These may become WOKEN, never the reverse.
-enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_, GOKORE_WAITER_DOOMED_ };
+// One blocked call. state_ is what its thread sleeps on: 0 = waiting, ASLEEP once it needs a kick, then WOKEN by the one who
+// took it off its queue (stored under the queue's latch, so that a waiter who finds itself off the queue needs nothing more),
+// or POKED because its context is over, or DOOMED because it was chosen to end a deadlock. These may become WOKEN, never the
+// reverse. A call that waits in several queues at once has a record in each, whose owner_ is the record its thread sleeps on.
+enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_DOOMED_ };
 typedef struct gokore_waiter_ {
     gokore_atomic_u32 state_;
     uint32_t answer_;                                  // what the waker says
     struct gokore_waiter_ *next_, *prev_;              // in the object's queue
     struct gokore_waiter_ *context_next_, *context_prev_;
+    struct gokore_waiter_ *owner_;                     // NULL = itself
     const void *key_;                                  // whose queue
     void *item_;                                       // a channel's: what to send, where to receive
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
@@ -317,6 +319,8 @@ GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
 // Sleeps until woken (GOKORE_OK), until the context is over (its status) or the deadline (GOKORE_TIMEOUT), or until it is
 // chosen to end a deadlock (GOKORE_DEADLOCK).
 GOKORE_API gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns);
+GOKORE_API bool gokore_waiter_spin_(gokore_waiter_ *w, uint32_t looks);       // true: woken or poked within so many looks
+GOKORE_API gokore_status gokore_waiter_sleep_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns); // wait without spinning
 GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout, saturating
 
 #ifdef __cplusplus
@@ -423,27 +427,33 @@ static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
     gokore_latch_unlock_(&ctx->latch_);
 }
 
+bool gokore_waiter_spin_(gokore_waiter_ *w, uint32_t looks) {
+    for (uint32_t i = 0; i < looks; i++) {
+        uint32_t state = gokore_atomic_load_acquire(&w->state_); // pairs with the release of who woke it
+        if (state != GOKORE_WAITER_WAITING_) return true;
+        GOKORE_SEAM_PAUSE_();
+    }
+    return false;
+}
+
 // The lock checker is told for what this thread is about to sleep.
 static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
     gokore_wait_ wait = { .object = w->key_, .kind = w->kind_, .end = w->end_, .deadline_ns = deadline_ns, .state = &w->state_,
-                          .idle = GOKORE_WAITER_WAITING_, .doomed = w->steadfast_ ? GOKORE_WAITER_WAITING_ : GOKORE_WAITER_DOOMED_ };
+                          .idle = GOKORE_WAITER_ASLEEP_, .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
     gokore_wait_begin_(&wait);
 }
 
-gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
+gokore_status gokore_waiter_sleep_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     gokore_status why = gokore_context_status(ctx);
     if (why != GOKORE_OK) return why;
     if (ctx && !gokore_context_enlist_(ctx, w)) return gokore_context_status(ctx);
     if (ctx && gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
-    uint32_t state = GOKORE_WAITER_WAITING_;
-    for (int i = 0; i < GOKORE_SPIN_MAX && state == GOKORE_WAITER_WAITING_; i++) {
-        GOKORE_SEAM_PAUSE_();
-        state = gokore_atomic_load_acquire(&w->state_); // pairs with the release in gokore_waiter_woken_
-    }
-    bool told = GOKORE_LOCKORDER && w->kind_ && state == GOKORE_WAITER_WAITING_;
+    (void)gokore_atomic_cas_relaxed(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_ASLEEP_); // relaxed: read by RMWs only
+    uint32_t state = gokore_atomic_load_acquire(&w->state_); // pairs with the release of who woke it
+    bool told = GOKORE_LOCKORDER && w->kind_ && state == GOKORE_WAITER_ASLEEP_;
     if (told) gokore_waiter_tell_(w, deadline_ns);
-    while (state == GOKORE_WAITER_WAITING_ && why == GOKORE_OK) {
-        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_WAITING_, deadline_ns);
+    while (state == GOKORE_WAITER_ASLEEP_ && why == GOKORE_OK) {
+        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
         state = gokore_atomic_load_acquire(&w->state_); // pairs likewise, and with gokore_deadlock_cancel_
     }
     if (told) gokore_wait_end_();
@@ -452,6 +462,11 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
     if (state == GOKORE_WAITER_DOOMED_) return GOKORE_DEADLOCK;
     gokore_status over = gokore_context_status(ctx);
     return over != GOKORE_OK ? over : why;
+}
+
+gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
+    (void)gokore_waiter_spin_(w, GOKORE_SPIN_MAX);
+    return gokore_waiter_sleep_(w, ctx, deadline_ns);
 }
 
 // >>context
@@ -504,7 +519,9 @@ static void gokore_context_end_(gokore_context *ctx) {
     if (!gokore_atomic_cas_release(&ctx->status_, GOKORE_OK, GOKORE_CANCELED)) return; // pairs with gokore_context_status
     gokore_latch_lock_(&ctx->latch_);
     for (gokore_waiter_ *w = ctx->waiters_; w; w = w->context_next_)
-        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_sleep_
+            continue;
+        else if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_POKED_)) // pairs likewise
             gokore_waiter_kick_(&w->state_);
     gokore_latch_unlock_(&ctx->latch_);
 }
