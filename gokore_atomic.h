@@ -10,7 +10,8 @@
 //          Everywhere else just include it. The implementation is C11 and sees GNU and POSIX names (it defines
 //          _GNU_SOURCE if no libc header was included before); the declarations are C11, C17, C23 and C++17.
 //
-// NEEDS    gcc or clang, Linux; link with -pthread.
+// NEEDS    gcc or clang, Linux; link with -pthread. On 32-bit ARM compile with -funwind-tables where reports shall have
+//          stacks: without it they hold one address, in the library.
 //
 // EXAMPLE
 //      #include "gokore_atomic.h"
@@ -34,6 +35,8 @@
 //          GOKORE_ATOMIC_CHECKS       [call]  0       1: every typed atomic operation looks for misaligned objects, fences
 //                                             that order nothing, and publication without a release
 //          GOKORE_ATOMIC_COUNT        [call]  0       1: operations on tracked atomics are counted
+//          GOKORE_HELGRIND            [call]  0       1: valgrind's helgrind is told what atomics order (needs valgrind's
+//                                             headers); TSan needs no telling
 //          GOKORE_ON_VIOLATION        [impl]  GOKORE_REPORT   what a broken rule does beside its report:
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
 //          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  in the header each belongs to
@@ -46,8 +49,15 @@
 //   Operations   gokore_atomic_OP(p, ...) selects by the type of p; gokore_atomic_TYPE_OP are the functions behind it.
 //   Orders       No suffix is sequentially consistent; _acquire, _release, _acq_rel, _relaxed say less.
 //   Wrapping     Signed arithmetic wraps, as in C11.
-//   Errors       A wrong type is "not compatible with any association". With gcc -fmax-errors=1, or clang
-//                -ferror-limit=1 -fmacro-backtrace-limit=1, that is all that is shown.
+//   Errors       A wrong type is "not compatible with any association". Two flags keep the macros behind it out of the
+//                message: gcc -ftrack-macro-expansion=0 (your line and nothing else), clang -fmacro-backtrace-limit=1.
+//   Waiting      wait sleeps until the object holds something else than old, as C++20's; wait_until at most until an absolute
+//                deadline of gokore_now_ns: GOKORE_TIMEOUT if it still holds old then. Who changes it calls notify_one or
+//                notify_all afterwards, which costs no system call where nobody waits. Sizes 1, 2, 4 and 8; any thread.
+//   Looking      GOKORE_ATOMIC_CHECKS finds misuse at run time (>>validation), GOKORE_ATOMIC_COUNT counts operations
+//                (>>counting): a dozen instructions on tracked objects, eight on others, on memory of the thread's own.
+//   Reports      A suspicion or a caller's bug is a gokore_report sent to one process-wide hook; the default hook
+//                writes one line to stderr. Reports carry a stable id, a message, and a stack of return addresses.
 //
 //   operation                                      types                 orders                    answers
 //   load                                           all                   - acquire relaxed         the value
@@ -61,7 +71,8 @@
 //   fetch_and fetch_or fetch_xor                   integers, bool        any                       the old value
 //   add_unless inc_not_zero dec_if_positive        integers              -                         done?
 //   bit_test_and_set _clear _flip                  integers              -                         the old bit
-//   wait wait_until notify_one notify_all          all                   -                         woken; status
+//   wait wait_until notify_one notify_all          all                   -                         -; wait_until a status
+//   fence                                          no object             - acquire release acq_rel
 //   Orders: - is sequentially consistent; any is that and _acquire, _release, _acq_rel, _relaxed.
 //
 // WHICH ORDER, BY EXAMPLE
@@ -87,8 +98,6 @@
 //
 //   Two flags, each thread sets its own and looks at the other's (Dekker, sleeping and waking): only the default order, or
 //   a gokore_atomic_fence between the store and the load, keeps both from missing each other.
-//   Reports      A suspicion or a caller's bug is a gokore_report sent to one process-wide hook; the default hook
-//                writes one line to stderr. Reports carry a stable id, a message, and a stack of return addresses.
 
 #ifndef GOKORE_ATOMIC_H
 #define GOKORE_ATOMIC_H 100 // 0.1.0
@@ -158,6 +167,9 @@
 #ifndef GOKORE_HWLOC
 #define GOKORE_HWLOC 0
 #endif
+#ifndef GOKORE_HELGRIND
+#define GOKORE_HELGRIND 0
+#endif
 #define GOKORE_REPORT 0
 #define GOKORE_DENY   1
 #define GOKORE_ABORT  2
@@ -205,6 +217,8 @@ typedef enum gokore_qos {
 #error "GOKORE_NUMA must be 0 or 1"
 #elif GOKORE_HWLOC != 0 && GOKORE_HWLOC != 1
 #error "GOKORE_HWLOC must be 0 or 1"
+#elif GOKORE_HELGRIND != 0 && GOKORE_HELGRIND != 1
+#error "GOKORE_HELGRIND must be 0 or 1"
 #elif GOKORE_ON_VIOLATION < GOKORE_REPORT || GOKORE_ON_VIOLATION > GOKORE_ABORT
 #error "GOKORE_ON_VIOLATION must be GOKORE_REPORT, GOKORE_DENY or GOKORE_ABORT"
 #endif
@@ -397,19 +411,49 @@ typedef enum gokore_atomic_op {
 // >>private shared part: the seam
 // Every atomic access, fence, pause, park, wake, thread, allocation and clock read of the library goes through these
 // macros, so that GOKORE_CONFIG_FILE can put a deterministic scheduler under the same code. p points to the bare object.
+#if GOKORE_HELGRIND && !defined(GOKORE_SEAM_LOAD_)
+#include <valgrind/helgrind.h>
+// Valgrind takes a locked instruction for a read, so no two of these race; what they order, it is told. A failed exchange
+// and a fence order more than C11 says: a race may stay unseen, none is made up.
+#define GOKORE_HEARD_(p, order, before, after, T, value)                                                            \
+    __extension__({                                                                                                 \
+        if ((before) && (order) != __ATOMIC_RELAXED) ANNOTATE_HAPPENS_BEFORE(p);                                    \
+        T got_ = value;                                                                                             \
+        if ((after) && (order) != __ATOMIC_RELAXED) ANNOTATE_HAPPENS_AFTER(p);                                      \
+        got_;                                                                                                       \
+    })
+#define GOKORE_SEAM_LOAD_(p, order)         GOKORE_HEARD_(p, order, 0, 1, __typeof__(*(p)), __atomic_load_n((p), (order)))
+#define GOKORE_SEAM_STORE_(p, v, order)     (void)GOKORE_HEARD_(p, order, 1, 0, __typeof__(*(p)), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+#define GOKORE_SEAM_EXCHANGE_(p, v, order)  GOKORE_HEARD_(p, order, 1, 1, __typeof__(*(p)), __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST))
+#define GOKORE_SEAM_RMW_(op, p, v, order)   GOKORE_HEARD_(p, order, 1, 1, __typeof__(*(p)), __atomic_##op((p), (v), __ATOMIC_SEQ_CST))
+#define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other)                                                        \
+    GOKORE_HEARD_(p, order, 1, 1, bool, __atomic_compare_exchange_n((p), (expected), (v), (weak), __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+#define GOKORE_UNHEARD_(word) /* a wake-up reads nothing, but valgrind thinks it does */                            \
+    __extension__({ VALGRIND_HG_DISABLE_CHECKING((word), sizeof *(word)); })
+#define GOKORE_SEAM_FENCE_(order) /* by one address that stands for all fences */                                   \
+    __extension__({                                                                                                 \
+        ANNOTATE_HAPPENS_BEFORE(gokore_atomic_tracked_);                                                            \
+        __atomic_thread_fence(order);                                                                               \
+        ANNOTATE_HAPPENS_AFTER(gokore_atomic_tracked_);                                                             \
+    })
+#endif
 #ifndef GOKORE_SEAM_LOAD_
+#define GOKORE_UNHEARD_(word)                                (void)0
 #define GOKORE_SEAM_LOAD_(p, order)                          __atomic_load_n((p), (order))
 #define GOKORE_SEAM_STORE_(p, v, order)                      __atomic_store_n((p), (v), (order))
 #define GOKORE_SEAM_EXCHANGE_(p, v, order)                   __atomic_exchange_n((p), (v), (order))
 #define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other) __atomic_compare_exchange_n((p), (expected), (v), (weak), (order), (other))
 #define GOKORE_SEAM_RMW_(op, p, v, order)                    __atomic_##op((p), (v), (order))
 #define GOKORE_SEAM_FENCE_(order)                            __atomic_thread_fence(order)
+#endif
+#ifndef GOKORE_SEAM_WAIT_
 #define GOKORE_SEAM_PAUSE_()                                 gokore_pause_()
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)       gokore_futex_wait_((word), (expected), (deadline_ns))
-#define GOKORE_SEAM_WAKE_(word, count)                       gokore_futex_wake_((word), (count))
+#define GOKORE_SEAM_WAKE_(word, count)                       (GOKORE_UNHEARD_(word), gokore_futex_wake_((word), (count)))
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
+#define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
 #define GOKORE_SEAM_ALLOC_(size, align)                      gokore_heap_alloc_((size), (align))
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   gokore_clock_ns_()
@@ -430,7 +474,11 @@ GOKORE_API void gokore_assert_failed_(const char *file, int line, const char *te
 #define GOKORE_CHECK_(level, x) (GOKORE_CHECKS >= (level) ? GOKORE_ASSERT(x) : (void)0) // our own invariants
 
 // What GOKORE_ATOMIC_CHECKS and GOKORE_ATOMIC_COUNT add to every operation: nothing where both are 0.
-GOKORE_DATA_ unsigned char gokore_atomic_tracked_[1024]; // by address: may this object be tracked? a filter, relaxed
+#define GOKORE_TRACKED_MAX_ 256
+GOKORE_DATA_ uint16_t gokore_tracked_slots_[1024];                          // by address: the newest number of its chain, 0 = none
+GOKORE_DATA_ const void *gokore_tracked_addresses_[GOKORE_TRACKED_MAX_ + 1]; // by number; NULL = not tracked any more
+typedef struct gokore_tracked_cell_ { GOKORE_ALIGNAS_(8) uint64_t n; } gokore_tracked_cell_;
+GOKORE_DATA_ __thread gokore_tracked_cell_ *gokore_tracked_mine_;           // this thread's counts by number; NULL = none yet
 GOKORE_API void gokore_atomic_checked_(const void *object, size_t size, gokore_atomic_op op, int order) __attribute__((noinline));
 GOKORE_API void gokore_atomic_counted_(const void *object);
 
@@ -439,17 +487,28 @@ GOKORE_INLINE_ size_t gokore_atomic_filter_(const void *object) {
     return (size_t)((x ^ x >> 10) & 1023);
 }
 
+// Counts inline where the object is the newest of its slot and this thread has counted before. All is relaxed: who tracks or
+// untracks before an operation is seen by it; one at the same time may be missed.
+GOKORE_INLINE_ void gokore_atomic_count_(const void *object) {
+    uint32_t i = GOKORE_SEAM_LOAD_(&gokore_tracked_slots_[gokore_atomic_filter_(object)], __ATOMIC_RELAXED);
+    if (GOKORE_LIKELY_(i == 0)) return;
+    gokore_tracked_cell_ *mine = gokore_tracked_mine_;
+    if (GOKORE_LIKELY_(mine && GOKORE_SEAM_LOAD_(&gokore_tracked_addresses_[i], __ATOMIC_RELAXED) == object))
+        GOKORE_SEAM_STORE_(&mine[i].n, GOKORE_SEAM_LOAD_(&mine[i].n, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED); // written by it alone
+    else
+        gokore_atomic_counted_(object);
+}
+
 GOKORE_INLINE_ void gokore_atomic_look_(const void *object, size_t size, gokore_atomic_op op, int order) {
     if (GOKORE_ATOMIC_CHECKS) gokore_atomic_checked_(object, size, op, order);
-    if (GOKORE_ATOMIC_COUNT && GOKORE_SEAM_LOAD_(&gokore_atomic_tracked_[gokore_atomic_filter_(object)], __ATOMIC_RELAXED))
-        gokore_atomic_counted_(object);
+    if (GOKORE_ATOMIC_COUNT) gokore_atomic_count_(object);
 }
 
 // >>atomic types
 // One-member structs, so that each is a type of its own and no plain integer passes for one. Lock-free, aligned to their
 // size. Don't touch the member: it is there for the static initialiser.
 #define GOKORE_ATOMIC_INIT(v) { (v) }
-typedef struct gokore_atomic_bool { uint8_t v_; } gokore_atomic_bool;
+typedef struct gokore_atomic_bool { bool v_; } gokore_atomic_bool; // operated on as a byte
 typedef struct gokore_atomic_i8 { int8_t v_; } gokore_atomic_i8;
 typedef struct gokore_atomic_u8 { uint8_t v_; } gokore_atomic_u8;
 typedef struct gokore_atomic_i16 { GOKORE_ALIGNAS_(2) int16_t v_; } gokore_atomic_i16;
@@ -466,7 +525,7 @@ typedef struct gokore_atomic_ptr { void *v_; } gokore_atomic_ptr;
 #define GOKORE_ATOMIC_LOAD_(N, T, S, X, O)                                                                          \
     GOKORE_INLINE_ T N##_load##X(const N *a) {                                                                      \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_LOAD, O);                                                \
-        S got = GOKORE_SEAM_LOAD_(&a->v_, O);                                                                       \
+        S got = GOKORE_SEAM_LOAD_((S const *)&a->v_, O);                                                            \
         T out; /* copied, not converted: a stored bool is 0 or 1 and needs no comparison */                         \
         __builtin_memcpy(&out, &got, sizeof out);                                                                   \
         return out;                                                                                                 \
@@ -474,32 +533,32 @@ typedef struct gokore_atomic_ptr { void *v_; } gokore_atomic_ptr;
 #define GOKORE_ATOMIC_STORE_(N, T, S, X, O)                                                                         \
     GOKORE_INLINE_ void N##_store##X(N *a, T v) {                                                                   \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_STORE, O);                                               \
-        GOKORE_SEAM_STORE_(&a->v_, (S)v, O);                                                                        \
+        GOKORE_SEAM_STORE_((S *)&a->v_, (S)v, O);                                                                   \
     }
 #define GOKORE_ATOMIC_SWAP_(N, T, S, X, O, F)                                                                       \
     GOKORE_INLINE_ T N##_exchange##X(N *a, T v) {                                                                   \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_EXCHANGE, O);                                            \
-        S got = GOKORE_SEAM_EXCHANGE_(&a->v_, (S)v, O);                                                             \
+        S got = GOKORE_SEAM_EXCHANGE_((S *)&a->v_, (S)v, O);                                                        \
         T out; /* as in load */                                                                                     \
         __builtin_memcpy(&out, &got, sizeof out);                                                                   \
         return out;                                                                                                 \
     }                                                                                                               \
     GOKORE_INLINE_ bool N##_cas##X(N *a, T old, T v) {                                                              \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_COMPARE_EXCHANGE, O);                                    \
-        return GOKORE_SEAM_CAS_(&a->v_, (S *)&old, (S)v, 0, O, F); /* bool's is a byte */                           \
+        return GOKORE_SEAM_CAS_((S *)&a->v_, (S *)&old, (S)v, 0, O, F); /* bool's is a byte */                      \
     }                                                                                                               \
     GOKORE_INLINE_ bool N##_compare_exchange##X(N *a, T *expected, T v) {                                           \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_COMPARE_EXCHANGE, O);                                    \
-        return GOKORE_SEAM_CAS_(&a->v_, (S *)expected, (S)v, 0, O, F); /* bool's is a byte */                       \
+        return GOKORE_SEAM_CAS_((S *)&a->v_, (S *)expected, (S)v, 0, O, F); /* bool's is a byte */                  \
     }                                                                                                               \
     GOKORE_INLINE_ bool N##_compare_exchange_weak##X(N *a, T *expected, T v) {                                      \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_COMPARE_EXCHANGE, O);                                    \
-        return GOKORE_SEAM_CAS_(&a->v_, (S *)expected, (S)v, 1, O, F); /* bool's is a byte */                       \
+        return GOKORE_SEAM_CAS_((S *)&a->v_, (S *)expected, (S)v, 1, O, F); /* bool's is a byte */                  \
     }
 #define GOKORE_ATOMIC_FETCH_(N, T, S, OP, KIND, X, O)                                                               \
     GOKORE_INLINE_ T N##_##OP##X(N *a, T v) {                                                                       \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_##KIND, O);                                              \
-        return (T)GOKORE_SEAM_RMW_(OP, &a->v_, (S)v, O);                                                            \
+        return (T)GOKORE_SEAM_RMW_(OP, (S *)&a->v_, (S)v, O);                                                       \
     }
 // min and max are CAS loops: no builtin. A value that is already right is written again, so that the order holds.
 #define GOKORE_ATOMIC_MIN_MAX_(N, T, OP, REL, X, O, F)                                                              \
@@ -572,9 +631,9 @@ typedef struct gokore_atomic_ptr { void *v_; } gokore_atomic_ptr;
     GOKORE_INLINE_ GOKORE_NODISCARD gokore_status N##_wait_until(const N *a, T old, int64_t deadline_ns) {          \
         S expected = (S)old;                                                                                        \
         gokore_atomic_look_(a, sizeof *a, GOKORE_ATOMIC_OP_LOAD, __ATOMIC_SEQ_CST);                                 \
-        while (GOKORE_SEAM_LOAD_(&a->v_, __ATOMIC_SEQ_CST) == expected)                                             \
+        while (GOKORE_SEAM_LOAD_((S const *)&a->v_, __ATOMIC_SEQ_CST) == expected)                                  \
             if (gokore_atomic_park_(&a->v_, &expected, sizeof expected, deadline_ns) != GOKORE_OK)                  \
-                return GOKORE_SEAM_LOAD_(&a->v_, __ATOMIC_SEQ_CST) == expected ? GOKORE_TIMEOUT : GOKORE_OK;        \
+                return GOKORE_SEAM_LOAD_((S const *)&a->v_, __ATOMIC_SEQ_CST) == expected ? GOKORE_TIMEOUT : GOKORE_OK; \
         return GOKORE_OK;                                                                                           \
     }                                                                                                               \
     GOKORE_INLINE_ void N##_wait(const N *a, T old) { (void)!N##_wait_until(a, old, INT64_MAX); }                   \
@@ -755,7 +814,7 @@ GOKORE_API void gokore_refcount_inc(gokore_refcount *r);
 // One more unless there is none. Acquire: for objects found in a table.
 GOKORE_API GOKORE_NODISCARD bool gokore_refcount_inc_not_zero(gokore_refcount *r);
 // One less; true: this call reached zero, and sees all that others did before theirs. On 0 a report, and it saturates.
-GOKORE_API GOKORE_NODISCARD bool gokore_refcount_dec(gokore_refcount *r);
+GOKORE_API bool gokore_refcount_dec(gokore_refcount *r);
 
 // >>counter
 // A sum that many threads add to: a cell per thread (16 of them, shared by those beyond), so that adding does not make
@@ -781,9 +840,14 @@ typedef struct gokore_barrier_violation {
     const char *why;              // static
 } gokore_barrier_violation;
 // What files compiled with GOKORE_ATOMIC_CHECKS=1 were seen to do, once per place, oldest first; the first 64 are kept, all are
-// counted and reported (ATOMIC_MISALIGNED, ATOMIC_BARRIER). Suspicions: an object that is misaligned; an acquire fence with no
-// atomic read before it; a release fence with no atomic write before the next; a tracked object stored relaxed, then another
-// atomic written relaxed with no release between them. Reading does not clear the list. Any thread.
+// counted and reported (ATOMIC_MISALIGNED, ATOMIC_BARRIER). It fills out with up to cap and returns how many were counted.
+//   An object that is misaligned, or crosses a cache line: whatever the operation.
+//   An acquire fence with no atomic read before it, a release fence with no atomic write before the next release fence.
+//   A tracked object stored relaxed, then another atomic written relaxed with no release between: op, order and caller are
+//   that second write's, for there the release is missing; address is the tracked object, whose value it does not publish.
+//   The report names it, says where it was stored and what was written.
+// The last three are suspicions about one thread: what files compiled without the option do is not seen, and a release there
+// is none here. Reading does not clear the list. Any thread.
 GOKORE_API size_t gokore_barrier_violations(gokore_barrier_violation *out, size_t cap);
 
 typedef struct gokore_memory_info {
@@ -857,7 +921,8 @@ GOKORE_API void gokore_yield_(void);
 GOKORE_API int64_t gokore_clock_ns_(void);
 GOKORE_API void *gokore_heap_alloc_(size_t size, size_t align);
 GOKORE_API void gokore_heap_free_(void *p);
-GOKORE_API uint64_t gokore_thread_id_(void); // gettid, cached
+GOKORE_API uint64_t gokore_thread_number_(void); // gettid
+GOKORE_API uint64_t gokore_thread_id_(void); // the same, cached
 GOKORE_API int gokore_thread_node_(void);    // NUMA node of the running CPU, -1 = unknown
 
 typedef struct gokore_thread_ { GOKORE_ALIGNAS_(8) unsigned char bytes_[16]; } gokore_thread_; // holds a pthread_t
@@ -1034,11 +1099,13 @@ static void gokore_thread_id_forget_(void) { gokore_thread_id_cached_ = 0; } // 
 
 static void gokore_thread_id_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_thread_id_forget_); }
 
+uint64_t gokore_thread_number_(void) { return (uint64_t)syscall(SYS_gettid); }
+
 uint64_t gokore_thread_id_(void) {
     static pthread_once_t prepared = PTHREAD_ONCE_INIT;
     if (gokore_thread_id_cached_) return gokore_thread_id_cached_;
     (void)pthread_once(&prepared, gokore_thread_id_prepare_);
-    return gokore_thread_id_cached_ = (uint64_t)syscall(SYS_gettid);
+    return gokore_thread_id_cached_ = GOKORE_SEAM_THREAD_ID_();
 }
 
 int gokore_thread_node_(void) {
@@ -1120,7 +1187,7 @@ const char *gokore_config(void) {
            " LOCKORDER=" GOKORE_TEXT_(GOKORE_LOCKORDER) " POLICY=" GOKORE_TEXT_(GOKORE_POLICY)
            " ON_VIOLATION=" GOKORE_TEXT_(GOKORE_ON_VIOLATION) " QOS=" GOKORE_TEXT_(GOKORE_QOS)
            " METRICS=" GOKORE_TEXT_(GOKORE_METRICS) " TRACE=" GOKORE_TEXT_(GOKORE_TRACE)
-           " NUMA=" GOKORE_TEXT_(GOKORE_NUMA) " HWLOC=" GOKORE_TEXT_(GOKORE_HWLOC);
+           " NUMA=" GOKORE_TEXT_(GOKORE_NUMA) " HWLOC=" GOKORE_TEXT_(GOKORE_HWLOC) " HELGRIND=" GOKORE_TEXT_(GOKORE_HELGRIND);
 }
 
 // >>status
@@ -1190,8 +1257,12 @@ gokore_status gokore_writef_(gokore_writer writer, const char *format, ...) {
 }
 
 // >>latch: U. Drepper, "Futexes Are Tricky" (2011), the third mutex, with a short spin before sleeping.
+#ifndef GOKORE_LATCH_SPINS_ // looks at the latch before its waiter sleeps; the explorer has fewer
+#define GOKORE_LATCH_SPINS_ 64
+#endif
+
 void gokore_latch_lock_(gokore_latch_ *latch) {
-    for (int i = 0; i < 64; i++) { // by the seam: the library's own latches are neither checked nor counted
+    for (int i = 0; i < GOKORE_LATCH_SPINS_; i++) { // by the seam: the library's own latches are neither checked nor counted
         uint32_t free = 0;
         if (GOKORE_SEAM_LOAD_(&latch->word_.v_, __ATOMIC_RELAXED) == 0 &&
             GOKORE_SEAM_CAS_(&latch->word_.v_, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) // pairs with gokore_latch_unlock_
@@ -1220,6 +1291,7 @@ static _Unwind_Reason_Code gokore_stack_frame_(struct _Unwind_Context *context, 
 void gokore_stack_capture_(gokore_stack_ *out) {
     out->depth = 0;
     (void)_Unwind_Backtrace(gokore_stack_frame_, out);
+    if (out->depth == 0) out->frames[out->depth++] = GOKORE_CALLER_; // no unwind tables
 }
 
 // >>reports
@@ -1349,7 +1421,8 @@ static bool gokore_atomic_same_(const void *object, const void *expected, size_t
     case 1: return GOKORE_SEAM_LOAD_((const uint8_t *)object, __ATOMIC_RELAXED) == *(const uint8_t *)expected;
     case 2: return GOKORE_SEAM_LOAD_((const uint16_t *)object, __ATOMIC_RELAXED) == *(const uint16_t *)expected;
     case 4: return GOKORE_SEAM_LOAD_((const uint32_t *)object, __ATOMIC_RELAXED) == *(const uint32_t *)expected;
-    default: return GOKORE_SEAM_LOAD_((const uint64_t *)object, __ATOMIC_RELAXED) == *(const uint64_t *)expected;
+    default: // by the type that is aligned to 8: i386's uint64_t is not, and clang would call a function that locks
+        return GOKORE_SEAM_LOAD_(&((const gokore_atomic_u64 *)object)->v_, __ATOMIC_RELAXED) == *(const uint64_t *)expected;
     }
 }
 
@@ -1368,6 +1441,8 @@ gokore_status gokore_atomic_park_(const void *object, const void *expected, size
         status = size == 4 ? GOKORE_SEAM_WAIT_(gokore_atomic_word_(object), *(const uint32_t *)expected, deadline_ns)
                            : GOKORE_SEAM_WAIT_(number, n, deadline_ns);
     (void)GOKORE_SEAM_RMW_(fetch_sub, &sleepers->v_, 1, __ATOMIC_RELAXED); // relaxed: a count too high costs a system call
+    if (status == GOKORE_OK && deadline_ns != INT64_MAX && GOKORE_SEAM_NOW_() >= deadline_ns)
+        return GOKORE_TIMEOUT; // woken in time again and again, for other objects: the caller looks once more
     return status;
 }
 
@@ -1392,7 +1467,10 @@ static void gokore_refcount_saturate_(gokore_refcount *r, const char *why) {
     if (why) gokore_reportf_(GOKORE_REPORT_REFCOUNT, NULL, "reference count %p: %s", (void *)r, why);
 }
 
-void gokore_refcount_init(gokore_refcount *r, uint32_t n) { gokore_atomic_store_relaxed(&r->count_, n); } // relaxed: before sharing
+void gokore_refcount_init(gokore_refcount *r, uint32_t n) { // too many is saturated, far from both ends
+    gokore_atomic_store_relaxed(&r->count_, n > 0x7fffffffu ? GOKORE_REFCOUNT_SATURATED_ : n); // relaxed: before sharing
+}
+
 uint32_t gokore_refcount_read(const gokore_refcount *r) { return gokore_atomic_load_relaxed(&r->count_); } // relaxed: a hint
 
 void gokore_refcount_inc(gokore_refcount *r) {
@@ -1420,12 +1498,13 @@ bool gokore_refcount_dec(gokore_refcount *r) {
 static uint32_t gokore_thread_cell_(void) { // dealt to threads in turn
     static gokore_atomic_u32 next;
     static _Thread_local uint32_t mine;
-    if (!mine) mine = gokore_atomic_add_relaxed(&next, 1) | 0x80000000u; // relaxed: any number will do
+    if (!mine) mine = GOKORE_SEAM_RMW_(add_fetch, &next.v_, 1, __ATOMIC_RELAXED) | 0x80000000u; // relaxed: any number will do
     return mine & 0x7fffffffu;
 }
 
 void gokore_counter_add(gokore_counter *c, int64_t n) {
-    (void)gokore_atomic_fetch_add_relaxed(&c->cells_[gokore_thread_cell_() % 16].n_, n); // relaxed: a count
+    // relaxed, and by the seam: a count publishes nothing, so nothing is checked
+    (void)GOKORE_SEAM_RMW_(fetch_add, &c->cells_[gokore_thread_cell_() % 16].n_.v_, n, __ATOMIC_RELAXED);
 }
 
 int64_t gokore_counter_read(const gokore_counter *c) {
@@ -1492,14 +1571,16 @@ static _Thread_local struct { // what GOKORE_ATOMIC_CHECKS remembers of a thread
     bool read;                // an atomic was read since the last acquire fence
     const void *fence;        // where a release fence stands that no write has followed
     const void *stored;       // a tracked object stored relaxed, with no release since
+    const void *store;        // where that stands
 } gokore_atomic_seen_;
 
-static void gokore_violation_found_(gokore_report_id id, gokore_barrier_violation v) {
+// about: further words for the report, and the tracked object's name, or NULL.
+static void gokore_violation_found_(gokore_report_id id, gokore_barrier_violation v, const char *about, const char *name) {
     gokore_latch_lock_(&gokore_violations_.latch);
     bool known = !gokore_violation_is_new_(&v);
     if (!known && gokore_violations_.count++ < GOKORE_VIOLATIONS_) gokore_violations_.kept[gokore_violations_.count - 1] = v;
     gokore_latch_unlock_(&gokore_violations_.latch);
-    if (!known) gokore_reportf_(id, NULL, "%s: object %p, at %p", v.why, v.address, v.caller);
+    if (!known) gokore_reportf_(id, name, "%s: object %p%s, at %p", v.why, v.address, about, v.caller);
 }
 
 size_t gokore_barrier_violations(gokore_barrier_violation *out, size_t cap) {
@@ -1513,21 +1594,36 @@ size_t gokore_barrier_violations(gokore_barrier_violation *out, size_t cap) {
 static bool gokore_order_releases_(int order) { return order == __ATOMIC_RELEASE || order >= __ATOMIC_ACQ_REL; }
 
 static uint32_t gokore_tracked_find_(const void *object); // below, under counting
+static const char *gokore_tracked_text_(uint32_t i);
 
 static void gokore_atomic_check_fence_(gokore_barrier_violation v, int order) {
     if (order == __ATOMIC_ACQUIRE && !gokore_atomic_seen_.read) {
         v.why = "acquire fence with no atomic read before it";
-        gokore_violation_found_(GOKORE_REPORT_ATOMIC_BARRIER, v);
+        gokore_violation_found_(GOKORE_REPORT_ATOMIC_BARRIER, v, "", NULL);
     }
     if (order == __ATOMIC_RELEASE && gokore_atomic_seen_.fence) {
         gokore_barrier_violation earlier = v;
         earlier.caller = gokore_atomic_seen_.fence;
         earlier.why = "release fence with no atomic write before the next one";
-        gokore_violation_found_(GOKORE_REPORT_ATOMIC_BARRIER, earlier);
+        gokore_violation_found_(GOKORE_REPORT_ATOMIC_BARRIER, earlier, "", NULL);
     }
     if (order != __ATOMIC_RELEASE) gokore_atomic_seen_.read = false;
     gokore_atomic_seen_.fence = order == __ATOMIC_RELEASE ? v.caller : NULL;
     if (gokore_order_releases_(order)) gokore_atomic_seen_.stored = NULL;
+}
+
+// A relaxed write may make other threads look for the tracked object that was stored before, which it does not publish.
+static void gokore_atomic_check_publication_(gokore_barrier_violation v) {
+    const void *stored = gokore_atomic_seen_.stored;
+    if (!stored || stored == v.address) return;
+    gokore_atomic_seen_.stored = NULL;
+    uint32_t i = gokore_tracked_find_(stored);
+    if (!i) return; // not tracked any more
+    char about[96];
+    (void)snprintf(about, sizeof about, ", stored at %p, then object %p written", gokore_atomic_seen_.store, v.address);
+    v.address = stored;
+    v.why = "tracked object stored relaxed, then another atomic written with no release between";
+    gokore_violation_found_(GOKORE_REPORT_ATOMIC_BARRIER, v, about, gokore_tracked_text_(i));
 }
 
 static void gokore_atomic_check_write_(gokore_barrier_violation v, int order) {
@@ -1536,14 +1632,10 @@ static void gokore_atomic_check_write_(gokore_barrier_violation v, int order) {
         gokore_atomic_seen_.stored = NULL;
         return;
     }
-    if (order == __ATOMIC_RELAXED && gokore_atomic_seen_.stored && gokore_atomic_seen_.stored != v.address) {
-        gokore_barrier_violation earlier = v;
-        earlier.address = gokore_atomic_seen_.stored;
-        earlier.why = "tracked object stored relaxed, then another atomic written with no release between";
-        gokore_violation_found_(GOKORE_REPORT_ATOMIC_BARRIER, earlier);
-        gokore_atomic_seen_.stored = NULL;
-    }
-    if (v.op == GOKORE_ATOMIC_OP_STORE && gokore_tracked_find_(v.address)) gokore_atomic_seen_.stored = v.address;
+    if (order == __ATOMIC_RELAXED) gokore_atomic_check_publication_(v);
+    if (v.op != GOKORE_ATOMIC_OP_STORE || !gokore_tracked_find_(v.address)) return;
+    gokore_atomic_seen_.stored = v.address;
+    gokore_atomic_seen_.store = v.caller;
 }
 
 void gokore_atomic_checked_(const void *object, size_t size, gokore_atomic_op op, int order) {
@@ -1554,7 +1646,7 @@ void gokore_atomic_checked_(const void *object, size_t size, gokore_atomic_op op
     if ((uintptr_t)object & (size - 1)) {
         bool crosses = (uintptr_t)object % GOKORE_CACHE_LINE + size > GOKORE_CACHE_LINE;
         v.why = crosses ? "atomic object crosses a cache line" : "atomic object is not aligned to its size";
-        gokore_violation_found_(GOKORE_REPORT_ATOMIC_MISALIGNED, v);
+        gokore_violation_found_(GOKORE_REPORT_ATOMIC_MISALIGNED, v, "", NULL);
     }
     if (op == GOKORE_ATOMIC_OP_FENCE) {
         gokore_atomic_check_fence_(v, order);
@@ -1662,43 +1754,55 @@ gokore_status gokore_memory_model_check(void) {
 }
 
 // >>counting
-#define GOKORE_TRACKED_MAX_ 256
+// The tables are written under the latch and read by every operation without it; all by the seam, for an operation on them must
+// not be looked at itself. A number is bound to its name for good, and moves to the chain of the address it is tracked at.
 typedef struct gokore_tracked_cells_ { // a thread's counts, written by it alone
+    gokore_tracked_cell_ cells[GOKORE_TRACKED_MAX_ + 1];
     struct gokore_tracked_cells_ *next, **before;
-    gokore_atomic_u64 n[GOKORE_TRACKED_MAX_ + 1];
 } gokore_tracked_cells_;
 
 #if !GOKORE_STATIC
-unsigned char gokore_atomic_tracked_[1024];
+uint16_t gokore_tracked_slots_[1024];
+const void *gokore_tracked_addresses_[GOKORE_TRACKED_MAX_ + 1];
+__thread gokore_tracked_cell_ *gokore_tracked_mine_;
 #endif
 static struct {
     gokore_latch_ latch;
     uint32_t count;
+    uint32_t changes;                                // odd while a chain changes
     bool key_made;
-    pthread_key_t key;                                            // its destructor collects an ending thread's counts
-    char names[GOKORE_TRACKED_MAX_ + 1][64];                      // 1-based
-    gokore_atomic_ptr addresses[GOKORE_TRACKED_MAX_ + 1];         // NULL = not tracked any more; read without the latch
-    gokore_atomic_u64 collected[GOKORE_TRACKED_MAX_ + 1];         // of threads that have ended
+    pthread_key_t key;                               // its destructor collects an ending thread's counts
+    char names[GOKORE_TRACKED_MAX_ + 1][64];         // 1-based
+    uint16_t older[GOKORE_TRACKED_MAX_ + 1];         // the next of the chain
+    gokore_tracked_cell_ collected[GOKORE_TRACKED_MAX_ + 1]; // of threads that have ended
     gokore_tracked_cells_ *cells;
 } gokore_tracking_;
-static _Thread_local gokore_tracked_cells_ *gokore_tracked_mine_;
-static gokore_atomic_u32 gokore_tracked_slots_[1024]; // by address: the newest of its chain
-static gokore_atomic_u32 gokore_tracked_older_[GOKORE_TRACKED_MAX_ + 1];
 
-// The number of the tracked object, 0 if it is none. Without a lock; uses the seam, for it runs inside every operation.
+// The number of the tracked object in its chain, 0 if it is none. Exact under the latch.
+static uint32_t gokore_tracked_walk_(const void *object) {
+    uint32_t i = GOKORE_SEAM_LOAD_(&gokore_tracked_slots_[gokore_atomic_filter_(object)], __ATOMIC_ACQUIRE); // pairs with link
+    while (i && GOKORE_SEAM_LOAD_(&gokore_tracked_addresses_[i], __ATOMIC_RELAXED) != object)   // relaxed: published by the slot
+        i = GOKORE_SEAM_LOAD_(&gokore_tracking_.older[i], __ATOMIC_ACQUIRE);                     // pairs with link, a moved number's
+    return i;
+}
+
+// The same without the latch: a walk that finds nothing counts only if no chain changed meanwhile, as in a sequence lock.
 static uint32_t gokore_tracked_find_(const void *object) {
-    uint32_t i = GOKORE_SEAM_LOAD_(&gokore_tracked_slots_[gokore_atomic_filter_(object)].v_, __ATOMIC_ACQUIRE); // pairs with track
-    while (i && GOKORE_SEAM_LOAD_(&gokore_tracking_.addresses[i].v_, __ATOMIC_RELAXED) != object) // relaxed: published by the slot
-        i = GOKORE_SEAM_LOAD_(&gokore_tracked_older_[i].v_, __ATOMIC_RELAXED);                    // relaxed: likewise
+    uint32_t before = GOKORE_SEAM_LOAD_(&gokore_tracking_.changes, __ATOMIC_ACQUIRE); // pairs with the release in changed
+    uint32_t i = gokore_tracked_walk_(object);
+    GOKORE_SEAM_FENCE_(__ATOMIC_ACQUIRE); // pairs with the release fence in changing
+    if (i || (before % 2 == 0 && GOKORE_SEAM_LOAD_(&gokore_tracking_.changes, __ATOMIC_RELAXED) == before)) return i;
+    gokore_latch_lock_(&gokore_tracking_.latch);
+    i = gokore_tracked_walk_(object);
+    gokore_latch_unlock_(&gokore_tracking_.latch);
     return i;
 }
 
 static void gokore_tracked_collect_(void *cells) {
     gokore_tracked_cells_ *mine = (gokore_tracked_cells_ *)cells;
-    gokore_atomic_seen_.busy = true; // the thread ends here
     gokore_latch_lock_(&gokore_tracking_.latch);
-    for (int i = 1; i <= GOKORE_TRACKED_MAX_; i++)
-        (void)gokore_atomic_fetch_add_relaxed(&gokore_tracking_.collected[i], gokore_atomic_load_relaxed(&mine->n[i])); // relaxed: counts
+    for (int i = 1; i <= GOKORE_TRACKED_MAX_; i++) // relaxed: counts
+        (void)GOKORE_SEAM_RMW_(fetch_add, &gokore_tracking_.collected[i].n, GOKORE_SEAM_LOAD_(&mine->cells[i].n, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
     *mine->before = mine->next;
     if (mine->next) mine->next->before = mine->before;
     gokore_latch_unlock_(&gokore_tracking_.latch);
@@ -1724,22 +1828,25 @@ static gokore_tracked_cells_ *gokore_tracked_cells_new_(void) {
 }
 
 void gokore_atomic_counted_(const void *object) {
-    static _Thread_local bool busy; // the tables' own operations are not counted
+    static _Thread_local bool busy; // an allocator's own operations are not counted
     uint32_t i = busy ? 0 : gokore_tracked_find_(object);
     if (!i) return;
     if (!gokore_tracked_mine_) {
         bool checking = gokore_atomic_seen_.busy;
         busy = gokore_atomic_seen_.busy = true;
-        gokore_tracked_mine_ = gokore_tracked_cells_new_();
+        gokore_tracked_cells_ *cells = gokore_tracked_cells_new_();
+        if (cells) gokore_tracked_mine_ = cells->cells;
         busy = false;
         gokore_atomic_seen_.busy = checking;
     }
-    uint64_t *n = gokore_tracked_mine_ ? &gokore_tracked_mine_->n[i].v_ : NULL;
-    if (n)
-        GOKORE_SEAM_STORE_(n, GOKORE_SEAM_LOAD_(n, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED); // relaxed: this thread's own count
+    gokore_tracked_cell_ *mine = gokore_tracked_mine_;
+    if (mine)
+        GOKORE_SEAM_STORE_(&mine[i].n, GOKORE_SEAM_LOAD_(&mine[i].n, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED); // relaxed: this thread's own
     else
-        (void)GOKORE_SEAM_RMW_(fetch_add, &gokore_tracking_.collected[i].v_, 1, __ATOMIC_RELAXED); // relaxed: a count; no memory
+        (void)GOKORE_SEAM_RMW_(fetch_add, &gokore_tracking_.collected[i].n, 1, __ATOMIC_RELAXED); // relaxed: a count; no memory
 }
+
+static const char *gokore_tracked_text_(uint32_t i) { return gokore_tracking_.names[i]; } // names never change
 
 static uint32_t gokore_tracked_name_(const char *name) {
     for (uint32_t i = 1; i <= gokore_tracking_.count; i++)
@@ -1747,28 +1854,40 @@ static uint32_t gokore_tracked_name_(const char *name) {
     return 0;
 }
 
+// Around each change of a chain, under the latch: the writer's half of a sequence lock.
+static void gokore_tracked_changing_(void) {
+    GOKORE_SEAM_STORE_(&gokore_tracking_.changes, gokore_tracking_.changes + 1, __ATOMIC_RELAXED); // relaxed: the fence follows
+    GOKORE_SEAM_FENCE_(__ATOMIC_RELEASE); // pairs with the acquire fence in gokore_tracked_find_
+}
+
+static void gokore_tracked_changed_(void) {
+    GOKORE_SEAM_STORE_(&gokore_tracking_.changes, gokore_tracking_.changes + 1, __ATOMIC_RELEASE); // pairs with gokore_tracked_find_
+}
+
 // Puts number i at the head of its address's chain. An address is set while its number is in no chain.
 static void gokore_tracked_link_(uint32_t i, const void *addr) {
-    size_t at = gokore_atomic_filter_(addr);
-    GOKORE_SEAM_STORE_(&gokore_tracking_.addresses[i].v_, (void *)(uintptr_t)addr, __ATOMIC_RELAXED); // relaxed: published below
-    gokore_atomic_store_relaxed(&gokore_tracked_older_[i], gokore_atomic_load_relaxed(&gokore_tracked_slots_[at])); // relaxed: likewise
-    gokore_atomic_store_release(&gokore_tracked_slots_[at], i); // pairs with the acquire in gokore_tracked_find_
-    GOKORE_SEAM_STORE_(&gokore_atomic_tracked_[at], 1, __ATOMIC_RELAXED); // relaxed: a filter
+    uint16_t *slot = &gokore_tracked_slots_[gokore_atomic_filter_(addr)];
+    gokore_tracked_changing_();
+    GOKORE_SEAM_STORE_(&gokore_tracked_addresses_[i], addr, __ATOMIC_RELAXED); // relaxed: published by the slot, below
+    GOKORE_SEAM_STORE_(&gokore_tracking_.older[i], *slot, __ATOMIC_RELEASE);   // pairs with a walk that number i leads astray
+    GOKORE_SEAM_STORE_(slot, (uint16_t)i, __ATOMIC_RELEASE);                   // pairs with gokore_tracked_walk_
+    gokore_tracked_changed_();
 }
 
 static void gokore_tracked_unlink_(uint32_t i) {
-    const void *addr = gokore_atomic_load_relaxed(&gokore_tracking_.addresses[i]); // relaxed, all here: under the latch
-    gokore_atomic_u32 *at = &gokore_tracked_slots_[gokore_atomic_filter_(addr)];
-    for (uint32_t k = gokore_atomic_load_relaxed(at); k && k != i; k = gokore_atomic_load_relaxed(at)) at = &gokore_tracked_older_[k];
-    gokore_atomic_store_release(at, gokore_atomic_load_relaxed(&gokore_tracked_older_[i])); // pairs with gokore_tracked_find_
-    gokore_atomic_store_relaxed(&gokore_tracking_.addresses[i], NULL);
+    uint16_t *at = &gokore_tracked_slots_[gokore_atomic_filter_(gokore_tracked_addresses_[i])];
+    while (*at && *at != i) at = &gokore_tracking_.older[*at];
+    gokore_tracked_changing_();
+    GOKORE_SEAM_STORE_(at, gokore_tracking_.older[i], __ATOMIC_RELEASE); // pairs with gokore_tracked_walk_
+    GOKORE_SEAM_STORE_(&gokore_tracked_addresses_[i], NULL, __ATOMIC_RELAXED); // relaxed: who comes later sees it anyway
+    gokore_tracked_changed_();
 }
 
 gokore_status gokore_atomic_track(const char *name, const void *addr) {
     if (!name || !name[0] || strlen(name) > 63 || !addr) return GOKORE_INVALID;
     gokore_latch_lock_(&gokore_tracking_.latch);
     uint32_t i = gokore_tracked_name_(name);
-    bool taken = gokore_tracked_find_(addr) || (i && gokore_atomic_load_relaxed(&gokore_tracking_.addresses[i])); // relaxed: under the latch
+    bool taken = gokore_tracked_walk_(addr) || (i && gokore_tracked_addresses_[i]);
     gokore_status status = taken ? GOKORE_INVALID : i || gokore_tracking_.count < GOKORE_TRACKED_MAX_ ? GOKORE_OK : GOKORE_LIMIT;
     if (status == GOKORE_OK) {
         if (!i) memcpy(gokore_tracking_.names[i = ++gokore_tracking_.count], name, strlen(name) + 1); // never changes
@@ -1779,15 +1898,16 @@ gokore_status gokore_atomic_track(const char *name, const void *addr) {
 }
 
 void gokore_atomic_untrack(const void *addr) {
+    if (gokore_atomic_seen_.stored == addr) gokore_atomic_seen_.stored = NULL;
     gokore_latch_lock_(&gokore_tracking_.latch);
-    uint32_t i = addr ? gokore_tracked_find_(addr) : 0;
+    uint32_t i = addr ? gokore_tracked_walk_(addr) : 0;
     if (i) gokore_tracked_unlink_(i);
     gokore_latch_unlock_(&gokore_tracking_.latch);
 }
 
 static uint64_t gokore_tracked_sum_(uint32_t i) {
-    uint64_t sum = gokore_atomic_load_relaxed(&gokore_tracking_.collected[i]); // relaxed: counts
-    for (gokore_tracked_cells_ *c = gokore_tracking_.cells; c; c = c->next) sum += gokore_atomic_load_relaxed(&c->n[i]);
+    uint64_t sum = GOKORE_SEAM_LOAD_(&gokore_tracking_.collected[i].n, __ATOMIC_RELAXED); // relaxed: counts
+    for (gokore_tracked_cells_ *c = gokore_tracking_.cells; c; c = c->next) sum += GOKORE_SEAM_LOAD_(&c->cells[i].n, __ATOMIC_RELAXED);
     return sum;
 }
 

@@ -286,7 +286,9 @@ size_t gokore_deque_len(const gokore_deque *d) {
 // >>pool
 #define GOKORE_LANES_         3
 #define GOKORE_WORKERS_MAX_   1024
-#define GOKORE_IDLE_ROUNDS_   64 // looks for work before a worker sleeps
+#ifndef GOKORE_IDLE_ROUNDS_ // looks for work before a worker sleeps; the explorer has fewer
+#define GOKORE_IDLE_ROUNDS_   64
+#endif
 #define GOKORE_TASK_PENDING_  0
 #define GOKORE_TASK_DONE_     1
 #define GOKORE_TASK_AWAITED_  2

@@ -1,10 +1,11 @@
 // atomic.c - the loops that bench_atomic.sh times, compiled once for each PART: 1 raw builtins, 2 ours, 3 ours counted, 4 ours
-// checked, 5 C11 atomic_*, 6 ck_pr (libck-dev); without PART the program around them. atomic.cc holds those of std::atomic.
+// checked, 5 C11 atomic_*, 6 ck_pr (libck-dev), 8 ours compiled for counting, but not tracked; without PART the program around
+// them. atomic.cc holds those of std::atomic, part 7.
 // load is acquire, store release; fetch_add and cas are sequentially consistent.
 #ifndef PART
 #define PART 0
 #endif
-#if PART == 3
+#if PART == 3 || PART == 8
 #define GOKORE_ATOMIC_COUNT 1
 #elif PART == 4
 #define GOKORE_ATOMIC_CHECKS 1
@@ -25,9 +26,9 @@ static uint64_t x;
 #define STORE     __atomic_store_n(&x, 1, __ATOMIC_RELEASE)
 #define FETCH_ADD (void)__atomic_fetch_add(&x, 1, __ATOMIC_SEQ_CST)
 #define CAS       uint64_t old = 1; (void)__atomic_compare_exchange_n(&x, &old, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
-#elif PART <= 4
+#elif PART <= 4 || PART == 8
 static gokore_atomic_u64 x;
-#define NAME      (PART == 2 ? "gokore" : PART == 3 ? "  counted" : "  checked")
+#define NAME      (PART == 2 ? "gokore" : PART == 3 ? "  counted" : PART == 4 ? "  checked" : "  not tracked")
 #define LOAD      (void)gokore_atomic_load_acquire(&x)
 #define STORE     gokore_atomic_store_release(&x, 1)
 #define FETCH_ADD (void)gokore_atomic_fetch_add(&x, 1)
@@ -64,9 +65,9 @@ extern const bench_part JOIN(bench_part_, PART);
 const bench_part JOIN(bench_part_, PART) = { NAME, { load, store, fetch_add, cas }, track };
 
 #else // the program
-extern const bench_part bench_part_1, bench_part_2, bench_part_3, bench_part_4, bench_part_5;
+extern const bench_part bench_part_1, bench_part_2, bench_part_3, bench_part_4, bench_part_5, bench_part_8;
 extern const bench_part bench_part_6 __attribute__((weak)), bench_part_7 __attribute__((weak)); // where they could be built
-enum { PARTS = 7, OPS = 4, ROUNDS = 31, N = 200000, CONTENDED_ROUNDS = 9, CONTENDED_N = 1000000, THREADS = 4 };
+enum { PARTS = 8, OPS = 4, ROUNDS = 31, N = 200000, CONTENDED_ROUNDS = 9, CONTENDED_N = 1000000, THREADS = 4 };
 
 static int by_value(const void *a, const void *b) {
     const double *x = (const double *)a, *y = (const double *)b;
@@ -79,7 +80,8 @@ static double median(double *v, size_t n) {
 
 static void alone(void) {
     static double ns[PARTS][OPS][ROUNDS];
-    const bench_part *parts[PARTS] = { &bench_part_1, &bench_part_2, &bench_part_3, &bench_part_4, &bench_part_5, &bench_part_6, &bench_part_7 };
+    const bench_part *parts[PARTS] = { &bench_part_1, &bench_part_2, &bench_part_3, &bench_part_8, &bench_part_4, &bench_part_5,
+                                       &bench_part_6, &bench_part_7 };
     for (int p = 0; p < PARTS; p++)
         if (parts[p]) parts[p]->begin();
     for (int round = -3; round < ROUNDS; round++) // the first ones only warm up
@@ -104,8 +106,8 @@ static void alone(void) {
         }
         printf("\n");
     }
-    if (!parts[5]) printf("skip ck_pr: no <ck_pr.h> (libck-dev)\n");
-    if (!parts[6]) printf("skip std::atomic: no C++ compiler\n");
+    if (!parts[6]) printf("skip ck_pr: no <ck_pr.h> (libck-dev)\n");
+    if (!parts[7]) printf("skip std::atomic: no C++ compiler\n");
 }
 
 static struct { _Alignas(64) gokore_atomic_i64 one; gokore_counter counter; _Alignas(64) gokore_atomic_u32 ready; } contended;

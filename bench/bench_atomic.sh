@@ -19,7 +19,7 @@ compile() { # object, source, further flags
 objects=
 compile implementation "$here/../tests/support/implementation.c"
 compile main "$here/atomic.c"
-for part in 1 2 3 4 5; do compile "part$part" "$here/atomic.c" -DPART=$part; done
+for part in 1 2 3 4 5 8; do compile "part$part" "$here/atomic.c" -DPART=$part; done
 if echo '#include <ck_pr.h>' | $CC $CPPFLAGS -E - > /dev/null 2>&1; then
     strict=$STRICT STRICT= # not ours
     compile part6 "$here/atomic.c" -DPART=6

@@ -321,6 +321,57 @@ TEST(atomic, release_publishes_to_acquire) {
     gokore_thread_join_(&thread);
 }
 
+// ---- the examples of the header's manual
+
+static gokore_atomic_u32 once_state;
+static uint32_t once_prepared; // plain: published by the once flag
+static gokore_atomic_u32 once_runs;
+static void use_once(void *arg) {
+    (void)arg;
+    if (gokore_atomic_cas_acquire(&once_state, 0, 1)) {
+        once_prepared += 42;
+        (void)gokore_atomic_fetch_add(&once_runs, 1);
+        gokore_atomic_store_release(&once_state, 2);
+        gokore_atomic_notify_all(&once_state);
+    } else {
+        while (gokore_atomic_load_acquire(&once_state) != 2) gokore_atomic_wait(&once_state, 1);
+    }
+    CHECK_UINT(42, once_prepared);
+}
+TEST(manual, once_flag) {
+    on_threads(use_once, NULL);
+    CHECK_UINT(1, gokore_atomic_load(&once_runs));
+}
+
+static struct { gokore_atomic_u32 count, low, high, over; } sequence;
+static void read_sequence(void *arg) {
+    (void)arg;
+    uint32_t n, x, y, last = 0;
+    do {
+        do {
+            n = gokore_atomic_load_acquire(&sequence.count);
+            x = gokore_atomic_load_relaxed(&sequence.low), y = gokore_atomic_load_relaxed(&sequence.high);
+            gokore_atomic_fence_acquire();
+        } while ((n & 1) || n != gokore_atomic_load_relaxed(&sequence.count));
+        CHECK(y == ~x && x >= last);
+        last = x;
+    } while (!gokore_atomic_load(&sequence.over));
+}
+static void write_sequence(uint32_t x) {
+    uint32_t n = gokore_atomic_load_relaxed(&sequence.count);
+    gokore_atomic_store_relaxed(&sequence.count, n + 1), gokore_atomic_fence_release();
+    gokore_atomic_store_relaxed(&sequence.low, x), gokore_atomic_store_relaxed(&sequence.high, ~x);
+    gokore_atomic_store_release(&sequence.count, n + 2);
+}
+TEST(manual, sequence_lock) {
+    gokore_thread_ readers[2];
+    write_sequence(0);
+    for (int i = 0; i < 2; i++) REQUIRE_STATUS(GOKORE_OK, gokore_thread_start_(&readers[i], read_sequence, NULL, 0));
+    for (uint32_t i = 1; i <= STEPS; i++) write_sequence(i);
+    gokore_atomic_store(&sequence.over, 1);
+    for (int i = 0; i < 2; i++) gokore_thread_join_(&readers[i]);
+}
+
 static gokore_latch_ latch;
 static uint64_t guarded, guarded_copy;
 static void count_latched(void *arg) {
@@ -553,6 +604,9 @@ TEST(refcount, saturates_between_threads) {
     gokore_refcount r;
     test_reports_capture();
     gokore_refcount_init(&r, 0x7fffffffu - STEPS);
+    on_threads(raise_much, &r);
+    never_freed(&r);
+    gokore_refcount_init(&r, UINT32_MAX - 2); // must not come round to zero, not for a moment
     on_threads(raise_much, &r);
     never_freed(&r);
     CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));

@@ -227,6 +227,27 @@ TEST(waiters, objects_that_share_a_place_do_not_disturb_each_other) {
     CHECK_UINT(0, sleepers_of(&room[0]));
 }
 
+static struct { gokore_atomic_u64 *awaited, *noisy; gokore_atomic_u32 *word, over; } storm;
+static void notify_without_end(void *arg) {
+    (void)arg;
+    while (!gokore_atomic_load(&storm.over)) gokore_atomic_notify_all(storm.noisy), gokore_atomic_notify_one(storm.word);
+}
+TEST(waiters, deadline_holds_in_a_storm_of_notifies) { // of an object that shares the place; of the word itself, unchanged
+    static gokore_atomic_u64 room[4096];
+    gokore_atomic_u32 word = GOKORE_ATOMIC_INIT(0);
+    int at = 1;
+    while (at < 4095 && gokore_atomic_place_(&room[at]) != gokore_atomic_place_(&room[0])) at++;
+    storm.awaited = &room[0], storm.noisy = &room[at], storm.word = &word;
+    gokore_thread_ thread;
+    start(&thread, notify_without_end, NULL);
+    for (int i = 0; i < 20; i++) {
+        CHECK_STATUS(GOKORE_TIMEOUT, gokore_atomic_wait_until(storm.awaited, 0, i % 2 ? 1 : in_ms(1)));
+        CHECK_STATUS(GOKORE_TIMEOUT, gokore_atomic_wait_until(&word, 0, i % 2 ? 1 : in_ms(1)));
+    }
+    gokore_atomic_store(&storm.over, 1);
+    gokore_thread_join_(&thread);
+}
+
 static void far_waiter(void *arg) {
     gokore_atomic_u32 *a = (gokore_atomic_u32 *)arg;
     static const int64_t seconds[] = { 0x80000001, 0xffffffff, 0x100000001, 0x1ffffffff, 9223372036 };

@@ -1,0 +1,513 @@
+// search.c - the explorer's choices, its three searches, and what it shows of a failure.
+//
+// Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007). Deviation: what else
+// is out of the ordinary (an old value, a spurious wake-up, a late clock) counts like a preemption. PCT: S. Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"
+// (ASPLOS 2010), 3 points of change. A failure is made shorter by taking back one choice after the other.
+#define _GNU_SOURCE 1
+#include "inside.h"
+
+#include "../../../gokore_atomic.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CHOICES = 1 << 16, OUTCOMES = 64, LINES = 4000, POINTS = 3 };
+typedef enum mode { RANDOM, PCT, SEARCH, REPLAY } search_mode;
+
+static explore_scenario *scenarios;
+static struct { uint8_t chosen, of; } choices[CHOICES];
+static int choice_count, choice_fixed; // made in this run; given to it beforehand
+static search_mode how;
+static int bound;                             // of deviations, in this run; -1 = none, and what else is limited is so less
+static uint64_t random_state;
+static int switch_every;                      // RANDOM: a switch every so many points, on average
+static int length_seen, points[POINTS];       // PCT: steps of the longest run; where priorities change
+static char outcomes[OUTCOMES][32];
+static int outcome_count;
+static struct { const void *pc, *object; int thread; char text[88]; } *lines;
+static int line_count;
+static long runs_wanted = 20000, search_most = 200000;
+static uint64_t seed;
+static const char *replay;
+static bool stop;    // at the first failure, and only name it
+
+
+// ---- choices
+
+static uint64_t random_next(void) { // xorshift64*
+    random_state ^= random_state >> 12;
+    random_state ^= random_state << 25;
+    random_state ^= random_state >> 27;
+    return random_state * 0x2545f4914f6cdd1du;
+}
+static int random_below(int n) { return (int)((random_next() >> 32) * (uint64_t)n >> 32); }
+
+static int guess(int n, choice_kind kind) {
+    static const int one_in[] = { 1, 2, 16, 1, 8, 2 }; // how often something else than 0
+    return random_below(one_in[kind]) ? 0 : random_below(n);
+}
+
+static int decide(int n, int by_chance) {
+    int i = choice_count;
+    if (i == CHOICES) explore_fail("a run too long for the explorer");
+    int c = i < choice_fixed ? choices[i].chosen % n : how == RANDOM || how == PCT ? by_chance : 0;
+    choices[i].chosen = (uint8_t)c;
+    choices[i].of = (uint8_t)n;
+    choice_count++;
+    return c;
+}
+
+int explore_choose(int n, choice_kind kind) {
+    int *const budgets[] = { [CHOOSE_MESSAGE] = &engine.left.stale, [CHOOSE_FAILURE] = &engine.left.spurious,
+                             [CHOOSE_TIME] = &engine.left.jumps, [CHOOSE_PAUSE] = &engine.left.bound, [CHOOSE_SLEEPER] = NULL };
+    int *left = budgets[kind];
+    if (n < 2 || (left && (*left <= 0 || engine.left.bound <= 0))) return 0;
+    int c = decide(n, how == RANDOM || how == PCT ? guess(n, kind) : 0);
+    if (!c || !left) return c;
+    engine.left.bound--;
+    if (left != &engine.left.bound) --*left;
+    return c;
+}
+
+static int guess_thread(thread *const *who, int n, bool stays) {
+    if (how == RANDOM) {
+        if (stays && random_below(switch_every)) return 0;
+        return random_below(n);
+    }
+    for (int i = 0; i < POINTS; i++)
+        if (points[i] == engine.steps) engine.running->priority = -i - 1;
+    int best = 0;
+    for (int i = 1; i < n; i++) {
+        bool asleep = who[i]->state == PARKED;
+        if (asleep ? random_below(32) == 0 : who[i]->priority > who[best]->priority) best = i;
+    }
+    return best;
+}
+
+int explore_choose_thread(thread *const *who, int n, bool stays) {
+    if (n < 2) return 0;
+    return decide(n, how == RANDOM || how == PCT ? guess_thread(who, n, stays) : 0);
+}
+
+// ---- what scenarios call
+
+void explore_add(explore_scenario *s) {
+    explore_scenario **at = &scenarios;
+    while (*at) at = &(*at)->next;
+    *at = s;
+}
+
+void explore_fail(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(engine.failure, sizeof engine.failure, format, args);
+    va_end(args);
+    if (!engine.running) {
+        fprintf(stderr, "%s\n", engine.failure);
+        abort();
+    }
+    _longjmp(engine.home, 1);
+}
+
+void explore_check(bool holds, const char *file, int line, const char *text) {
+    if (!holds) explore_fail("%s:%d: %s", file, line, text);
+}
+
+void explore_assert(bool holds, const char *file, int line, const char *text);
+void explore_assert(bool holds, const char *file, int line, const char *text) { explore_check(holds, file, line, text); }
+
+static void report_is_failure(const gokore_report *report, void *user) {
+    (void)user;
+    explore_fail("report %s: %s", gokore_report_id_name(report->id), report->message);
+}
+
+static bool expected(const char *outcome, const char *list) {
+    size_t n = strlen(outcome);
+    for (const char *at = list; (at = strstr(at, outcome)) != NULL; at += n)
+        if ((at == list || at[-1] == ' ') && (at[n] == 0 || at[n] == ' ')) return true;
+    return false;
+}
+
+void explore_outcome(const char *format, ...) {
+    char text[32];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (engine.tracing) explore_trace(NULL, NULL, "outcome %s", text);
+    if (!expected(text, engine.scenario->limits.outcomes)) explore_fail("outcome %s", text);
+    for (int i = 0; i < outcome_count; i++)
+        if (strcmp(outcomes[i], text) == 0) return;
+    if (outcome_count < OUTCOMES) memcpy(outcomes[outcome_count++], text, sizeof text);
+}
+
+// ---- one run
+
+static void body(void *arg) {
+    (void)arg;
+    engine.scenario->body();
+    if (!engine.scenario->limits.leaks && explore_leaked()) explore_fail("%d blocks of memory are left", explore_leaked());
+}
+
+static bool run(void) { // false: it failed
+    engine.run++;
+    engine.failure[0] = 0;
+    engine.left = engine.scenario->limits;
+    engine.left.bound = bound;
+    if (bound < 0) {
+        engine.left.bound = INT32_MAX;
+        if (engine.left.stale) engine.left.stale = INT32_MAX;
+        engine.left.spurious *= 2;
+        engine.left.expiries *= 2;
+        engine.left.jumps *= 2;
+        switch_every = 2 << random_below(4);
+        for (int i = 0; i < THREADS; i++) engine.threads[i].priority = random_below(1 << 20);
+        for (int i = 0; i < POINTS; i++) points[i] = 1 + random_below(length_seen + 1);
+    }
+    choice_count = 0;
+    explore_threads_begin();
+    explore_memory_begin();
+    explore_threads_run(body);
+    explore_memory_end();
+    if (engine.steps > length_seen) length_seen = engine.steps;
+    return engine.failure[0] == 0;
+}
+
+static bool search_next(void) { // the next schedule, depth first; false: there is none
+    while (choice_count > 0 && choices[choice_count - 1].chosen + 1 >= choices[choice_count - 1].of) choice_count--;
+    choice_fixed = choice_count;
+    if (choice_count == 0) return false;
+    choices[choice_count - 1].chosen++;
+    return true;
+}
+
+// ---- showing a failure
+
+void explore_trace(const void *pc, const void *object, const char *format, ...) {
+    if (line_count == LINES) return;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(lines[line_count].text, sizeof lines->text, format, args);
+    va_end(args);
+    lines[line_count].pc = pc;
+    lines[line_count].object = object;
+    lines[line_count++].thread = engine.running ? engine.running->id : 0;
+}
+
+// Where in the source each of n places is: the innermost function that is not a typed atomic's own.
+static void places(const void *const *pcs, int n, char (*out)[120]) {
+    char exe[512], line[1024];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    for (int i = 0; i < n; i++) (void)snprintf(out[i], sizeof out[i], "%p", pcs[i]);
+    for (int from = 0; from < n && len > 0; from += 100) {
+        char command[4096];
+        exe[len] = 0;
+        int at = snprintf(command, sizeof command, "addr2line -a -i -f -s -e '%.400s'", exe);
+        for (int i = from; i < n && i < from + 100; i++) at += snprintf(command + at, sizeof command - (size_t)at, " %#zx", (size_t)pcs[i] - 1);
+        (void)snprintf(command + at, sizeof command - (size_t)at, " 2>/dev/null");
+        FILE *f = popen(command, "r");
+        int i = from - 1;
+        bool found = true;
+        char function[80] = "";
+        for (int row = 0; f && fgets(line, sizeof line, f);) {
+            line[strcspn(line, "\n")] = 0;
+            if (strncmp(line, "0x", 2) == 0) {
+                i++, row = 0, found = false;
+            } else if (row++ % 2 == 0) {
+                (void)snprintf(function, sizeof function, "%.79s", line);
+            } else if (!found && i < n) {
+                line[strcspn(line, " ")] = 0;
+                (void)snprintf(out[i], sizeof out[i], "%.38s %s", line, function);
+                found = strncmp(function, "gokore_atomic_", 14) != 0 || !strcmp(function, "gokore_atomic_park_") || !strcmp(function, "gokore_atomic_unpark_");
+            }
+        }
+        if (f) (void)pclose(f);
+    }
+}
+
+static struct { size_t from, size; char name[64]; } *symbols; // of the program's data
+static int symbol_count;
+
+static void symbols_read(void) {
+    if (symbols) return;
+    symbols = calloc(4096, sizeof *symbols);
+    char command[600], exe[512], line[512];
+    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (!symbols || len <= 0) return;
+    exe[len] = 0;
+    (void)snprintf(command, sizeof command, "nm -S '%s' 2>/dev/null", exe);
+    FILE *f = popen(command, "r");
+    while (f && symbol_count < 4096 && fgets(line, sizeof line, f)) {
+        char kind;
+        if (sscanf(line, "%zx %zx %c %63s", &symbols[symbol_count].from, &symbols[symbol_count].size, &kind, symbols[symbol_count].name) == 4 &&
+            strchr("bBdD", kind))
+            symbol_count++;
+    }
+    if (f) (void)pclose(f);
+}
+
+static struct { const void *object; const char *name; } names[32];
+static int name_count;
+
+void explore_name(const void *object, const char *name) {
+    for (int i = 0; i < name_count; i++)
+        if (names[i].object == object) return;
+    if (name_count < 32) names[name_count].object = object, names[name_count++].name = name;
+}
+
+static const char *object_name(const void *object, char *out, size_t size) {
+    size_t a = (size_t)object, from = 0;
+    const char *name = NULL;
+    for (int i = 0; i < name_count; i++)
+        if (a - (size_t)names[i].object < 128 && (size_t)names[i].object > from) from = (size_t)names[i].object, name = names[i].name;
+    for (int i = 0; !name && i < symbol_count; i++)
+        if (a - symbols[i].from < symbols[i].size) from = symbols[i].from, name = symbols[i].name;
+    if (!name) return (name = explore_heap_name(a, out, size)) ? name : "";
+    (void)snprintf(out, size, a == from ? "%s" : "%s + %zu", name, a - from);
+    return out;
+}
+
+static void lines_show(void) {
+    const void **pcs = calloc((size_t)line_count + 1, sizeof *pcs);
+    char(*where)[120] = calloc((size_t)line_count + 1, sizeof *where);
+    if (!pcs || !where) return;
+    int *place = calloc((size_t)line_count + 1, sizeof *place), n = 0;
+    for (int i = 0; i < line_count; i++) {
+        for (place[i] = 0; place[i] < n && pcs[place[i]] != lines[i].pc;) place[i]++;
+        if (place[i] == n) pcs[n++] = lines[i].pc;
+    }
+    places(pcs, n, where);
+    symbols_read();
+    for (int i = 0; i < line_count; i++) {
+        char name[80];
+        printf("    %4d T%d %-38s %-28s %s\n", i + 1, lines[i].thread, lines[i].text,
+               lines[i].object ? object_name(lines[i].object, name, sizeof name) : "", lines[i].pc ? where[place[i]] : "");
+    }
+    free(pcs), free(where), free(place);
+}
+
+static bool same_failure(const char *a) { return strncmp(a, engine.failure, 12) == 0; }
+
+// Takes back one choice after the other, the last first, where the run fails all the same.
+static void shorten(const char *failure) {
+    static uint8_t best[CHOICES];
+    int n = choice_count;
+    for (int i = 0; i < n; i++) best[i] = choices[i].chosen;
+    for (bool shorter = true; shorter;) {
+        shorter = false;
+        for (int i = n; i-- > 0;) {
+            if (!best[i] || i >= n) continue;
+            for (int k = 0; k < n; k++) choices[k].chosen = k == i ? 0 : best[k];
+            choice_fixed = n;
+            if (run() || !same_failure(failure)) continue;
+            shorter = true;
+            n = choice_count;
+            for (int k = 0; k < n; k++) best[k] = choices[k].chosen;
+        }
+    }
+    while (n > 0 && best[n - 1] == 0) n--;
+    for (int k = 0; k < n; k++) choices[k].chosen = best[k];
+    choice_fixed = n;
+}
+
+// The bound, a colon, the choices: those other than 0 are letters, a number says how many 0 come before.
+static void schedule_write(char *out, size_t size) {
+    size_t at = (size_t)snprintf(out, size, "%d:", bound);
+    int zeros = 0;
+    for (int i = 0; i < choice_fixed && at + 16 < size; i++) {
+        if (!choices[i].chosen) {
+            zeros++;
+            continue;
+        }
+        if (zeros) at += (size_t)snprintf(out + at, size - at, "%d", zeros);
+        out[at++] = (char)('a' + choices[i].chosen - 1);
+        out[at] = 0;
+        zeros = 0;
+    }
+}
+
+static void schedule_read(const char *text) {
+    char *at;
+    bound = (int)strtol(text, &at, 10);
+    choice_fixed = 0;
+    if (*at == ':') at++;
+    while (*at && choice_fixed < CHOICES) {
+        for (long zeros = strtol(at, &at, 10); zeros > 0 && choice_fixed < CHOICES; zeros--) choices[choice_fixed++].chosen = 0;
+        if (*at < 'a' || *at > 'z' || choice_fixed == CHOICES) return;
+        choices[choice_fixed++].chosen = (uint8_t)(*at++ - 'a' + 1);
+    }
+}
+
+static void show(const char *program) {
+    static char schedule[8192];
+    lines = calloc(LINES, sizeof *lines);
+    line_count = 0;
+    engine.tracing = lines != NULL;
+    (void)run();
+    engine.tracing = false;
+    schedule_write(schedule, sizeof schedule);
+    printf("    %s\n", engine.failure[0] ? engine.failure : "nothing fails");
+    if (lines) lines_show();
+    printf("    again: %s %s --replay %s\n", program, engine.scenario->name, schedule);
+    free(lines);
+}
+
+// ---- the searches
+
+typedef struct tally { long runs; int bound; bool complete; } tally;
+
+static bool search(tally *t) { // false: a run failed
+    bool fine, more = true;
+    long n = 0;
+    how = SEARCH;
+    choice_fixed = 0;
+    do {
+        fine = run();
+        n++;
+    } while (fine && n < search_most && (more = search_next()));
+    t->runs += n;
+    t->complete = fine && !more;
+    if (t->complete) t->bound = bound;
+    return fine;
+}
+
+static bool chance(tally *t, search_mode mode, long n) {
+    how = mode;
+    bound = -1;
+    length_seen = 0;
+    random_state = seed * 2 + 1;
+    choice_fixed = 0;
+    for (long i = 0; i < n; i++, t->runs++)
+        if (!run()) return false;
+    return true;
+}
+
+static bool explore(tally *t) {
+    *t = (tally) { 0, -1, false };
+    for (bound = 0; bound <= engine.scenario->limits.bound; bound++) {
+        if (!search(t)) return false;
+        if (!t->complete) break;
+    }
+    if (engine.scenario->limits.outcomes && t->complete) return true;
+    return chance(t, RANDOM, runs_wanted) && chance(t, PCT, runs_wanted);
+}
+
+static const char *missing(char *out, size_t size) { // an outcome that was not seen; NULL = none
+    const char *list = engine.scenario->limits.outcomes;
+    for (const char *at = list ? list : ""; *at;) {
+        size_t n = strcspn(at, " ");
+        (void)snprintf(out, size, "%.*s", (int)n, at);
+        bool seen = false;
+        for (int i = 0; i < outcome_count; i++) seen |= strcmp(outcomes[i], out) == 0;
+        if (!seen) return out;
+        at += n + strspn(at + n, " ");
+    }
+    return NULL;
+}
+
+static double seconds(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void record(const char *result, const char *name, double took) {
+    const char *path = getenv("TEST_RESULTS");
+    FILE *f = path ? fopen(path, "a") : NULL;
+    if (!f) return;
+    fprintf(f, "%s\t%s\t%.3f\n", result, name, took);
+    (void)fclose(f);
+}
+
+static bool scenario_run(const char *program) {
+    const explore_limits *limits = &engine.scenario->limits;
+    tally t;
+    outcome_count = name_count = 0;
+    engine.watched = NULL;
+    double start = seconds();
+    bool fine = explore(&t);
+    double took = seconds() - start;
+    char failure[sizeof engine.failure], lost[32];
+    memcpy(failure, engine.failure, sizeof failure);
+    bool good = limits->fails ? !fine && strstr(failure, limits->fails) : fine;
+    if (!fine && !good && !stop) {
+        how = REPLAY;
+        shorten(failure);
+    } else if (good && !limits->fails && missing(lost, sizeof lost)) {
+        good = false;
+        (void)snprintf(engine.failure, sizeof engine.failure, "outcome %s was never seen", lost);
+    }
+    printf("%s  %-60s %8ld runs", good ? "ok   " : "FAIL ", engine.scenario->name, t.runs);
+    if (t.bound >= 0) printf(", all with %d deviations", t.bound);
+    printf("  %.1f s, %.0f/s\n", took, (double)t.runs / (took > 0 ? took : 1));
+    if (limits->fails && !good) printf("    expected to fail with '%s'\n", limits->fails);
+    if (!good && (fine || stop)) printf("    %s\n", engine.failure);
+    if (!good && !fine && !stop) show(program);
+    record(good ? "pass" : "fail", engine.scenario->name, took);
+    (void)fflush(stdout);
+    return good;
+}
+
+// ---- main
+
+static bool chosen(const explore_scenario *s, int argc, char **argv) {
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-') {
+            i++;
+            continue;
+        }
+        any = true;
+        if (strncmp(s->name, argv[i], strlen(argv[i])) == 0) return true;
+    }
+    return !any;
+}
+
+static void options(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (argv[i][0] != '-') continue;
+        if (!strcmp(argv[i], "--seed")) seed = strtoull(value, NULL, 0);
+        else if (!strcmp(argv[i], "--runs")) runs_wanted = strtol(value, NULL, 0);
+        else if (!strcmp(argv[i], "--most")) search_most = strtol(value, NULL, 0);
+        else if (!strcmp(argv[i], "--replay")) replay = value;
+        else if (!strcmp(argv[i], "--stop")) stop = atoi(value) != 0;
+        else {
+            printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--seed N] [--replay SCHEDULE] [--stop 1]\n"
+                   "  --runs   random runs, and as many of PCT; default %ld\n"
+                   "  --most   depth-first runs per bound; default %ld\n", argv[0], runs_wanted, search_most);
+            exit(2);
+        }
+        i++;
+    }
+}
+
+int main(int argc, char **argv) {
+    seed = (uint64_t)time(NULL) * 1000003 ^ (uint64_t)getpid();
+    options(argc, argv);
+    explore_threads_setup();
+    explore_memory_setup();
+    gokore_report_set(report_is_failure, NULL);
+    int passed = 0, failed = 0;
+    printf("seed %#llx\n", (unsigned long long)seed);
+    for (explore_scenario *s = scenarios; s; s = s->next) {
+        if (!chosen(s, argc, argv)) continue;
+        if (!s->limits.steps) s->limits.steps = 5000;
+        if (!s->limits.jump_ns) s->limits.jump_ns = 1000000;
+        engine.scenario = s;
+        if (replay) {
+            how = REPLAY;
+            schedule_read(replay);
+            show(argv[0]);
+            continue;
+        }
+        if (scenario_run(argv[0])) passed++; else failed++;
+        if (stop && failed) break;
+    }
+    if (!replay) printf("%d passed, %d failed\n", passed, failed);
+    return failed != 0;
+}

@@ -1,0 +1,264 @@
+// test_sync_faults.c - gokore_sync.h on a system that misbehaves: waits that end for no reason, clocks that jump, waiters that
+// give up in the very moment in which they are served, kernels without the newer calls
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <stdbool.h>
+#include <stdint.h>
+static int64_t now_with_jumps(void);
+static uint32_t disturb(void);
+static bool jump_to(int64_t deadline_ns);
+#define GOKORE_SEAM_LOAD_(p, order)                          __atomic_load_n((p), (order))
+#define GOKORE_SEAM_STORE_(p, v, order)                      __atomic_store_n((p), (v), (order))
+#define GOKORE_SEAM_EXCHANGE_(p, v, order)                   __atomic_exchange_n((p), (v), (order))
+#define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other) __atomic_compare_exchange_n((p), (expected), (v), (weak), (order), (other))
+#define GOKORE_SEAM_RMW_(op, p, v, order)                    __atomic_##op((p), (v), (order))
+#define GOKORE_SEAM_FENCE_(order)                            __atomic_thread_fence(order)
+#define GOKORE_SEAM_PAUSE_()                                 gokore_pause_()
+#define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)       wait_with_faults((word), (expected), (deadline_ns))
+#define GOKORE_SEAM_WAKE_(word, count)                       gokore_futex_wake_((word), (count))
+#define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
+#define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
+#define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
+#define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
+#define GOKORE_SEAM_ALLOC_(size, align)                      gokore_heap_alloc_((size), (align))
+#define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
+#define GOKORE_SEAM_NOW_()                                   now_with_jumps()
+#undef GOKORE_SPIN_MAX
+#define GOKORE_SPIN_MAX 0 // every wait is a park
+#include "../gokore_atomic.h"
+static gokore_status wait_with_faults(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns);
+#define GOKORE_IMPLEMENTATION
+#include "../gokore_sync.h"
+
+#include "support/waiting.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// ---- the system
+
+static int64_t jumped_ns;                     // how far the clock is ahead
+static bool faults;
+static _Thread_local bool gave_up;            // this thread's last wait was ended by a deadline that came by a jump
+static _Thread_local uint64_t disturb_state;
+
+static int64_t now_with_jumps(void) { return gokore_clock_ns_() + __atomic_load_n(&jumped_ns, __ATOMIC_SEQ_CST); }
+
+static uint32_t disturb(void) {
+    if (!disturb_state) disturb_state = test_seed() ^ (uint64_t)(uintptr_t)&disturb_state;
+    return (uint32_t)(test_random(&disturb_state) >> 32);
+}
+static bool jump_to(int64_t deadline_ns) { // the clock never goes back
+    int64_t before = __atomic_load_n(&jumped_ns, __ATOMIC_SEQ_CST), ahead = deadline_ns - gokore_clock_ns_();
+    while (before < ahead && !__atomic_compare_exchange_n(&jumped_ns, &before, ahead, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {}
+    return true;
+}
+static gokore_status wait_with_faults(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+    gave_up = false;
+    uint32_t dice = __atomic_load_n(&faults, __ATOMIC_RELAXED) ? disturb() : 3;
+    if ((dice & 3) == 0) return GOKORE_OK; // EINTR, EAGAIN, or no reason at all
+    if (deadline_ns == INT64_MAX) return gokore_futex_wait_(word, expected, deadline_ns);
+    if ((dice & 3) == 1) {
+        for (uint32_t n = dice >> 2 & 127; n > 0; n--) gokore_cpu_relax();
+        gave_up = jump_to(deadline_ns);
+        return GOKORE_TIMEOUT;
+    }
+    return gokore_futex_wait_(word, expected, deadline_ns - __atomic_load_n(&jumped_ns, __ATOMIC_SEQ_CST));
+}
+
+// ---- giving up and being served at once
+
+enum { OWNERS = 2, TAKERS = 2 };
+static struct {
+    gokore_mutex mutex;
+    gokore_rwlock rwlock;
+    gokore_semaphore semaphore;
+    gokore_atomic_bool stop;
+    gokore_atomic_u32 inside;                  // writers: 1 << 16 each, readers 1
+    gokore_atomic_u64 tries, refused, collided; // collided: had given up, and was served
+} arena;
+
+static gokore_status take_mutex(int64_t patience_ns) { return gokore_mutex_try_lock(&arena.mutex, patience_ns); }
+static gokore_status take_write(int64_t patience_ns) { return gokore_rwlock_try_write_lock(&arena.rwlock, patience_ns); }
+static gokore_status take_read(int64_t patience_ns) { return gokore_rwlock_try_read_lock(&arena.rwlock, patience_ns); }
+static gokore_status take_one(int64_t patience_ns) { return gokore_semaphore_try_acquire(&arena.semaphore, 1, patience_ns); }
+static void give_mutex(void) { gokore_mutex_unlock(&arena.mutex); }
+static void give_write(void) { gokore_rwlock_write_unlock(&arena.rwlock); }
+static void give_read(void) { gokore_rwlock_read_unlock(&arena.rwlock); }
+static void give_one(void) { gokore_semaphore_release(&arena.semaphore, 1); }
+typedef struct side {
+    gokore_status (*take)(int64_t patience_ns);
+    void (*give)(void);
+    uint32_t weight;
+} side;
+static const side mutex_side = { take_mutex, give_mutex, 1 << 16 };
+static const side write_side = { take_write, give_write, 1 << 16 };
+static const side read_side = { take_read, give_read, 1 };
+static const side one_side = { take_one, give_one, 1 << 16 };
+
+static void *compete(void *p) {
+    const side *s = p;
+    uint64_t tries = 0, refused = 0, collided = 0;
+    while (!gokore_atomic_load_relaxed(&arena.stop)) {
+        tries++;
+        gave_up = false;
+        gokore_status status = s->take(1 + (int64_t)(disturb() % 20000));
+        if (status != GOKORE_OK) {
+            REQUIRE(status == GOKORE_TIMEOUT);
+            refused++;
+            continue;
+        }
+        collided += gave_up;
+        uint32_t others = gokore_atomic_fetch_add(&arena.inside, s->weight);
+        CHECK_UINT(0, s->weight == 1 ? others >> 16 : others);
+        if (disturb() % 4 == 0) (void)sched_yield(); // the others come, and wait
+        for (uint32_t n = disturb() % 64; n > 0; n--) gokore_cpu_relax();
+        (void)gokore_atomic_fetch_sub(&arena.inside, s->weight);
+        s->give();
+    }
+    (void)gokore_atomic_fetch_add(&arena.tries, tries);
+    (void)gokore_atomic_fetch_add(&arena.refused, refused);
+    (void)gokore_atomic_fetch_add(&arena.collided, collided);
+    return NULL;
+}
+// Until so many have given up, and some of them have been served all the same.
+static void run_arena(const side *a, const side *b, uint64_t enough) {
+    __atomic_store_n(&faults, true, __ATOMIC_RELAXED);
+    uint64_t tries = 0, refused = 0, collided = 0;
+    for (int round = 0; refused < enough || collided == 0; round++) {
+        pthread_t t[OWNERS + TAKERS];
+        gokore_atomic_store(&arena.stop, false);
+        for (int i = 0; i < OWNERS + TAKERS; i++) t[i] = begin(compete, (void *)(uintptr_t)(i < OWNERS ? a : b));
+        pause_ns(100 * MS);
+        gokore_atomic_store(&arena.stop, true);
+        for (int i = 0; i < OWNERS + TAKERS; i++) end(t[i]);
+        tries = gokore_atomic_load(&arena.tries);
+        refused = gokore_atomic_load(&arena.refused);
+        collided = gokore_atomic_load(&arena.collided);
+    }
+    test_note("%llu tries, %llu gave up, %llu were served when they had given up", (unsigned long long)tries, (unsigned long long)refused,
+              (unsigned long long)collided);
+    CHECK_UINT(0, gokore_atomic_load(&arena.inside));
+}
+static uint64_t enough(uint64_t n) { // a million with TEST_SOAK set
+    return getenv("TEST_SOAK") ? 50 * n : n;
+}
+TEST(faults, a_mutex_given_up_while_it_is_handed_over_is_held_or_not_and_nothing_between) {
+    run_arena(&mutex_side, &mutex_side, enough(20000));
+    CHECK_UINT(0, gokore_atomic_load(&arena.mutex.sync_.word_));
+}
+TEST(faults, an_rwlock_given_up_while_it_is_handed_over_is_held_or_not_and_nothing_between) {
+    run_arena(&write_side, &read_side, enough(20000));
+    CHECK_UINT(0, gokore_atomic_load(&arena.rwlock.sync_.word_));
+}
+TEST(faults, a_permit_given_up_while_it_is_handed_over_is_taken_or_not_and_nothing_between) {
+    gokore_semaphore_release(&arena.semaphore, 1);
+    run_arena(&one_side, &one_side, enough(20000));
+    CHECK_UINT(16, gokore_atomic_load(&arena.semaphore.sync_.word_));
+}
+
+// ---- waits that end for no reason
+
+static gokore_mutex quiet = GOKORE_MUTEX_INIT;
+static gokore_cond bell = GOKORE_COND_INIT;
+static void *ring(void *unused) {
+    pause_ns(5 * MS);
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&quiet, NULL));
+    gokore_cond_signal(&bell);
+    gokore_mutex_unlock(&quiet);
+    return unused;
+}
+TEST(faults, a_wait_that_ends_for_no_reason_is_waited_on) {
+    __atomic_store_n(&faults, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < 20; i++) {
+        pthread_t t = begin(ring, NULL);
+        REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&quiet, NULL));
+        CHECK_STATUS(GOKORE_OK, gokore_cond_wait(&bell, &quiet, NULL));
+        gokore_mutex_unlock(&quiet);
+        end(t);
+    }
+}
+TEST(faults, a_deadline_counts_when_the_clock_says_so_and_not_before) {
+    __atomic_store_n(&faults, true, __ATOMIC_RELAXED);
+    gokore_mutex m = GOKORE_MUTEX_INIT;
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&m, NULL));
+    for (int i = 0; i < 200; i++) {
+        gokore_context ctx;
+        int64_t until = gokore_now_ns() + (int64_t)(disturb() % 3000000);
+        gokore_context_init_deadline(&ctx, NULL, until);
+        if (i % 2)
+            CHECK_STATUS(GOKORE_TIMEOUT, gokore_sleep_ns(3600 * 1000 * MS, &ctx));
+        else
+            CHECK_STATUS(GOKORE_TIMEOUT, gokore_context_wait(&ctx));
+        CHECK(gokore_now_ns() >= until);
+        gokore_context_deinit(&ctx);
+    }
+    gokore_mutex_unlock(&m);
+}
+TEST(faults, a_clock_that_jumps_ahead_ends_contexts_and_nothing_else) {
+    gokore_context soon, never;
+    gokore_context_init_timeout(&soon, NULL, 3600 * 1000 * MS);
+    gokore_context_init(&never, NULL);
+    CHECK_STATUS(GOKORE_OK, gokore_context_status(&soon));
+    (void)jump_to(gokore_now_ns() + 3601 * 1000 * MS);
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_context_status(&soon));
+    CHECK_STATUS(GOKORE_OK, gokore_context_status(&never));
+    CHECK_STATUS(GOKORE_OK, gokore_mutex_lock(&quiet, &never));
+    gokore_mutex_unlock(&quiet);
+    gokore_context_deinit(&soon);
+    gokore_context_deinit(&never);
+}
+
+// ---- kernels without newer calls: a filter answers ENOSYS
+
+#define FUTEX_UNLOCK_PI 7
+#define FUTEX_LOCK_PI2  13
+static bool refuse_futex(int op) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x7f),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)op, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { COUNT(code), code };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+static void wait_3_ms(void *m) {
+    int64_t until = gokore_now_ns() + 3 * MS;
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_mutex_try_lock(m, 3 * MS));
+    CHECK(gokore_now_ns() >= until);
+}
+TEST(kernel, without_monotonic_inheritance_deadlines_are_put_on_the_wall_clock) {
+    gokore_mutex m;
+    test_reports_capture();
+    gokore_mutex_init(&m, &(gokore_mutex_desc) { .priority_inherit = true });
+    if (test_reports_count(GOKORE_REPORT_POLICY)) test_skip("this system has no locks with priority inheritance");
+    if (!refuse_futex(FUTEX_LOCK_PI2)) test_skip("this system has no filters for system calls");
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&m, NULL));
+    test_on_thread(wait_3_ms, &m);
+    gokore_mutex_unlock(&m);
+    gokore_mutex_deinit(&m);
+}
+TEST(kernel, without_inheritance_the_mutex_is_an_ordinary_one_and_says_so) {
+    if (!refuse_futex(FUTEX_UNLOCK_PI)) test_skip("this system has no filters for system calls");
+    gokore_mutex m;
+    test_reports_capture();
+    gokore_mutex_init(&m, &(gokore_mutex_desc) { .name = "urgent", .priority_inherit = true });
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_POLICY));
+    CHECK_CONTAINS("urgent", test_reports_find(GOKORE_REPORT_POLICY)->message);
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&m, NULL));
+    test_on_thread(wait_3_ms, &m);
+    gokore_mutex_unlock(&m);
+    gokore_mutex_deinit(&m);
+}
