@@ -2806,7 +2806,7 @@ static bool gokore_scene_set_(gokore_scene_ *scene) {
         gokore_latch_unlock_(&t->latch);
     }
     for (uint32_t i = 0; i < scene->count; i++) scene->stuck[i].held = gokore_permits_are_held_(scene, scene->stuck[i].wait.object);
-    for (bool changed = scene->count > 1; changed;) {
+    for (bool changed = scene->count > 0; changed;) {
         changed = false;
         for (uint32_t i = 0; i < scene->count; i++) {
             if (scene->stuck[i].out || gokore_stuck_stays_(scene, i)) continue;
