@@ -184,7 +184,7 @@ typedef struct gokore_lock_graph {
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_lockorder_graph(gokore_lock_graph *out);
 GOKORE_API void gokore_lock_graph_deinit(gokore_lock_graph *graph);
 // Graphviz, mermaid and JSON ({"nodes":[{id,address,name,numa_node,qos}],"edges":[{from,to,weight}]}) of a graph. Edges that lie
-// on a cycle are marked: red, dotted, "cycle":true.
+// on a cycle are marked: red, dotted, and "cycle":true.
 GOKORE_API gokore_status gokore_lock_graph_write_dot(const gokore_lock_graph *graph, gokore_writer writer);
 GOKORE_API gokore_status gokore_lock_graph_write_mermaid(const gokore_lock_graph *graph, gokore_writer writer);
 GOKORE_API gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *graph, gokore_writer writer);
@@ -3413,40 +3413,140 @@ static gokore_status gokore_write_quoted_(gokore_writer w, const char *text, con
     return gokore_write_(w, out);
 }
 
+// >>drawing
+// A graph with its edges' ends as numbers of nodes, and which nodes lie on a common cycle.
+typedef struct gokore_drawing_ {
+    const gokore_lock_graph *graph;
+    gokore_graph_place_ *places;
+    size_t *memory, *from, *to, *part; // one allocation: edges, edges, nodes
+} gokore_drawing_;
+
+// R. E. Tarjan, "Depth-first search and linear graph algorithms" (1972), without recursion: the parts of a graph whose nodes
+// reach each other, numbered in part. first[n]..first[n + 1] are the edges of node n, out[] their other ends.
+typedef struct gokore_parts_ {
+    const size_t *first, *out;
+    size_t *index, *low, *stack, *trail, *next, *part; // index 0 = not seen; low of a node whose part is known: SIZE_MAX
+    size_t depth, count, seen;
+} gokore_parts_;
+
+static void gokore_parts_enter_(gokore_parts_ *p, size_t n) {
+    p->index[n] = p->low[n] = ++p->seen;
+    p->next[n] = p->first[n];
+    p->stack[p->depth++] = n;
+}
+
+static void gokore_parts_leave_(gokore_parts_ *p, size_t n) { // a part is complete if n was its first node
+    if (p->low[n] != p->index[n]) return;
+    for (size_t m = n + 1; m != n;) {
+        m = p->stack[--p->depth];
+        p->part[m] = p->count;
+        p->low[m] = SIZE_MAX;
+    }
+    p->count++;
+}
+
+static void gokore_parts_walk_(gokore_parts_ *p, size_t root) {
+    size_t deep = 0;
+    gokore_parts_enter_(p, root);
+    p->trail[deep++] = root;
+    while (deep > 0) {
+        size_t n = p->trail[deep - 1];
+        if (p->next[n] == p->first[n + 1]) {
+            deep--;
+            gokore_parts_leave_(p, n);
+            if (deep > 0 && p->low[n] < p->low[p->trail[deep - 1]]) p->low[p->trail[deep - 1]] = p->low[n];
+            continue;
+        }
+        size_t m = p->out[p->next[n]++];
+        if (p->index[m] == 0) {
+            gokore_parts_enter_(p, m);
+            p->trail[deep++] = m;
+        } else if (p->low[m] != SIZE_MAX && p->index[m] < p->low[n]) {
+            p->low[n] = p->index[m];
+        }
+    }
+}
+
+static bool gokore_drawing_parts_(gokore_drawing_ *d) {
+    size_t nodes = d->graph->node_count, edges = d->graph->edge_count;
+    size_t *memory = (size_t *)gokore_alloc_zeroed_(NULL, (6 * (nodes + 2) + edges + 1) * sizeof *memory, sizeof *memory);
+    if (!memory) return false;
+    size_t *first = memory, *out = memory + 6 * (nodes + 2);
+    gokore_parts_ p = { .first = first, .out = out, .part = d->part };
+    p.index = first + nodes + 2;
+    p.low = p.index + nodes + 2;
+    p.stack = p.low + nodes + 2;
+    p.trail = p.stack + nodes + 2;
+    p.next = p.trail + nodes + 2;
+    for (size_t e = 0; e < edges; e++) first[d->from[e] + 1]++; // counted, summed, placed
+    for (size_t n = 0; n < nodes + 1; n++) first[n + 1] += first[n];
+    for (size_t n = 0; n < nodes; n++) p.next[n] = first[n];
+    for (size_t e = 0; e < edges; e++) out[p.next[d->from[e]]++] = d->to[e];
+    for (size_t n = 0; n < nodes; n++)
+        if (p.index[n] == 0) gokore_parts_walk_(&p, n);
+    gokore_free_(NULL, memory, 0);
+    return true;
+}
+
+static void gokore_drawing_end_(gokore_drawing_ *d) {
+    gokore_free_(NULL, d->places, 0);
+    gokore_free_(NULL, d->memory, 0);
+}
+
+static bool gokore_drawing_begin_(gokore_drawing_ *d, const gokore_lock_graph *g) { // false = no memory
+    *d = (gokore_drawing_) { .graph = g, .places = gokore_graph_places_(g) };
+    d->memory = (size_t *)gokore_alloc_zeroed_(NULL, (2 * g->edge_count + g->node_count + 1) * sizeof(size_t), sizeof(size_t));
+    bool ok = d->places && d->memory;
+    d->from = d->memory;
+    d->to = ok ? d->from + g->edge_count : NULL;
+    d->part = ok ? d->to + g->edge_count : NULL;
+    for (size_t e = 0; ok && e < g->edge_count; e++) {
+        d->from[e] = gokore_graph_index_(g, d->places, g->edges[e].from);
+        d->to[e] = gokore_graph_index_(g, d->places, g->edges[e].to);
+    }
+    if (ok) ok = gokore_drawing_parts_(d);
+    if (!ok) gokore_drawing_end_(d);
+    return ok;
+}
+
+static bool gokore_drawing_cycle_(const gokore_drawing_ *d, size_t e) { // does the edge lie on one?
+    return d->from[e] < d->graph->node_count && d->part[d->from[e]] == d->part[d->to[e]];
+}
+
 gokore_status gokore_lock_graph_write_dot(const gokore_lock_graph *g, gokore_writer w) {
-    gokore_graph_place_ *places = gokore_graph_places_(g);
-    if (!places) return GOKORE_NO_MEMORY;
+    gokore_drawing_ d;
+    if (!gokore_drawing_begin_(&d, g)) return GOKORE_NO_MEMORY;
     gokore_status s = gokore_write_(w, "digraph lock_order {\n    node [shape=box];\n");
     for (size_t i = 0; i < g->node_count && s == GOKORE_OK; i++) {
         if ((s = gokore_writef_(w, "    n%zu [label=", i)) == GOKORE_OK && (s = gokore_write_quoted_(w, g->nodes[i].name, "\\\"")) == GOKORE_OK)
             s = gokore_write_(w, "];\n");
     }
     for (size_t i = 0; i < g->edge_count && s == GOKORE_OK; i++)
-        s = gokore_writef_(w, "    n%zu -> n%zu [label=\"%llu\"];\n", gokore_graph_index_(g, places, g->edges[i].from),
-                           gokore_graph_index_(g, places, g->edges[i].to), (unsigned long long)g->edges[i].weight);
-    gokore_free_(NULL, places, 0);
+        s = gokore_writef_(w, "    n%zu -> n%zu [label=\"%llu\"%s];\n", d.from[i], d.to[i], (unsigned long long)g->edges[i].weight,
+                           gokore_drawing_cycle_(&d, i) ? " color=red" : "");
+    gokore_drawing_end_(&d);
     return s == GOKORE_OK ? gokore_write_(w, "}\n") : s;
 }
 
 gokore_status gokore_lock_graph_write_mermaid(const gokore_lock_graph *g, gokore_writer w) {
-    gokore_graph_place_ *places = gokore_graph_places_(g);
-    if (!places) return GOKORE_NO_MEMORY;
+    gokore_drawing_ d;
+    if (!gokore_drawing_begin_(&d, g)) return GOKORE_NO_MEMORY;
     gokore_status s = gokore_write_(w, "graph TD\n");
     for (size_t i = 0; i < g->node_count && s == GOKORE_OK; i++) {
         if ((s = gokore_writef_(w, "    n%zu[", i)) == GOKORE_OK && (s = gokore_write_quoted_(w, g->nodes[i].name, "#quot;")) == GOKORE_OK)
             s = gokore_write_(w, "]\n");
     }
     for (size_t i = 0; i < g->edge_count && s == GOKORE_OK; i++)
-        s = gokore_writef_(w, "    n%zu -->|%llu| n%zu\n", gokore_graph_index_(g, places, g->edges[i].from),
-                           (unsigned long long)g->edges[i].weight, gokore_graph_index_(g, places, g->edges[i].to));
-    gokore_free_(NULL, places, 0);
+        s = gokore_writef_(w, "    n%zu %s|%llu| n%zu\n", d.from[i], gokore_drawing_cycle_(&d, i) ? "-.->" : "-->",
+                           (unsigned long long)g->edges[i].weight, d.to[i]);
+    gokore_drawing_end_(&d);
     return s;
 }
 
 gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g, gokore_writer w) {
     static const char *const qos[] = { "", "Guaranteed", "Burstable", "BestEffort" };
-    gokore_graph_place_ *places = gokore_graph_places_(g);
-    if (!places) return GOKORE_NO_MEMORY;
+    gokore_drawing_ d;
+    if (!gokore_drawing_begin_(&d, g)) return GOKORE_NO_MEMORY;
     gokore_status s = gokore_write_(w, "{\"nodes\":[");
     for (size_t i = 0; i < g->node_count && s == GOKORE_OK; i++) {
         const gokore_lock_node *n = &g->nodes[i];
@@ -3456,9 +3556,9 @@ gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g, gokore_wr
     }
     if (s == GOKORE_OK) s = gokore_write_(w, "],\"edges\":[");
     for (size_t i = 0; i < g->edge_count && s == GOKORE_OK; i++)
-        s = gokore_writef_(w, "%s{\"from\":%zu,\"to\":%zu,\"weight\":%llu}", i ? "," : "", gokore_graph_index_(g, places, g->edges[i].from),
-                           gokore_graph_index_(g, places, g->edges[i].to), (unsigned long long)g->edges[i].weight);
-    gokore_free_(NULL, places, 0);
+        s = gokore_writef_(w, "%s{\"from\":%zu,\"to\":%zu,\"weight\":%llu%s}", i ? "," : "", d.from[i], d.to[i],
+                           (unsigned long long)g->edges[i].weight, gokore_drawing_cycle_(&d, i) ? ",\"cycle\":true" : "");
+    gokore_drawing_end_(&d);
     return s == GOKORE_OK ? gokore_write_(w, "]}\n") : s;
 }
 
