@@ -464,7 +464,7 @@ typedef struct gokore_lock_record_ { // a lock, a class of locks, or a subclass
 enum { GOKORE_ITEM_SHARED_ = 1, GOKORE_ITEM_ID_ = 2 }; // an item: the lock's id * 2 + whether it was held shared
 typedef struct gokore_lockset_ {
     uint32_t uses, count;
-    uint64_t item[];
+    uint64_t item[]; // rising
 } gokore_lockset_;
 
 // One way in which an edge was seen. lockdep's kinds of dependency: a lock held shared does not stop one that is wanted
@@ -1495,30 +1495,33 @@ static gokore_lockset_ *gokore_lockset_new_(const gokore_lock_thread_ *t, bool w
         const gokore_held_ *h = &t->held[i];
         bool classed = h->node != h->record, shared = gokore_mode_is_shared_(gokore_held_mode_(h));
         if (!gokore_held_is_known_(h) || (classed && without_classed)) continue;
-        set->item[set->count++] = h->id * GOKORE_ITEM_ID_ + (shared ? GOKORE_ITEM_SHARED_ : 0);
+        uint64_t item = h->id * GOKORE_ITEM_ID_ + (shared ? GOKORE_ITEM_SHARED_ : 0);
+        uint32_t at = set->count++;
+        for (; at > 0 && set->item[at - 1] > item; at--) set->item[at] = set->item[at - 1];
+        set->item[at] = item;
     }
     return set;
 }
 
 // The id of a lock in both, held exclusively in one of them at least; 0 = none.
 static uint64_t gokore_lockset_common_(const gokore_lockset_ *a, const gokore_lockset_ *b) {
-    for (uint32_t i = 0; i < a->count; i++)
-        for (uint32_t k = 0; k < b->count; k++) {
-            if (a->item[i] / GOKORE_ITEM_ID_ != b->item[k] / GOKORE_ITEM_ID_) continue;
-            if (!(a->item[i] & b->item[k] & GOKORE_ITEM_SHARED_)) return a->item[i] / GOKORE_ITEM_ID_;
-        }
+    for (uint32_t i = 0, k = 0; i < a->count && k < b->count;) {
+        uint64_t x = a->item[i] / GOKORE_ITEM_ID_, y = b->item[k] / GOKORE_ITEM_ID_;
+        if (x == y && !(a->item[i] & b->item[k] & GOKORE_ITEM_SHARED_)) return x;
+        i += x <= y;
+        k += y <= x;
+    }
     return 0;
 }
 
-// Does every lock of a stand in b, held as exclusively? Then whatever a's acquisition can hang with, b's can't but a's can.
+// Does every lock of a stand in b, held as exclusively? Then whatever b's acquisition can hang with, a's can.
 static bool gokore_lockset_within_(const gokore_lockset_ *a, const gokore_lockset_ *b) {
+    uint32_t k = 0;
     if (a->count > b->count) return false;
     for (uint32_t i = 0; i < a->count; i++) {
-        bool found = false;
-        for (uint32_t k = 0; k < b->count && !found; k++)
-            found = a->item[i] / GOKORE_ITEM_ID_ == b->item[k] / GOKORE_ITEM_ID_ &&
-                    (a->item[i] & GOKORE_ITEM_SHARED_ || !(b->item[k] & GOKORE_ITEM_SHARED_));
-        if (!found) return false;
+        while (k < b->count && b->item[k] / GOKORE_ITEM_ID_ < a->item[i] / GOKORE_ITEM_ID_) k++;
+        if (k == b->count || b->item[k] / GOKORE_ITEM_ID_ != a->item[i] / GOKORE_ITEM_ID_) return false;
+        if (b->item[k] & ~a->item[i] & GOKORE_ITEM_SHARED_) return false;
     }
     return true;
 }
@@ -1528,6 +1531,7 @@ enum gokore_way_ { GOKORE_WAY_NONE_, GOKORE_WAY_GATED_, GOKORE_WAY_ALONE_, GOKOR
 typedef struct gokore_search_ {
     uint32_t start, goal, mark, steps;
     gokore_lock_dep_ last; // the pair that would close the cycle, from goal to start
+    bool strangers;        // some step may be another thread's
     bool shortest;         // only steps that come nearer
     bool gates, others;    // no lock in common between any two; another thread somewhere
 } gokore_search_;
@@ -1561,17 +1565,20 @@ static bool gokore_search_meets_(uint32_t start, uint32_t goal) {
 }
 
 // Marks all that lead to the goal, with their distance from it.
-static uint32_t gokore_search_mark_(uint32_t goal) {
-    uint32_t mark = ++gokore_lockorder_.mark, tail = 0;
-    gokore_search_reach_(goal, 1, mark, &tail);
-    gokore_lock_record_at_(goal)->far = 0;
-    for (uint32_t at = goal; at; at = gokore_lock_record_at_(at)->queued[1])
+static void gokore_search_mark_(gokore_search_ *s) {
+    uint32_t tail = 0;
+    s->mark = ++gokore_lockorder_.mark;
+    gokore_search_reach_(s->goal, 1, s->mark, &tail);
+    gokore_lock_record_at_(s->goal)->far = 0;
+    for (uint32_t at = s->goal; at; at = gokore_lock_record_at_(at)->queued[1])
         for (uint32_t e = gokore_lock_record_at_(at)->in; e; e = gokore_lock_edge_at_(e)->next_in) {
-            gokore_lock_record_ *from = gokore_lock_record_at_(gokore_lock_edge_at_(e)->from);
-            if (from->mark[1] != mark) from->far = gokore_lock_record_at_(at)->far + 1;
-            gokore_search_reach_(gokore_lock_edge_at_(e)->from, 1, mark, &tail);
+            const gokore_lock_edge_ *edge = gokore_lock_edge_at_(e);
+            gokore_lock_record_ *from = gokore_lock_record_at_(edge->from);
+            if (from->mark[1] != s->mark) from->far = gokore_lock_record_at_(at)->far + 1;
+            gokore_search_reach_(edge->from, 1, s->mark, &tail);
+            for (uint32_t d = edge->deps; d && !s->strangers; d = gokore_lock_dep_at_(d)->next)
+                s->strangers = gokore_lock_dep_at_(d)->thread != s->last.thread;
         }
-    return mark;
 }
 
 static uint32_t gokore_dep_from_(uint32_t d) { return gokore_lock_edge_at_(gokore_lock_dep_at_(d)->edge)->from; }
@@ -1612,8 +1619,8 @@ static bool gokore_search_walk_(gokore_search_ *s) {
     bool found = false;
     gokore_lock_record_at_(at)->on_way = true;
     while (!found && s->steps > 0) {
-        while (d && !gokore_search_allows_(s, at, d)) d = gokore_dep_next_(d);
-        s->steps--;
+        for (; d && s->steps > 0 && !gokore_search_allows_(s, at, d); s->steps--) d = gokore_dep_next_(d);
+        if (s->steps > 0) s->steps--;
         if (!d && at == s->start) break;
         if (!d) { // nothing more from here: a step back
             gokore_lock_record_at_(at)->on_way = false;
@@ -1647,8 +1654,8 @@ static bool gokore_search_find_(gokore_search_ *s, bool gates, bool others) {
 // The worst cycle that this pair closes.
 static enum gokore_way_ gokore_search_worst_(gokore_search_ *s) {
     if (!gokore_search_meets_(s->start, s->goal)) return GOKORE_WAY_NONE_;
-    s->mark = gokore_search_mark_(s->goal);
-    if (gokore_search_find_(s, true, true)) return GOKORE_WAY_OPEN_;
+    gokore_search_mark_(s);
+    if (s->strangers && gokore_search_find_(s, true, true)) return GOKORE_WAY_OPEN_;
     if (gokore_search_find_(s, true, false)) return GOKORE_WAY_ALONE_;
     return gokore_search_find_(s, false, false) ? GOKORE_WAY_GATED_ : GOKORE_WAY_NONE_;
 }
@@ -2122,15 +2129,23 @@ static int64_t gokore_hold_limit_of_(uint32_t cls, const char **whose) {
     return own;
 }
 
+static uint32_t gokore_lock_known_(const void *lock) { return gokore_lock_map_get_(&gokore_lockorder_.by_address, gokore_address_key_(lock)); }
+
+// By its address, because the watch asks, too: only what is atomic in an entry may be read by others.
+static uint32_t gokore_held_class_(const gokore_held_ *h) {
+    uint32_t record = gokore_lock_known_(gokore_held_lock_(h));
+    return record ? gokore_lock_record_at_(record)->cls : 0;
+}
+
 // The pair limit that this lock has broken together with another of the thread; NULL = none. *ns = for how long.
 static const gokore_lock_clause_ *gokore_hold_pair_(const gokore_lock_thread_ *t, const gokore_held_ *h, int64_t now, int64_t *ns) {
-    uint32_t cls = h->record ? gokore_lock_record_at_(h->record)->cls : 0;
+    uint32_t cls = gokore_held_class_(h);
     for (const gokore_lock_clause_ *c = gokore_lockorder_.clauses; cls && c; c = c->next) {
         if (c->kind != GOKORE_CLAUSE_LIMIT_ || c->max_hold_ns == 0 || (c->a != cls && c->b != cls)) continue;
         for (uint32_t i = 0; i < gokore_atomic_load_relaxed(&t->count); i++) { // relaxed: a look
             const gokore_held_ *other = &t->held[i];
             int64_t a = gokore_atomic_load_relaxed(&h->since_ns), b = gokore_atomic_load_relaxed(&other->since_ns); // relaxed: a look
-            if (other == h || !b || !other->record || gokore_lock_record_at_(other->record)->cls != (c->a == cls ? c->b : c->a)) continue;
+            if (other == h || !b || gokore_held_class_(other) != (c->a == cls ? c->b : c->a)) continue;
             *ns = now - (a > b ? a : b);
             if (*ns > c->max_hold_ns) return c;
         }
@@ -2144,17 +2159,16 @@ enum { GOKORE_HOLD_OWN_ = 1, GOKORE_HOLD_PAIR_ = 2 };
 static bool gokore_hold_judge_(const gokore_lock_thread_ *t, const gokore_held_ *h, int64_t now, uint32_t *told, const char *when, char text[256]) {
     const char *whose = "";
     char title[64];
-    bool alive = h->record && gokore_lock_record_at_(h->record)->id == h->id;
     int64_t ns = now - gokore_atomic_load_relaxed(&h->since_ns), both = 0; // relaxed: a look
-    int64_t limit = gokore_hold_limit_of_(alive ? gokore_lock_record_at_(h->record)->cls : 0, &whose);
-    (void)gokore_held_title_(h, title, sizeof title);
+    int64_t limit = gokore_hold_limit_of_(gokore_held_class_(h), &whose);
+    gokore_lock_title_(gokore_held_lock_(h), NULL, gokore_lock_known_(gokore_held_lock_(h)), title, sizeof title);
     if (ns > limit && !(*told & GOKORE_HOLD_OWN_)) {
         *told |= GOKORE_HOLD_OWN_;
         (void)snprintf(text, 256, "'%s' %s for %lld us by thread %llu: more than the %lld us of %s", title, when, (long long)(ns / 1000),
                        (unsigned long long)t->id, (long long)(limit / 1000), whose);
         return true;
     }
-    const gokore_lock_clause_ *pair = alive && !(*told & GOKORE_HOLD_PAIR_) ? gokore_hold_pair_(t, h, now, &both) : NULL;
+    const gokore_lock_clause_ *pair = !(*told & GOKORE_HOLD_PAIR_) ? gokore_hold_pair_(t, h, now, &both) : NULL;
     if (!pair) return false;
     *told |= GOKORE_HOLD_PAIR_;
     (void)snprintf(text, 256, "'%s' and '%s' %s together for %lld us by thread %llu: more than the %lld us of the pair",
@@ -2323,8 +2337,6 @@ gokore_status gokore_lockorder_before(const void *lock, gokore_lock_class *cls, 
 void gokore_lockorder_acquired(const void *lock, gokore_lock_class *cls, unsigned mode) {
     gokore_lockorder_acquired_((gokore_lock_identity_) { .lock = lock, .cls = cls }, mode);
 }
-
-static uint32_t gokore_lock_known_(const void *lock) { return gokore_lock_map_get_(&gokore_lockorder_.by_address, gokore_address_key_(lock)); }
 
 // The other thread that is seen to hold the lock; 0 = none.
 static uint64_t gokore_lock_other_holder_(const void *lock) {
@@ -3159,7 +3171,7 @@ static void gokore_watch_holds_(void) {
                 if (!gokore_atomic_load_relaxed(&h->since_ns)) continue; // relaxed: a look
                 more = gokore_hold_judge_(t, h, now, &told, "is still held", text);
                 gokore_atomic_store_relaxed(&h->told, told);
-                if (more) (void)gokore_held_title_(h, title, sizeof title);
+                if (more) gokore_lock_title_(gokore_held_lock_(h), NULL, gokore_lock_known_(gokore_held_lock_(h)), title, sizeof title);
             }
         }
         gokore_latch_unlock_(&gokore_lockorder_.latch);
