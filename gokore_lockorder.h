@@ -443,6 +443,7 @@ typedef struct gokore_lock_record_ { // a lock, a class of locks, or a subclass
     const char *name;                // NULL = unnamed; a lock's is its own copy, a class's is kept
     gokore_lock_observer *observer;
     uint64_t id;                     // never used again, also where the record is; 0 = free
+    uint64_t part;                   // of the hash of those held, see gokore_held_hash_set_; 0 = not plain: has to be worked out
     uint32_t cls;                    // the class's record, 0 = none; a class's own number
     uint32_t rule_class;             // a class's index in the order matrix, or GOKORE_NO_RULE_CLASS_
     uint32_t subclass, rank;
@@ -522,12 +523,7 @@ static struct gokore_lockorder_state_ { // all of it under the latch, but for th
     uint64_t last_id;
     bool compiled_read;
     gokore_atomic_bool memory_told;
-    gokore_atomic_u32 epoch;      // raised by whatever may change a verdict
-    gokore_atomic_u32 mode;       // GOKORE_LOCKORDER_STRICT...
-    gokore_atomic_u32 max_locks, max_held, held_total;
-    gokore_atomic_bool timed;     // holds have limits: the clock is read
-    gokore_atomic_bool exempts;   // there are exemptions
-    gokore_atomic_i64 shortest_ns; // of all limits on holds
+    gokore_atomic_u32 held_total; // counted while max_locks is set
     gokore_lock_name_ *names;
     gokore_lock_rule_ *rules[GOKORE_ORIGINS_];
     gokore_lock_clause_ *clauses;
@@ -536,6 +532,17 @@ static struct gokore_lockorder_state_ { // all of it under the latch, but for th
     const char **order;           // [before * width + after] = the name of the rule that says so, or NULL
     gokore_lock_strategy_ *strategies;
 } gokore_lockorder_;
+
+static struct { // what every acquisition reads, alone on its cache line; written under the latch
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict
+    gokore_atomic_u32 mode;        // GOKORE_LOCKORDER_STRICT...
+    gokore_atomic_u32 max_locks, max_held;
+    gokore_atomic_bool timed;      // holds have limits: the clock is read
+    gokore_atomic_bool exempts;    // there are exemptions
+    gokore_atomic_bool unusual;    // any of these, or a mode that changes what a node is
+    gokore_atomic_i64 shortest_ns; // of all limits on holds
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) char end;
+} gokore_lock_settings_;
 
 static gokore_lock_record_ *gokore_lock_record_at_(uint32_t i) {
     return (gokore_lock_record_ *)gokore_chunk_item_(&gokore_lockorder_.records, i, sizeof(gokore_lock_record_));
@@ -549,7 +556,7 @@ static gokore_lock_dep_ *gokore_lock_dep_at_(uint32_t i) {
 // Ids, not numbers of records: a key of a lock that is gone fits no other. Never 0.
 static uint64_t gokore_edge_key_(uint64_t from, uint64_t to) { return gokore_lock_hash_(from * 0x9e3779b97f4a7c15u + to) | 1; }
 static uint64_t gokore_address_key_(const void *lock) { return (uint64_t)(uintptr_t)lock; }
-static void gokore_verdicts_change_(void) { (void)gokore_atomic_fetch_add_release(&gokore_lockorder_.epoch, 1); } // pairs with before_
+static void gokore_verdicts_change_(void) { (void)gokore_atomic_fetch_add_release(&gokore_lock_settings_.epoch, 1); } // pairs with before_
 
 static void gokore_lock_out_of_memory_(void) {
     if (!gokore_atomic_exchange(&gokore_lockorder_.memory_told, true))
@@ -746,6 +753,14 @@ static uint32_t gokore_edge_make_(uint32_t from, uint32_t to) {
     return 0;
 }
 
+// Of later sections.
+static void gokore_watch_wanted_(void);
+static void gokore_watch_forked_(void);
+static void gokore_deadlock_look_(void);
+static void gokore_lock_not_held_(const void *lock, const char *what);
+static void gokore_lock_part_set_(uint32_t record);
+static void gokore_settings_look_(void);
+
 // >>locks
 // A lock's record goes, and what was learnt of it if it is a node of its own.
 static void gokore_lock_retire_(uint32_t i) {
@@ -767,6 +782,7 @@ static uint32_t gokore_lock_instance_(gokore_lock_identity_ who) {
     r->address = who.lock;
     r->foreign = !who.slot;
     r->cls = who.cls ? gokore_lock_class_of_(who.cls) : 0;
+    gokore_lock_part_set_(i);
     if (gokore_lock_map_put_(&gokore_lockorder_.by_address, gokore_address_key_(who.lock), i)) return i;
     gokore_lock_record_free_(i);
     return 0;
@@ -797,8 +813,9 @@ void gokore_lock_describe_(gokore_lock_identity_ who, const char *name, gokore_l
     gokore_free_(NULL, before, 0);
     if (numa_node >= 0) r->numa_node = numa_node;
     r->observer = observer;
-    bool by_name = !r->cls && copy && gokore_atomic_load_relaxed(&gokore_lockorder_.mode) & GOKORE_LOCKORDER_BY_CLASS; // relaxed: latch
+    bool by_name = !r->cls && copy && gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_CLASS; // relaxed: latch
     if (by_name) r->cls = gokore_lock_class_record_(copy, strlen(copy));
+    gokore_lock_part_set_(i);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (name && !copy) gokore_lock_out_of_memory_();
 }
@@ -808,6 +825,7 @@ void gokore_lock_rank_(gokore_lock_identity_ who, uint32_t rank) {
     if (!i) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     gokore_lock_record_at_(i)->rank = rank;
+    gokore_lock_part_set_(i);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
@@ -836,12 +854,6 @@ void gokore_lock_title_(const void *lock, const gokore_lock_class *cls, uint32_t
     else
         (void)snprintf(out, cap, "lock %p", lock);
 }
-
-// Of later sections.
-static void gokore_watch_wanted_(void);
-static void gokore_watch_forked_(void);
-static void gokore_deadlock_look_(void);
-static void gokore_lock_not_held_(const void *lock, const char *what);
 
 // >>rules
 static bool gokore_rule_name_ok_(const char *s, size_t len) {
@@ -1089,10 +1101,18 @@ static bool gokore_limits_set_(void) {
         gokore_limit_least_(c->max_hold_ns, &least);
         exempts |= c->kind == GOKORE_CLAUSE_EXEMPT_;
     }
-    gokore_atomic_store_relaxed(&gokore_lockorder_.exempts, exempts); // relaxed, all of these: for holds from now on
-    gokore_atomic_store_relaxed(&gokore_lockorder_.shortest_ns, least);
-    gokore_atomic_store_relaxed(&gokore_lockorder_.timed, least != INT64_MAX);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.exempts, exempts); // relaxed, all of these: for holds from now on
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.shortest_ns, least);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.timed, least != INT64_MAX);
+    gokore_settings_look_();
     return least != INT64_MAX;
+}
+
+static void gokore_settings_look_(void) { // after any setting has changed
+    bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed), exempts = gokore_atomic_load_relaxed(&gokore_lock_settings_.exempts);
+    bool limits = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks) || gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held);
+    bool mode = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_INSTANCE;
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.unusual, timed || exempts || limits || mode); // relaxed, all: from now on
 }
 
 static void gokore_clause_say_(int kind, const char *a, const char *b, const char *c, int64_t max_hold_ns) {
@@ -1220,7 +1240,7 @@ typedef struct gokore_held_ {
     gokore_atomic_u32 told;      // limits that the watch has told of
     gokore_atomic_i64 since_ns;  // 0 = no clock was read
     uint32_t record, node, pins;
-    bool exempt;
+    bool exempt, plain;          // plain: exclusive, and nothing else is to be done at its end
     uint64_t id, node_id;        // of record and node: whether they are still the same
     uint64_t hash, instances;    // of this entry and those below, see gokore_chain_
     const void *outer;
@@ -1453,6 +1473,31 @@ static bool gokore_chains_room_(gokore_lock_thread_ *t, size_t n) {
     return true;
 }
 
+// >>hashes: of what is held, oldest first, each lock by its node and its mode
+// The part of one lock: its node, its rank within a class, how it is wanted.
+static uint64_t gokore_lock_part_(uint32_t record, uint32_t node, unsigned mode, const void *outer) {
+    const gokore_lock_record_ *n = gokore_lock_record_at_(node ? node : 1);
+    uint64_t how = (mode & (7 | GOKORE_LOCK_TIMED_)) + (uint64_t)(uintptr_t)outer * 64;
+    uint64_t rank = record && node != record ? gokore_lock_record_at_(record)->rank : 0;
+    return ((node ? n->id : 0) * 0x9e3779b97f4a7c15u ^ how) + rank;
+}
+
+// The key of the chain that taking this one would be, and the hash of those held once it is: the same but for timed waits.
+static uint64_t gokore_chain_key_(const gokore_held_ *top, uint64_t part) { return gokore_lock_hash_((top ? top->hash : 0) + part) | 1; }
+
+// After an entry or one below it has changed.
+static void gokore_held_hash_set_(gokore_held_ *h, const gokore_held_ *below) {
+    uint64_t exempt = h->exempt ? 32 : 0; // its own bit: outer counts from 64
+    h->hash = gokore_chain_key_(below, gokore_lock_part_(h->record, h->node, gokore_atomic_load_relaxed(&h->mode) & 7, h->outer) + exempt); // relaxed: its own
+    h->instances = (below ? below->instances : 1) + (h->node != h->record ? gokore_lock_hash_(h->id) | 1 : 0);
+}
+
+// After a lock's class, rank or home has changed; under the latch.
+static void gokore_lock_part_set_(uint32_t record) {
+    gokore_lock_record_ *r = gokore_lock_record_at_(record);
+    r->part = r->numa_node > 0 ? 0 : gokore_lock_part_(record, r->cls ? r->cls : record, GOKORE_LOCK_EXCLUSIVE, NULL);
+}
+
 // >>an acquisition, and the pairs of it
 typedef struct gokore_acquisition_ {
     gokore_lock_thread_ *thread;
@@ -1550,7 +1595,7 @@ static bool gokore_search_meets_(uint32_t start, uint32_t goal) {
     uint32_t mark = ++gokore_lockorder_.mark, tail[2] = { 0, 0 }, at[2] = { start, goal };
     gokore_search_reach_(start, 0, mark, &tail[0]);
     gokore_search_reach_(goal, 1, mark, &tail[1]);
-    for (int side = 0; at[side]; side = !side) {
+    for (int side = 0; at[0] && at[1]; side = !side) {
         const gokore_lock_record_ *r = gokore_lock_record_at_(at[side]);
         for (uint32_t e = side ? r->in : r->out; e;) {
             const gokore_lock_edge_ *edge = gokore_lock_edge_at_(e);
@@ -1620,7 +1665,8 @@ static bool gokore_search_walk_(gokore_search_ *s) {
     gokore_lock_record_at_(at)->on_way = true;
     while (!found && s->steps > 0) {
         for (; d && s->steps > 0 && !gokore_search_allows_(s, at, d); s->steps--) d = gokore_dep_next_(d);
-        if (s->steps > 0) s->steps--;
+        if (s->steps == 0) break;
+        s->steps--;
         if (!d && at == s->start) break;
         if (!d) { // nothing more from here: a step back
             gokore_lock_record_at_(at)->on_way = false;
@@ -1956,8 +2002,8 @@ static gokore_status gokore_acquisition_learn_(gokore_acquisition_ *a, uint64_t 
         f.id = GOKORE_REPORT_NONE;
         gokore_latch_lock_(&gokore_lockorder_.latch);
         gokore_rules_ready_();
-        uint32_t epoch = gokore_atomic_load_relaxed(&gokore_lockorder_.epoch); // relaxed: raised under the latch
-        a->strict = gokore_atomic_load_relaxed(&gokore_lockorder_.mode) & GOKORE_LOCKORDER_STRICT; // relaxed: likewise
+        uint32_t epoch = gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch); // relaxed: raised under the latch
+        a->strict = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_STRICT; // relaxed: likewise
         gokore_acquisition_exempt_(a);
         if (!a->held) a->held = gokore_lockset_new_(a->thread, varied);
         known = a->held != NULL;
@@ -1985,7 +2031,7 @@ static const char *gokore_held_title_(const gokore_held_ *h, char *out, size_t c
 // The node of a lock in the graph, as the mode has it. 0 = no memory.
 static uint32_t gokore_lock_node_(uint32_t record, uint32_t subclass) {
     const gokore_lock_record_ *r = gokore_lock_record_at_(record);
-    unsigned mode = gokore_atomic_load_relaxed(&gokore_lockorder_.mode); // relaxed: acquisitions from now on
+    unsigned mode = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode); // relaxed: acquisitions from now on
     if (!r->cls || mode & GOKORE_LOCKORDER_BY_INSTANCE) return record;
     if (subclass == 0) return r->cls;
     gokore_latch_lock_(&gokore_lockorder_.latch);
@@ -2031,36 +2077,12 @@ static gokore_status gokore_limit_tell_(const char *whose, uint32_t held, uint32
 }
 
 static gokore_status gokore_limits_check_(const gokore_lock_thread_ *t, bool tell) {
-    uint32_t most = gokore_atomic_load_relaxed(&gokore_lockorder_.max_held), mine = gokore_held_count_(t); // relaxed: a setting
+    uint32_t most = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held), mine = gokore_held_count_(t); // relaxed: a setting
     if (most && mine >= most) return tell ? gokore_limit_tell_("this thread", mine, most) : GOKORE_LIMIT;
-    most = gokore_atomic_load_relaxed(&gokore_lockorder_.max_locks); // relaxed: a setting
+    most = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks); // relaxed: a setting
     uint32_t all = gokore_atomic_load_relaxed(&gokore_lockorder_.held_total); // relaxed: a count
     if (most && all >= most) return tell ? gokore_limit_tell_("the process", all, most) : GOKORE_LIMIT;
     return GOKORE_OK;
-}
-
-// The parts of a mode that tell one chain from another.
-static uint64_t gokore_mode_hash_(unsigned mode, const void *outer) {
-    return (mode & (7 | GOKORE_LOCK_TIMED_)) + (uint64_t)(uintptr_t)outer * 64;
-}
-
-// After an entry or one below it has changed.
-static void gokore_held_hash_set_(gokore_held_ *h, const gokore_held_ *below) {
-    uint64_t how = gokore_mode_hash_(gokore_held_mode_(h) & 7, h->outer) + (h->exempt ? 32 : 0);
-    uint64_t rank = h->node != h->record && h->record ? gokore_lock_record_at_(h->record)->rank : 0;
-    h->hash = gokore_lock_hash_((below ? below->hash : 0) + (h->node_id * 0x9e3779b97f4a7c15u ^ how) + rank);
-    h->instances = (below ? below->instances : 1) + (h->node != h->record ? gokore_lock_hash_(h->id) | 1 : 0);
-}
-
-static uint64_t gokore_held_hash_(const gokore_lock_thread_ *t) {
-    uint32_t n = gokore_held_count_(t);
-    return n ? t->held[n - 1].hash : 0;
-}
-
-static uint64_t gokore_chain_key_(const gokore_lock_thread_ *t, uint32_t record, uint32_t node, unsigned mode, const void *outer) {
-    const gokore_lock_record_ *n = gokore_lock_record_at_(node);
-    uint64_t who = n->is_class ? gokore_lock_record_at_(record)->rank : 0; // of one class, but of other ranks
-    return gokore_lock_hash_(gokore_held_hash_(t) + (n->id * 0x9e3779b97f4a7c15u ^ gokore_mode_hash_(mode, outer)) + who) | 1;
 }
 
 static gokore_status gokore_nested_check_(gokore_lock_identity_ who) {
@@ -2082,10 +2104,10 @@ gokore_status gokore_lockorder_before_(gokore_lock_identity_ who, unsigned mode)
     if (status != GOKORE_OK || count == 0 || (mode & GOKORE_LOCK_TRY)) return status;
     uint32_t record = gokore_lock_find_(who), node = record ? gokore_lock_node_(record, who.subclass) : 0;
     if (!node) return GOKORE_OK;
-    uint64_t key = gokore_chain_key_(t, record, node, mode, who.outer), instances = t->held[count - 1].instances;
+    uint64_t key = gokore_chain_key_(&t->held[count - 1], gokore_lock_part_(record, node, mode, who.outer)), instances = t->held[count - 1].instances;
     gokore_chain_ *c = gokore_chain_find_(t, key);
     bool varied = c && c->instances != instances;
-    uint32_t epoch = gokore_atomic_load_acquire(&gokore_lockorder_.epoch); // pairs with gokore_verdicts_change_
+    uint32_t epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch); // pairs with gokore_verdicts_change_
     if (c && c->epoch == epoch && (!varied || c->instances == 0)) {
         gokore_chain_count_(c);
         return GOKORE_OK;
@@ -2182,7 +2204,7 @@ static void gokore_hold_end_(const gokore_lock_thread_ *t, const gokore_held_ *h
     int64_t now = gokore_now_ns(), ns = now - gokore_atomic_load_relaxed(&h->since_ns); // relaxed: its own
     char text[256], title[64];
     uint32_t told = 0;
-    for (bool more = ns >= gokore_atomic_load_relaxed(&gokore_lockorder_.shortest_ns); more;) { // relaxed: a setting
+    for (bool more = ns >= gokore_atomic_load_relaxed(&gokore_lock_settings_.shortest_ns); more;) { // relaxed: a setting
         gokore_latch_lock_(&gokore_lockorder_.latch);
         more = gokore_hold_judge_(t, h, now, &told, "was held", text);
         gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -2202,7 +2224,7 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
     uint32_t n = gokore_held_count_(t), record = gokore_lock_find_(who), node = record ? gokore_lock_node_(record, who.subclass) : 0;
     gokore_held_ *h = &t->held[n], *below = n ? h - 1 : NULL;
     gokore_lock_record_ *r = record ? gokore_lock_record_at_(record) : NULL;
-    bool timed = gokore_atomic_load_relaxed(&gokore_lockorder_.timed) || (r && r->numa_node > 0); // relaxed: a setting
+    bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed) || (r && r->numa_node > 0); // relaxed: a setting
     h->record = record;
     h->node = node;
     h->id = r ? r->id : 0;
@@ -2214,13 +2236,14 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
     gokore_atomic_store_relaxed(&h->mode, mode & ~(uint32_t)GOKORE_LOCK_TRY);
     gokore_atomic_store_relaxed(&h->told, 0);
     gokore_atomic_store_relaxed(&h->since_ns, timed ? gokore_now_ns() : 0);
-    if (gokore_atomic_load_relaxed(&gokore_lockorder_.exempts) && node) { // relaxed: a setting
+    if (gokore_atomic_load_relaxed(&gokore_lock_settings_.exempts) && node) { // relaxed: a setting
         gokore_acquisition_ a = { .thread = t, .record = record };
         gokore_latch_lock_(&gokore_lockorder_.latch);
         gokore_acquisition_exempt_(&a);
         gokore_latch_unlock_(&gokore_lockorder_.latch);
         h->exempt = a.exempt;
     }
+    h->plain = r && !timed && (mode & 7) == GOKORE_LOCK_EXCLUSIVE;
     gokore_held_hash_set_(h, below);
     if (r && !gokore_atomic_load_relaxed(&r->seen)) gokore_atomic_store_relaxed(&r->seen, true);      // relaxed: a hint
     if (r && !gokore_mode_is_shared_(mode)) gokore_atomic_store_relaxed(&r->owner, t->number);        // relaxed: a hint
@@ -2239,7 +2262,7 @@ void gokore_lockorder_acquired_(gokore_lock_identity_ who, unsigned mode) {
         return;
     }
     gokore_held_push_(t, who, mode);
-    if (gokore_atomic_load_relaxed(&gokore_lockorder_.max_locks)) // relaxed: a setting
+    if (gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks)) // relaxed: a setting
         (void)gokore_atomic_fetch_add_relaxed(&gokore_lockorder_.held_total, 1); // relaxed: a count
 }
 
@@ -2248,6 +2271,7 @@ static void gokore_held_copy_(gokore_held_ *to, const gokore_held_ *from) {
     to->node = from->node;
     to->pins = from->pins;
     to->exempt = from->exempt;
+    to->plain = from->plain;
     to->id = from->id;
     to->node_id = from->node_id;
     to->outer = from->outer;
@@ -2282,7 +2306,69 @@ bool gokore_lockorder_released_(const void *lock) {
     bool again = (gokore_held_mode_(h) & 7) == GOKORE_LOCK_RECURSIVE;
     gokore_held_drop_(t, h);
     if (owner && !(again && gokore_held_find_(lock))) gokore_atomic_store_relaxed(&r->owner, 0); // relaxed: a hint
-    if (gokore_atomic_load_relaxed(&gokore_lockorder_.max_locks)) (void)gokore_atomic_dec_if_positive(&gokore_lockorder_.held_total);
+    if (gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks)) (void)gokore_atomic_dec_if_positive(&gokore_lockorder_.held_total);
+    return true;
+}
+
+// >>the warm path of our own mutex, in one look: nothing unusual, an exclusive lock seen before, under locks that this thread has
+// taken it under before. What differs takes the functions above.
+typedef struct gokore_warm_ {
+    gokore_lock_thread_ *thread;
+    gokore_lock_record_ *record;
+    gokore_chain_ *chain; // NULL: it is the first one held
+    uint64_t hash;
+} gokore_warm_;
+
+static inline bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
+    gokore_lock_thread_ *t = w->thread = gokore_mine_;
+    uint32_t record = gokore_atomic_load_acquire(slot);                                             // pairs with gokore_lock_find_
+    if (!t || !record || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual)) return false; // relaxed: a setting
+    gokore_lock_record_ *r = w->record = gokore_lock_record_at_(record);
+    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
+    if (n == t->capacity || r->part == 0 || gokore_report_running_()) return false;
+    w->chain = NULL;
+    w->hash = gokore_chain_key_(n ? &t->held[n - 1] : NULL, r->part);
+    if (n == 0) return true;
+    for (uint32_t i = 0; r->cls && i < n; i++) // without a class it would be a chain of its own
+        if (gokore_held_lock_(&t->held[i]) == lock) return false;
+    gokore_chain_ *c = w->chain = gokore_chain_find_(t, w->hash);
+    return c && c->epoch == gokore_atomic_load_acquire(&gokore_lock_settings_.epoch) && // pairs with gokore_verdicts_change_
+           (c->instances == 0 || c->instances == t->held[n - 1].instances);
+}
+
+static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
+    gokore_lock_thread_ *t = w->thread;
+    gokore_lock_record_ *r = w->record;
+    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
+    gokore_held_ *h = &t->held[n];
+    h->record = gokore_atomic_load_relaxed(slot); // relaxed: seen above
+    h->node = r->cls ? r->cls : h->record;
+    h->id = r->id;
+    h->node_id = r->cls ? gokore_lock_record_at_(r->cls)->id : r->id;
+    h->pins = 0;
+    h->outer = NULL;
+    h->exempt = false;
+    h->plain = true;
+    h->hash = w->hash;
+    h->instances = (n ? h[-1].instances : 1) + (r->cls ? gokore_lock_hash_(r->id) | 1 : 0);
+    gokore_atomic_store_relaxed(&h->lock, (void *)(uintptr_t)lock); // relaxed, and below: the count publishes them
+    gokore_atomic_store_relaxed(&h->mode, GOKORE_LOCK_EXCLUSIVE);
+    gokore_atomic_store_relaxed(&h->since_ns, 0);
+    gokore_atomic_store_relaxed(&r->owner, t->number); // relaxed: a hint
+    if (w->chain) gokore_chain_count_(w->chain);
+    gokore_atomic_store_release(&t->count, n + 1); // pairs with the acquire in gokore_held_by_
+}
+
+// Before it is given up; false: the function above has to look.
+static inline bool gokore_lock_cools_(const void *lock) {
+    gokore_lock_thread_ *t = gokore_mine_;
+    uint32_t n = gokore_held_count_(t);
+    if (n == 0 || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual) || gokore_report_running_()) return false; // relaxed: a setting
+    gokore_held_ *h = &t->held[n - 1];
+    if (gokore_held_lock_(h) != lock || !h->plain) return false;
+    gokore_lock_record_ *r = gokore_lock_record_at_(h->record);
+    if (r->id == h->id) gokore_atomic_store_relaxed(&r->owner, 0); // relaxed: a hint
+    gokore_atomic_store_release(&t->count, n - 1);                 // pairs with the acquire in gokore_held_by_
     return true;
 }
 
@@ -2296,6 +2382,7 @@ bool gokore_lock_is_held_here_(const void *lock) { return GOKORE_LOCKORDER && go
 void gokore_lockorder_pin(const void *lock) {
     if (!GOKORE_LOCKORDER) return;
     gokore_held_ *h = gokore_held_find_(lock);
+    if (h) h->plain = false;
     if (h)
         h->pins++;
     else
@@ -2317,14 +2404,16 @@ void gokore_lockorder_set_limits(uint32_t max_locks, uint32_t max_held) {
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
         if (gokore_lock_thread_at_(i)->id) total += gokore_atomic_load_relaxed(&gokore_lock_thread_at_(i)->count); // relaxed: a count
     gokore_atomic_store_relaxed(&gokore_lockorder_.held_total, total);   // relaxed: settings, from now on
-    gokore_atomic_store_relaxed(&gokore_lockorder_.max_locks, max_locks);
-    gokore_atomic_store_relaxed(&gokore_lockorder_.max_held, max_held);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, max_locks);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, max_held);
+    gokore_settings_look_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
 void gokore_lockorder_set_mode(unsigned flags) {
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    gokore_atomic_store_relaxed(&gokore_lockorder_.mode, flags); // relaxed: acquisitions from now on
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.mode, flags); // relaxed: acquisitions from now on
+    gokore_settings_look_();
     gokore_verdicts_change_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
@@ -3158,7 +3247,7 @@ static struct {
 // Holds beyond their limit, told while they go on.
 static void gokore_watch_holds_(void) {
     char text[256], title[64];
-    for (bool more = gokore_atomic_load_relaxed(&gokore_lockorder_.timed); more;) { // relaxed: a setting
+    for (bool more = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed); more;) { // relaxed: a setting
         more = false;
         int64_t now = gokore_now_ns();
         gokore_latch_lock_(&gokore_lockorder_.latch);
@@ -3223,7 +3312,7 @@ void gokore_deadlock_watch_stop(void) {
 
 // A limit on holds is useless unless somebody looks while they go on.
 static void gokore_watch_wanted_(void) {
-    int64_t shortest = gokore_atomic_load_relaxed(&gokore_lockorder_.shortest_ns), interval = shortest / 4; // relaxed: a setting
+    int64_t shortest = gokore_atomic_load_relaxed(&gokore_lock_settings_.shortest_ns), interval = shortest / 4; // relaxed: a setting
     if (!GOKORE_LOCKORDER) return;
     if (interval < 1000000) interval = 1000000;
     if (interval > 5000000) interval = 5000000;
@@ -3258,9 +3347,9 @@ void gokore_lockorder_reset(void) {
     gokore_lock_map_forget_(&gokore_lockorder_.told);
     gokore_rules_read_compiled_();
     (void)gokore_rules_install_(GOKORE_ORIGIN_COMPILED_, gokore_lockorder_.rules[GOKORE_ORIGIN_COMPILED_], clash);
-    gokore_atomic_store_relaxed(&gokore_lockorder_.mode, 0); // relaxed: settings
-    gokore_atomic_store_relaxed(&gokore_lockorder_.max_locks, 0);
-    gokore_atomic_store_relaxed(&gokore_lockorder_.max_held, 0);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.mode, 0); // relaxed: settings
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, 0);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, 0);
     gokore_limits_ready_();
     (void)gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -3281,7 +3370,7 @@ static int gokore_lock_edge_compare_(const void *a, const void *b) {
 
 // Learnt of, or held: a lock that has a class, only where it is a node of its own.
 static bool gokore_node_is_shown_(const gokore_lock_record_ *r) {
-    bool alone = r->is_class || !r->cls || gokore_atomic_load_relaxed(&gokore_lockorder_.mode) & GOKORE_LOCKORDER_BY_INSTANCE; // relaxed: latch
+    bool alone = r->is_class || !r->cls || gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_INSTANCE; // relaxed: latch
     return r->id && (r->out || r->in || (alone && gokore_atomic_load_relaxed(&r->seen)));                                 // relaxed: a hint
 }
 

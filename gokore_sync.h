@@ -955,7 +955,17 @@ static gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ct
     return gokore_sync_lock_(&m->sync_, gokore_mutex_kind_of_(m), &w, ctx, deadline_ns, mode);
 }
 
+// The same for a mutex that is watched: false = not free, or the checker has more to do than look.
+static inline bool gokore_mutex_lock_watched_(gokore_mutex *m) {
+    gokore_warm_ w;
+    if (!gokore_lock_warms_(m, &m->sync_.record_, &w)) return false;
+    if (!gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_)) return false; // pairs with unlock
+    gokore_lock_warmed_(m, &m->sync_.record_, &w);
+    return true;
+}
+
 gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx) {
+    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_watched_(m))) return GOKORE_OK;
     if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) &&
         GOKORE_LIKELY_(gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_))) // pairs with unlock
         return GOKORE_OK;
@@ -997,7 +1007,16 @@ static void gokore_mutex_unlock_slow_(gokore_mutex *m) {
         gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
 }
 
+static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
+    uint32_t v = gokore_atomic_load_relaxed(&m->sync_.word_); // relaxed: the CAS decides; observers and inheritance are for the slow path
+    if ((v & ~GOKORE_SYNC_PARKED_) != GOKORE_SYNC_LOCKED_ || !gokore_lock_cools_(m)) return false;
+    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
+        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+    return true;
+}
+
 void gokore_mutex_unlock(gokore_mutex *m) {
+    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
     if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) return; // pairs with lock
     gokore_mutex_unlock_slow_(m);
 }
