@@ -318,10 +318,11 @@ static uint32_t gokore_chunk_add_(gokore_chunks_ *c, size_t item_size) {
     uint32_t i = c->count + 1, at = i + 64, k = 25 - (uint32_t)__builtin_clz(at);
     if (k >= GOKORE_CHUNKS_) return 0;
     if (!gokore_atomic_load_relaxed(&c->chunk[k])) { // relaxed: only the latch's holder stores it
-        void *base = gokore_alloc_zeroed_(NULL, ((size_t)64 << k) * item_size, GOKORE_CACHE_LINE);
+        void *base = gokore_alloc_(NULL, ((size_t)64 << k) * item_size, GOKORE_CACHE_LINE);
         if (!base) return 0;
         gokore_atomic_store_release(&c->chunk[k], base); // pairs with the acquire in gokore_chunk_item_
     }
+    memset(gokore_chunk_item_(c, i, item_size), 0, item_size); // not before: memory that is not used is not touched
     c->count = i;
     return i;
 }
@@ -339,6 +340,7 @@ typedef struct gokore_lock_slots_ {
 typedef struct gokore_lock_map_ {
     gokore_atomic_ptr slots; // gokore_lock_slots_ *
     uint64_t used;
+    bool shared;             // read without the latch: what it has outgrown stays
 } gokore_lock_map_;
 
 static uint64_t gokore_lock_hash_(uint64_t x) { // the finaliser of splitmix64
@@ -372,12 +374,12 @@ static uint64_t gokore_lock_map_live_(const gokore_lock_slots_ *t) {
 static bool gokore_lock_map_grow_(gokore_lock_map_ *map) {
     gokore_lock_slots_ *old = (gokore_lock_slots_ *)gokore_atomic_load_relaxed(&map->slots); // relaxed: under the latch
     uint64_t size = 256, live = gokore_lock_map_live_(old);
-    while (size < live * 4) size *= 2;
+    while (size < live * 3) size *= 2;
     size_t bytes = sizeof(gokore_lock_slots_) + (size_t)size * sizeof(gokore_lock_slot_);
     gokore_lock_slots_ *t = (gokore_lock_slots_ *)gokore_alloc_zeroed_(NULL, bytes, GOKORE_CACHE_LINE);
     if (!t) return false;
     t->mask = size - 1;
-    t->outgrown = old;
+    t->outgrown = map->shared ? old : NULL;
     map->used = 0;
     for (uint64_t i = 0; old && i <= old->mask; i++) {
         uint64_t key = gokore_atomic_load_relaxed(&old->slot[i].key); // relaxed: under the latch
@@ -389,12 +391,13 @@ static bool gokore_lock_map_grow_(gokore_lock_map_ *map) {
         map->used++;
     }
     gokore_atomic_store_release(&map->slots, t); // pairs with the acquire in gokore_lock_map_get_
+    if (!map->shared) gokore_free_(NULL, old, 0);
     return true;
 }
 
 static bool gokore_lock_map_put_(gokore_lock_map_ *map, uint64_t key, uint32_t value) {
     gokore_lock_slots_ *t = (gokore_lock_slots_ *)gokore_atomic_load_relaxed(&map->slots); // relaxed: under the latch
-    if (!t || map->used * 2 > t->mask) {
+    if (!t || map->used * 3 > t->mask * 2) {
         if (!gokore_lock_map_grow_(map) && (!t || map->used >= t->mask)) return false;
         t = (gokore_lock_slots_ *)gokore_atomic_load_relaxed(&map->slots);
     }
@@ -515,12 +518,12 @@ typedef struct gokore_lock_strategy_ {
     void *user;
 } gokore_lock_strategy_;
 
-static struct gokore_lockorder_state_ { // all of it under the latch, but for the tables' lock-free reads and what is atomic
+static struct { // all of it under the latch, but for the tables' lock-free reads and what is atomic
     gokore_latch_ latch;
     gokore_chunks_ records, edges, deps, stacks, threads;
     gokore_lock_map_ by_address, by_edge, by_class, by_subclass, by_stack, told, deadlocks;
     uint32_t free_record, free_edge, free_dep, mark;
-    uint64_t last_id;
+    uint64_t last_id, edges_gone; // edges_gone: how many have been unlinked
     bool compiled_read;
     gokore_atomic_bool memory_told;
     gokore_atomic_u32 held_total; // counted while max_locks is set
@@ -531,7 +534,7 @@ static struct gokore_lockorder_state_ { // all of it under the latch, but for th
     uint32_t width;               // classes that rules name
     const char **order;           // [before * width + after] = the name of the rule that says so, or NULL
     gokore_lock_strategy_ *strategies;
-} gokore_lockorder_;
+} gokore_lockorder_ = { .by_address = { .shared = true } };
 
 static struct { // what every acquisition reads, alone on its cache line; written under the latch
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict
@@ -699,6 +702,53 @@ static uint32_t gokore_stack_keep_(const gokore_stack_ *stack) {
     return i;
 }
 
+// What a thread has captured last. Unwinding takes a microsecond, and locks are often learnt in a loop: the stack is the same
+// if it begins at the same frame and every return address still lies where it lay.
+typedef struct gokore_trace_ {
+    gokore_stack_ stack;
+    uintptr_t at[GOKORE_STACK_MAX_]; // where the return address of each frame but the first lies
+    const void *frame;               // NULL = they do not lie where they were looked for: nothing is kept
+    uint32_t kept;                   // its number; 0 = none yet
+} gokore_trace_;
+
+#if defined(__x86_64__)
+#define GOKORE_RETURNS_LIE_BELOW_CFA_ 1 // at the word below the frame's canonical address
+#else
+#define GOKORE_RETURNS_LIE_BELOW_CFA_ 0
+#endif
+
+static _Unwind_Reason_Code gokore_trace_frame_(struct _Unwind_Context *context, void *user) {
+    gokore_trace_ *t = (gokore_trace_ *)user;
+    uintptr_t pc = _Unwind_GetIP(context);
+    if (pc == 0 || t->stack.depth == GOKORE_STACK_MAX_) return _URC_END_OF_STACK;
+    t->at[t->stack.depth] = (uintptr_t)_Unwind_GetCFA(context) - sizeof(void *);
+    memcpy(&t->stack.frames[t->stack.depth++], &pc, sizeof pc);
+    return _URC_NO_REASON;
+}
+
+// The words may belong to other frames by now; the sanitizers must not mind.
+__attribute__((noinline, no_sanitize_address, no_sanitize_thread)) static bool gokore_trace_lies_there_(const gokore_trace_ *t) {
+    for (uint32_t i = 1; i < t->stack.depth; i++) {
+        void *word = *(void *volatile const *)t->at[i];
+        if (word != t->stack.frames[i]) return false;
+    }
+    return t->stack.depth > 1;
+}
+
+__attribute__((noinline)) static void gokore_trace_capture_(gokore_trace_ *t) {
+    const void *frame = __builtin_frame_address(0);
+    if (GOKORE_RETURNS_LIE_BELOW_CFA_ && t->frame == frame && gokore_trace_lies_there_(t)) return;
+    t->stack.depth = 0;
+    t->kept = 0;
+    (void)_Unwind_Backtrace(gokore_trace_frame_, t);
+    t->frame = GOKORE_RETURNS_LIE_BELOW_CFA_ && gokore_trace_lies_there_(t) ? frame : NULL;
+}
+
+static uint32_t gokore_trace_keep_(gokore_trace_ *t) { // under the latch; 0 = no memory
+    if (!t->kept) t->kept = gokore_stack_keep_(&t->stack);
+    return t->kept;
+}
+
 // >>edges
 static void gokore_lockset_drop_(gokore_lockset_ *set) {
     if (--set->uses == 0) gokore_free_(NULL, set, 0);
@@ -722,6 +772,7 @@ static void gokore_edge_unlink_(uint32_t e) {
     while (*at != e) at = &gokore_lock_edge_at_(*at)->next_in;
     *at = edge->next_in;
     gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(from->id, to->id));
+    gokore_lockorder_.edges_gone++;
     for (uint32_t d = edge->deps, next; d; d = next) {
         next = gokore_lock_dep_at_(d)->next;
         gokore_dep_free_(d);
@@ -1087,6 +1138,18 @@ static bool gokore_clause_exempts_(uint32_t cls, const uint32_t *held, size_t n)
     return false;
 }
 
+// The limit of every lock, and who says so: the later origin counts. INT64_MAX = none.
+static int64_t gokore_hold_limit_of_all_(const char **whose) {
+    static const char *const names[] = { "the class of service", "the program", "the manifest" };
+    int64_t limit_ns = INT64_MAX;
+    for (int i = 0; i < GOKORE_ORIGINS_; i++)
+        if (gokore_lockorder_.max_hold_ns[i] > 0) {
+            limit_ns = gokore_lockorder_.max_hold_ns[i];
+            *whose = names[i];
+        }
+    return limit_ns;
+}
+
 static void gokore_limit_least_(int64_t limit_ns, int64_t *least) {
     if (limit_ns > 0 && limit_ns < *least) *least = limit_ns;
 }
@@ -1095,7 +1158,8 @@ static void gokore_limit_least_(int64_t limit_ns, int64_t *least) {
 static bool gokore_limits_set_(void) {
     int64_t least = INT64_MAX;
     bool exempts = false;
-    for (int i = 0; i < GOKORE_ORIGINS_; i++) gokore_limit_least_(gokore_lockorder_.max_hold_ns[i], &least);
+    const char *whose;
+    gokore_limit_least_(gokore_hold_limit_of_all_(&whose), &least);
     for (uint32_t i = 1; i <= gokore_lockorder_.records.count; i++) gokore_limit_least_(gokore_lock_record_at_(i)->max_hold_ns, &least);
     for (const gokore_lock_clause_ *c = gokore_lockorder_.clauses; c; c = c->next) {
         gokore_limit_least_(c->max_hold_ns, &least);
@@ -1268,6 +1332,8 @@ typedef struct gokore_lock_thread_ {
     uint64_t chain_mask, chain_used;
     uint64_t *ids;
     size_t ids_used, ids_capacity;
+    uint64_t edges_gone;      // when its chains were last looked through
+    gokore_trace_ trace;
     gokore_latch_ latch;      // of what follows
     gokore_wait_ wait;        // kind NONE = it waits for nothing
     gokore_atomic_bool waits; // a hint that it does
@@ -1427,9 +1493,10 @@ static gokore_chain_ *gokore_chain_find_(const gokore_lock_thread_ *t, uint64_t 
 // Is every edge of it gone? Then it is not worth keeping.
 static bool gokore_chain_is_dead_(const gokore_lock_thread_ *t, const gokore_chain_ *c) {
     const uint64_t *ids = t->ids + c->ids;
-    for (uint64_t i = 0; i < ids[0]; i++)
+    if (c->key == 0) return true;
+    for (uint64_t i = 0; i < ids[0] && t->edges_gone != gokore_lockorder_.edges_gone; i++)
         if (!ids[2 + i] || gokore_edge_find_(ids[2 + i], ids[1])) return false;
-    return true;
+    return t->edges_gone != gokore_lockorder_.edges_gone;
 }
 
 // Room for one more chain of n ids: dead ones are left behind, the tables grown. Under the latch; false = no memory.
@@ -1439,7 +1506,7 @@ static bool gokore_chains_room_(gokore_lock_thread_ *t, size_t n) {
     size_t ids = n;
     for (uint64_t i = 0; t->chains && i <= t->chain_mask; i++) {
         gokore_chain_ *c = &t->chains[i];
-        if (!c->key || gokore_chain_is_dead_(t, c)) continue;
+        if (gokore_chain_is_dead_(t, c)) continue;
         live++;
         ids += (size_t)t->ids[c->ids] + 2;
     }
@@ -1454,7 +1521,7 @@ static bool gokore_chains_room_(gokore_lock_thread_ *t, size_t n) {
     gokore_lock_thread_ moved = { .chains = chains, .chain_mask = size - 1 };
     for (uint64_t i = 0; t->chains && i <= t->chain_mask; i++) {
         const gokore_chain_ *c = &t->chains[i];
-        if (!c->key || gokore_chain_is_dead_(t, c)) continue;
+        if (gokore_chain_is_dead_(t, c)) continue;
         size_t count = (size_t)t->ids[c->ids] + 2;
         gokore_chain_ *to = gokore_chain_slot_(&moved, c->key);
         *to = *c;
@@ -1470,6 +1537,7 @@ static bool gokore_chains_room_(gokore_lock_thread_ *t, size_t n) {
     t->ids = store;
     t->ids_used = moved.ids_used;
     t->ids_capacity = 2 * ids + 64;
+    t->edges_gone = gokore_lockorder_.edges_gone;
     return true;
 }
 
@@ -1507,8 +1575,6 @@ typedef struct gokore_acquisition_ {
     bool exempt, strict;
     uint32_t classes_held;
     gokore_lockset_ *held;   // NULL = no memory
-    uint32_t stack;          // kept; 0 until an edge needs it
-    gokore_stack_ where;
 } gokore_acquisition_;
 
 static bool gokore_mode_is_shared_(unsigned mode) {
@@ -1772,7 +1838,7 @@ static void gokore_finding_begin_(gokore_finding_ *f, gokore_report_id id, const
     char name[32];
     f->id = id;
     f->severity = GOKORE_SEVERITY_ERROR;
-    f->stack = &a->where;
+    f->stack = &a->thread->trace.stack;
     f->other = 0;
     f->step_count = 0;
     (void)snprintf(f->resource, sizeof f->resource, "%s", gokore_node_title_(a->node, name));
@@ -1939,8 +2005,7 @@ static bool gokore_pair_learn_(gokore_acquisition_ *a, const gokore_held_ *h) {
         if (!edge->deps) gokore_edge_unlink_(e);
         return false;
     }
-    if (!a->stack) a->stack = gokore_stack_keep_(&a->where);
-    *gokore_lock_dep_at_(d) = (gokore_lock_dep_) { edge->deps, e, kinds, a->stack, a->held, a->thread->id };
+    *gokore_lock_dep_at_(d) = (gokore_lock_dep_) { edge->deps, e, kinds, gokore_trace_keep_(&a->thread->trace), a->held, a->thread->id };
     a->held->uses++;
     edge->deps = d;
     return true;
@@ -1997,7 +2062,7 @@ static void gokore_acquisition_exempt_(gokore_acquisition_ *a) {
 static gokore_status gokore_acquisition_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t instances, bool varied) {
     gokore_finding_ f;
     bool refused = false, known = true;
-    gokore_stack_capture_(&a->where);
+    gokore_trace_capture_(&a->thread->trace);
     do {
         f.id = GOKORE_REPORT_NONE;
         gokore_latch_lock_(&gokore_lockorder_.latch);
@@ -2138,13 +2203,7 @@ static int gokore_page_node_(const void *address) { return (void)address, -1; }
 
 // The least limit on this lock alone, and who says so; INT64_MAX = none. Under the latch.
 static int64_t gokore_hold_limit_of_(uint32_t cls, const char **whose) {
-    static const char *const names[] = { "the class of service", "the program", "the manifest" };
-    int64_t least = INT64_MAX;
-    for (int i = 0; i < GOKORE_ORIGINS_; i++) // the later origin counts
-        if (gokore_lockorder_.max_hold_ns[i] > 0) {
-            least = gokore_lockorder_.max_hold_ns[i];
-            *whose = names[i];
-        }
+    int64_t least = gokore_hold_limit_of_all_(whose);
     int64_t own = cls ? gokore_lock_record_at_(cls)->max_hold_ns : 0;
     if (own <= 0 || own >= least) return least;
     *whose = "its class";
@@ -2800,11 +2859,13 @@ void gokore_wait_begin_(const gokore_wait_ *wait) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return;
     gokore_lock_thread_ *t = gokore_mine_ ? gokore_mine_ : gokore_lock_thread_new_();
     if (!t) return;
-    gokore_stack_ stack;
-    gokore_stack_capture_(&stack);
-    gokore_latch_lock_(&gokore_lockorder_.latch);
-    uint32_t kept = gokore_stack_keep_(&stack);
-    gokore_latch_unlock_(&gokore_lockorder_.latch);
+    gokore_trace_capture_(&t->trace);
+    uint32_t kept = t->trace.kept;
+    if (!kept) {
+        gokore_latch_lock_(&gokore_lockorder_.latch);
+        kept = gokore_trace_keep_(&t->trace);
+        gokore_latch_unlock_(&gokore_lockorder_.latch);
+    }
     gokore_latch_lock_(&t->latch);
     t->wait = *wait;
     t->wait_number++;
