@@ -1304,6 +1304,8 @@ typedef struct gokore_held_ {
     gokore_atomic_u32 told;      // limits that the watch has told of
     gokore_atomic_i64 since_ns;  // 0 = no clock was read
     uint32_t record, node, pins;
+    uint32_t cls;                // the record's, of plain ones
+    gokore_lock_record_ *at;     // the record; NULL = none
     bool exempt, plain;          // plain: exclusive, and nothing else is to be done at its end
     uint64_t id, node_id;        // of record and node: whether they are still the same
     uint64_t hash, instances;    // of this entry and those below, see gokore_chain_
@@ -2285,6 +2287,8 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
     gokore_lock_record_ *r = record ? gokore_lock_record_at_(record) : NULL;
     bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed) || (r && r->numa_node > 0); // relaxed: a setting
     h->record = record;
+    h->at = r;
+    h->cls = r ? r->cls : 0;
     h->node = node;
     h->id = r ? r->id : 0;
     h->node_id = node ? gokore_lock_record_at_(node)->id : 0;
@@ -2327,6 +2331,8 @@ void gokore_lockorder_acquired_(gokore_lock_identity_ who, unsigned mode) {
 
 static void gokore_held_copy_(gokore_held_ *to, const gokore_held_ *from) {
     to->record = from->record;
+    to->at = from->at;
+    to->cls = from->cls;
     to->node = from->node;
     to->pins = from->pins;
     to->exempt = from->exempt;
@@ -2395,24 +2401,32 @@ static inline bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 
            (c->instances == 0 || c->instances == t->held[n - 1].instances);
 }
 
-static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
-    gokore_lock_thread_ *t = w->thread;
-    gokore_lock_record_ *r = w->record;
-    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
-    gokore_held_ *h = &t->held[n];
-    h->record = gokore_atomic_load_relaxed(slot); // relaxed: seen above
-    h->node = r->cls ? r->cls : h->record;
+// An entry for a plain hold; its place often has held the same lock before.
+static void gokore_held_fill_(gokore_held_ *h, const void *lock, uint32_t record) {
+    gokore_lock_record_ *r = h->at = gokore_lock_record_at_(record);
+    h->record = record;
+    h->cls = r->cls;
+    h->node = r->cls ? r->cls : record;
     h->id = r->id;
     h->node_id = r->cls ? gokore_lock_record_at_(r->cls)->id : r->id;
     h->pins = 0;
     h->outer = NULL;
     h->exempt = false;
     h->plain = true;
-    h->hash = w->hash;
-    h->instances = (n ? h[-1].instances : 1) + (r->cls ? gokore_lock_hash_(r->id) | 1 : 0);
     gokore_atomic_store_relaxed(&h->lock, (void *)(uintptr_t)lock); // relaxed, and below: the count publishes them
     gokore_atomic_store_relaxed(&h->mode, GOKORE_LOCK_EXCLUSIVE);
     gokore_atomic_store_relaxed(&h->since_ns, 0);
+}
+
+static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
+    gokore_lock_thread_ *t = w->thread;
+    gokore_lock_record_ *r = w->record;
+    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
+    gokore_held_ *h = &t->held[n];
+    if (h->at != r || h->id != r->id || h->cls != r->cls || !h->plain) gokore_held_fill_(h, lock, gokore_atomic_load_relaxed(slot)); // relaxed: seen above
+    h->hash = w->hash;
+    h->instances = n ? h[-1].instances : 1;
+    if (r->cls) h->instances += gokore_lock_hash_(r->id) | 1;
     gokore_atomic_store_relaxed(&r->owner, t->number); // relaxed: a hint
     if (w->chain) gokore_chain_count_(w->chain);
     gokore_atomic_store_release(&t->count, n + 1); // pairs with the acquire in gokore_held_by_
@@ -2425,8 +2439,7 @@ static inline bool gokore_lock_cools_(const void *lock) {
     if (n == 0 || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual) || gokore_report_running_()) return false; // relaxed: a setting
     gokore_held_ *h = &t->held[n - 1];
     if (gokore_held_lock_(h) != lock || !h->plain) return false;
-    gokore_lock_record_ *r = gokore_lock_record_at_(h->record);
-    if (r->id == h->id) gokore_atomic_store_relaxed(&r->owner, 0); // relaxed: a hint
+    if (h->at->id == h->id) gokore_atomic_store_relaxed(&h->at->owner, 0); // relaxed: a hint
     gokore_atomic_store_release(&t->count, n - 1);                 // pairs with the acquire in gokore_held_by_
     return true;
 }
