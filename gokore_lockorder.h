@@ -712,16 +712,18 @@ typedef struct gokore_trace_ {
 } gokore_trace_;
 
 #if defined(__x86_64__)
-#define GOKORE_RETURNS_LIE_BELOW_CFA_ 1 // at the word below the frame's canonical address
+#define GOKORE_RETURN_LIES_KNOWN_ 1 // at the word below the frame's canonical address
+static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) { return (uintptr_t)_Unwind_GetCFA(context) - sizeof(void *); }
 #else
-#define GOKORE_RETURNS_LIE_BELOW_CFA_ 0
+#define GOKORE_RETURN_LIES_KNOWN_ 0
+static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) { return (void)context, 0; }
 #endif
 
 static _Unwind_Reason_Code gokore_trace_frame_(struct _Unwind_Context *context, void *user) {
     gokore_trace_ *t = (gokore_trace_ *)user;
     uintptr_t pc = _Unwind_GetIP(context);
     if (pc == 0 || t->stack.depth == GOKORE_STACK_MAX_) return _URC_END_OF_STACK;
-    t->at[t->stack.depth] = (uintptr_t)_Unwind_GetCFA(context) - sizeof(void *);
+    t->at[t->stack.depth] = gokore_return_lies_(context);
     memcpy(&t->stack.frames[t->stack.depth++], &pc, sizeof pc);
     return _URC_NO_REASON;
 }
@@ -737,11 +739,11 @@ __attribute__((noinline, no_sanitize_address, no_sanitize_thread)) static bool g
 
 __attribute__((noinline)) static void gokore_trace_capture_(gokore_trace_ *t) {
     const void *frame = __builtin_frame_address(0);
-    if (GOKORE_RETURNS_LIE_BELOW_CFA_ && t->frame == frame && gokore_trace_lies_there_(t)) return;
+    if (GOKORE_RETURN_LIES_KNOWN_ && t->frame == frame && gokore_trace_lies_there_(t)) return;
     t->stack.depth = 0;
     t->kept = 0;
     (void)_Unwind_Backtrace(gokore_trace_frame_, t);
-    t->frame = GOKORE_RETURNS_LIE_BELOW_CFA_ && gokore_trace_lies_there_(t) ? frame : NULL;
+    t->frame = GOKORE_RETURN_LIES_KNOWN_ && gokore_trace_lies_there_(t) ? frame : NULL;
 }
 
 static uint32_t gokore_trace_keep_(gokore_trace_ *t) { // under the latch; 0 = no memory

@@ -1687,6 +1687,37 @@ TEST(deny, info_is_never_denied) {
     CHECK_STATUS(GOKORE_OK, p->last);
 }
 
+TEST(deny, what_is_beyond_a_limit_is_refused) {
+    deny_only();
+    program *p = program_new();
+    test_reports_capture();
+    gokore_lockorder_set_limits(0, 1);
+    program_run(p, "L(a)L(b)");
+    CHECK_STATUS(GOKORE_LIMIT, p->last);
+    program_run(p, "L(a)T(b)");
+    CHECK_STATUS(GOKORE_LIMIT, p->last);
+    gokore_lockorder_set_limits(2, 0);
+    program_run(p, "L(a)L(b)L(c)");
+    CHECK_STATUS(GOKORE_LIMIT, p->last);
+    CHECK_UINT(3, test_reports_count(GOKORE_REPORT_LOCK_LIMIT));
+    gokore_lockorder_set_limits(0, 0);
+    program_run(p, "L(a)L(b)L(c)");
+    CHECK_STATUS(GOKORE_OK, p->last);
+}
+
+TEST(deny, mild_cycles_are_refused_in_strict_mode_only) {
+    deny_only();
+    program *p = program_new();
+    test_reports_capture();
+    program_run(p, "L(g)L(a)L(b) | L(g)L(b)L(a)");
+    CHECK_STATUS(GOKORE_OK, p->last); // g keeps them apart
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_GATED));
+    gokore_lockorder_reset();
+    gokore_lockorder_set_mode(GOKORE_LOCKORDER_STRICT);
+    program_run(p, "L(g)L(a)L(b) | L(g)L(b)L(a)");
+    CHECK_STATUS(GOKORE_ORDER, p->last);
+}
+
 TEST(deny, right_order_is_free_after_the_wrong_one_was_refused_to_a_second_thread) {
     deny_only();
     program *p = program_new();
