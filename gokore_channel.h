@@ -6,16 +6,15 @@
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_channel.h"
 //
-// NEEDS    gokore_atomic.h gokore_policy.h gokore_lockorder.h gokore_sync.h; link with -pthread.
+// NEEDS    gokore_atomic.h gokore_policy.h gokore_topology.h gokore_lockorder.h gokore_sync.h; link with -pthread.
 //
 // EXAMPLE
 //      #include "gokore_channel.h"
-//      GOKORE_CHANNEL_TYPE(numbers, int)
-//      gokore_status add_up(numbers *in, gokore_context *ctx, long *sum) {
+//      gokore_status add_up(gokore_channel *numbers, gokore_context *ctx, long *sum) {
 //          int n;
 //          gokore_status status;
 //          *sum = 0;
-//          while ((status = numbers_recv(in, &n, ctx)) == GOKORE_OK) *sum += n;
+//          while ((status = gokore_recv(numbers, &n, ctx)) == GOKORE_OK) *sum += n;
 //          return status;                                       // CLOSED once all is drained, or the context's
 //      }
 //
@@ -231,8 +230,11 @@ template <typename T> GOKORE_NODISCARD inline gokore_status gokore_recv(gokore_c
 #define GOKORE_CHANNEL_IMPLEMENTED_
 #include "gokore_sync.h" // again: it may have been seen before the switch was set
 
-#include <sched.h>
 #include <string.h>
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sched.h>
+#include <sys/resource.h>
+#endif
 
 // Two schemes in one. While nobody waits: D. Vyukov's bounded queue ("Bounded MPMC queue", 1024cores.net, 2010), each place
 // with a stamp, positions with laps as in crossbeam-channel's array flavour so that any capacity will do. Deviation: bit 0
@@ -279,7 +281,8 @@ struct gokore_channel {
     uint64_t number;
     gokore_atomic_i64 blocked_ns, max_wait_ns; // not guarded, nor is what follows; max_wait_ns 0 = none
     gokore_atomic_u32 inside;           // calls that wait or look on, until they let go of the channel
-    gokore_atomic_u32 looks, waits;     // looks that a wait may take; waits since create
+    gokore_atomic_u32 looks;            // that a wait may take
+    gokore_atomic_u32 until_asked, apart; // waits until it is asked whether it is crowded here; and then until the next time
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) unsigned char places[];
 };
 
@@ -320,9 +323,11 @@ static uint64_t gokore_channel_between_(const gokore_channel *ch, uint64_t tail,
 
 // >>without the latch
 enum { GOKORE_CHANNEL_TRIES_ = 64 }; // looks at a place that another is about to leave
+// Where items are copied it is not inlined: a compiler that sees a caller's variable would warn of the sizes it has not.
+#define GOKORE_CHANNEL_COPIES_ static __attribute__((noinline))
 
 // Sends: GOKORE_OK, GOKORE_FULL, or GOKORE_BUSY: only the latch can tell.
-static inline gokore_status gokore_channel_push_(gokore_channel *ch, const void *item) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_push_(gokore_channel *ch, const void *item) {
     uint64_t tail = gokore_atomic_load_relaxed(&ch->tail); // relaxed: the CAS decides
     for (int tries = 0; !(tail & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
         gokore_channel_place_ *place = gokore_channel_place_of_(ch, tail);
@@ -344,7 +349,7 @@ static inline gokore_status gokore_channel_push_(gokore_channel *ch, const void 
 }
 
 // Receives: GOKORE_OK, GOKORE_EMPTY (and open), or GOKORE_BUSY.
-static inline gokore_status gokore_channel_pull_(gokore_channel *ch, void *item) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_pull_(gokore_channel *ch, void *item) {
     uint64_t head = gokore_atomic_load_relaxed(&ch->head); // relaxed: the CAS decides
     for (int tries = 0; !(head & GOKORE_CHANNEL_SLOW_) && tries < GOKORE_CHANNEL_TRIES_; tries++) {
         gokore_channel_place_ *place = gokore_channel_place_of_(ch, head);
@@ -418,6 +423,77 @@ static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is 
     gokore_atomic_store_relaxed(&ch->head, gokore_channel_next_(ch, head) | GOKORE_CHANNEL_SLOW_); // relaxed: marked
 }
 
+// >>patience
+// A wait looks before it sleeps, for as long as that has paid lately: each wait that ends while looking lengthens the next,
+// each that does not shortens it; at most for as long as falling asleep and being woken would cost. Every so many waits it is
+// asked whether threads are taken off their CPUs here: then nobody looks, and it is asked again after four times as many.
+// Otherwise one wait looks for longer where none did, to notice that a partner runs beside it again; and so do the next ones
+// after a sleeper that need not have slept: who woke it came soon, and while one side sleeps looking does not help the other.
+enum { GOKORE_CHANNEL_LOOKS_FIRST_ = GOKORE_CHANNEL_SPIN_MAX / 32, GOKORE_CHANNEL_LOOKS_ = GOKORE_CHANNEL_SPIN_MAX / 8 };
+enum { GOKORE_CHANNEL_ASK_FIRST_ = 64, GOKORE_CHANNEL_ASK_LAST_ = 65536, GOKORE_CHANNEL_PAUSES_ = 32 };
+
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+static uint32_t gokore_channel_cpus_(void) { // that this process may use
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
+}
+
+static long gokore_channel_evictions_(void) { // how often this thread was taken off its CPU
+    struct rusage usage;
+    return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+#else
+static uint32_t gokore_channel_cpus_(void) { return 2; } // not known: whether looking pays will show
+static long gokore_channel_evictions_(void) { return 0; }
+#endif
+
+static bool gokore_channel_is_parallel_(void) {
+    static gokore_atomic_u32 known;
+    uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
+    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = gokore_channel_cpus_());
+    return cpus > 1;
+}
+
+static bool gokore_channel_is_crowded_(void) { // was this thread taken off its CPU since it last asked?
+    static _Thread_local long before;
+    long evictions = gokore_channel_evictions_();
+    bool crowded = evictions != before;
+    before = evictions;
+    return crowded;
+}
+
+static uint32_t gokore_channel_patience_(gokore_channel *ch) { // relaxed, here and below: hints
+    if (GOKORE_CHANNEL_SPIN_MAX == 0 || !gokore_channel_is_parallel_()) return 0;
+    uint32_t looks = gokore_atomic_load_relaxed(&ch->looks), left = gokore_atomic_load_relaxed(&ch->until_asked);
+    if (left > 0) {
+        gokore_atomic_store_relaxed(&ch->until_asked, left - 1);
+        return looks;
+    }
+    uint32_t apart = gokore_atomic_load_relaxed(&ch->apart), next = apart;
+    bool crowded = gokore_channel_is_crowded_();
+    if (crowded && apart < GOKORE_CHANNEL_ASK_LAST_) next = apart * 4;
+    if (!crowded && apart > GOKORE_CHANNEL_ASK_FIRST_) next = looks ? apart / 2 : apart - apart / 8; // where nobody looks it says less
+    if (next < GOKORE_CHANNEL_ASK_FIRST_) next = GOKORE_CHANNEL_ASK_FIRST_;
+    if (crowded) gokore_atomic_store_relaxed(&ch->looks, 0);
+    gokore_atomic_store_relaxed(&ch->apart, next);
+    gokore_atomic_store_relaxed(&ch->until_asked, looks && !crowded ? (uint32_t)GOKORE_CHANNEL_ASK_FIRST_ : next);
+    return crowded ? 0 : looks ? looks : GOKORE_CHANNEL_SPIN_MAX;
+}
+
+static void gokore_channel_learn_(gokore_channel *ch, bool served) {
+    uint32_t looks = gokore_atomic_load_relaxed(&ch->looks), more = looks + looks / 2 + GOKORE_CHANNEL_LOOKS_FIRST_ / 2;
+    uint32_t next = !served ? looks / 2 : more > GOKORE_CHANNEL_LOOKS_ ? GOKORE_CHANNEL_LOOKS_ : more;
+    if (next == looks) return;
+    gokore_atomic_store_relaxed(&ch->looks, next);
+    if (looks == 0) gokore_atomic_store_relaxed(&ch->until_asked, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
+}
+
+static void gokore_channel_heed_(gokore_channel *ch, int64_t since_ns) { // somebody who sleeps since then is being woken
+    if (GOKORE_CHANNEL_SPIN_MAX == 0 || gokore_atomic_load_relaxed(&ch->apart) != GOKORE_CHANNEL_ASK_FIRST_) return;
+    if (gokore_now_ns() - since_ns < (int64_t)GOKORE_CHANNEL_SPIN_MAX * 10) // a look takes about so long
+        gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_SPIN_MAX);
+}
+
 // >>lines of waiters
 // A select that was served elsewhere may still stand in the line.
 static bool gokore_channel_is_waiting_(const gokore_waiter_ *w, const gokore_waiter_ *self) {
@@ -432,26 +508,28 @@ static size_t gokore_channel_waiting_(const gokore_wait_queue_ *line) {
 }
 
 // Stores WOKEN. False: it was so before. *kick = the word if its thread sleeps.
-static bool gokore_channel_wake_(gokore_waiter_ *w, gokore_atomic_u32 **kick) {
-    uint32_t was = gokore_atomic_exchange_acq_rel(&w->state_, GOKORE_WAITER_WOKEN_); // pairs with gokore_waiter_sleep_ and _spin_
+static bool gokore_channel_wake_(gokore_channel *ch, gokore_waiter_ *w, gokore_atomic_u32 **kick) {
+    int64_t since_ns = w->since_ns_; // w may be gone afterwards
+    uint32_t was = gokore_atomic_exchange_acq_rel(&w->state_, GOKORE_WAITER_WOKEN_); // pairs with gokore_waiter_wait_ and gokore_channel_rest_
     if (was == GOKORE_WAITER_ASLEEP_) *kick = &w->state_;
+    if (was == GOKORE_WAITER_ASLEEP_) gokore_channel_heed_(ch, since_ns);
     return was != GOKORE_WAITER_WOKEN_;
 }
 
 // The first in line that is not self's and can still be served; a select is off the line then, and only this call serves it.
-static gokore_waiter_ *gokore_channel_first_(gokore_wait_queue_ *line, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
+static gokore_waiter_ *gokore_channel_first_(gokore_channel *ch, gokore_wait_queue_ *line, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
     for (gokore_waiter_ *w = line->head, *next; w; w = next) {
         next = w->next_;
         if (!w->owner_) return w;
         if (w->owner_ == self) continue;
         gokore_wait_queue_remove_(line, w);
-        if (gokore_channel_wake_(w->owner_, kick)) return w;
+        if (gokore_channel_wake_(ch, w->owner_, kick)) return w;
     }
     return NULL;
 }
 
 // Ends the call of the one that gokore_channel_first_ gave. A select looks at its answer only after it had this latch.
-static void gokore_channel_serve_(gokore_wait_queue_ *line, gokore_waiter_ *w, gokore_status answer, gokore_atomic_u32 **kick) {
+static void gokore_channel_serve_(gokore_channel *ch, gokore_wait_queue_ *line, gokore_waiter_ *w, gokore_status answer, gokore_atomic_u32 **kick) {
     if (w->owner_) {
         w->owner_->answer_ = answer;
         w->owner_->item_ = w; // which of its cases
@@ -459,30 +537,30 @@ static void gokore_channel_serve_(gokore_wait_queue_ *line, gokore_waiter_ *w, g
     }
     gokore_wait_queue_remove_(line, w);
     w->answer_ = answer;
-    (void)gokore_channel_wake_(w, kick);
+    (void)gokore_channel_wake_(ch, w, kick);
 }
 
 // All in line get the answer; kicked under the latch, on their way out.
-static size_t gokore_channel_dismiss_(gokore_wait_queue_ *line, gokore_status answer) {
+static size_t gokore_channel_dismiss_(gokore_channel *ch, gokore_wait_queue_ *line, gokore_status answer) {
     size_t n = 0;
     gokore_atomic_u32 *kick = NULL;
-    for (gokore_waiter_ *w; (w = gokore_channel_first_(line, NULL, &kick)) != NULL; kick = NULL, n++) {
-        gokore_channel_serve_(line, w, answer, &kick);
+    for (gokore_waiter_ *w; (w = gokore_channel_first_(ch, line, NULL, &kick)) != NULL; kick = NULL, n++) {
+        gokore_channel_serve_(ch, line, w, answer, &kick);
         if (kick) gokore_waiter_kick_(kick);
     }
     return n;
 }
 
 // >>one step of a call, under the latch; self is the select that asks, *kick a word to wake after the latch
-static gokore_status gokore_channel_put_(gokore_channel *ch, const void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_put_(gokore_channel *ch, const void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
     if (gokore_atomic_load_relaxed(&ch->closed)) { // relaxed: under the latch
         ch->sent_after_close++;
         return GOKORE_CLOSED;
     }
-    gokore_waiter_ *receiver = gokore_channel_first_(&ch->receivers, self, kick);
+    gokore_waiter_ *receiver = gokore_channel_first_(ch, &ch->receivers, self, kick);
     if (receiver) {
         gokore_channel_copy_(ch, receiver->item_, item);
-        gokore_channel_serve_(&ch->receivers, receiver, GOKORE_OK, kick);
+        gokore_channel_serve_(ch, &ch->receivers, receiver, GOKORE_OK, kick);
         ch->handed++;
         return GOKORE_OK;
     }
@@ -493,10 +571,10 @@ static gokore_status gokore_channel_put_(gokore_channel *ch, const void *item, c
     return GOKORE_OK;
 }
 
-static gokore_status gokore_channel_take_(gokore_channel *ch, void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
+GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_take_(gokore_channel *ch, void *item, const gokore_waiter_ *self, gokore_atomic_u32 **kick) {
     bool stored = gokore_channel_inside_(ch) > 0;
     if (stored) gokore_channel_fetch_(ch, item);
-    gokore_waiter_ *sender = gokore_channel_first_(&ch->senders, self, kick);
+    gokore_waiter_ *sender = gokore_channel_first_(ch, &ch->senders, self, kick);
     if (!stored && !sender) return gokore_atomic_load_relaxed(&ch->closed) ? GOKORE_CLOSED : GOKORE_EMPTY; // relaxed: under the latch
     if (sender && stored) {
         gokore_channel_store_(ch, sender->item_);
@@ -504,7 +582,7 @@ static gokore_status gokore_channel_take_(gokore_channel *ch, void *item, const 
         gokore_channel_copy_(ch, item, sender->item_);
         ch->handed++;
     }
-    if (sender) gokore_channel_serve_(&ch->senders, sender, GOKORE_OK, kick);
+    if (sender) gokore_channel_serve_(ch, &ch->senders, sender, GOKORE_OK, kick);
     return GOKORE_OK;
 }
 
@@ -543,42 +621,18 @@ static void gokore_channel_leave_(gokore_channel *ch, gokore_atomic_u32 *kick) {
 }
 
 // >>waiting
-// A wait looks before it sleeps, for as long as that has paid lately: each wait that ends while looking lengthens the next,
-// each that does not shortens it, and now and then one looks anyway, to notice that partners run beside it again.
-enum { GOKORE_CHANNEL_LOOKS_FIRST_ = 64, GOKORE_CHANNEL_PROBE_ = 32 };
-
-static bool gokore_channel_is_parallel_(void) { // may this process use more than one CPU?
-    static gokore_atomic_u32 known;
-    uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
-    if (cpus == 0) {
-        cpu_set_t set;
-        cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
-        gokore_atomic_store_relaxed(&known, cpus);
-    }
-    return cpus > 1;
-}
-
-static uint32_t gokore_channel_patience_(gokore_channel *ch) { // relaxed, here and below: hints
-    if (GOKORE_CHANNEL_SPIN_MAX == 0 || !gokore_channel_is_parallel_()) return 0;
-    uint32_t wait = gokore_atomic_load_relaxed(&ch->waits);
-    gokore_atomic_store_relaxed(&ch->waits, wait + 1);
-    return wait % GOKORE_CHANNEL_PROBE_ == 0 ? GOKORE_CHANNEL_SPIN_MAX : gokore_atomic_load_relaxed(&ch->looks);
-}
-
-static void gokore_channel_learn_(gokore_channel *ch, bool served) {
-    uint32_t looks = gokore_atomic_load_relaxed(&ch->looks), more = looks * 2 + GOKORE_CHANNEL_LOOKS_FIRST_;
-    uint32_t next = !served ? looks / 2 : more < GOKORE_CHANNEL_SPIN_MAX ? more : GOKORE_CHANNEL_SPIN_MAX;
-    if (next != looks) gokore_atomic_store_relaxed(&ch->looks, next);
-}
-
-// Looks whether the ring has an item, or room, by now. *looks = what is left of them when the latch is needed.
+// Looks whether the ring has an item, or room, by now, ever less often: who comes back later finds several, and has disturbed
+// the other side less. *looks = what is left of them when the latch is needed.
 static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks) {
     gokore_status status = GOKORE_BUSY;
     bool looked = false;
-    for (; *looks > 0 && !ch->latched; --*looks, looked = true) {
+    for (uint32_t pauses = 1; *looks > 0 && !ch->latched; looked = true) {
         status = gokore_channel_fast_(ch, sending, item);
         if (status == GOKORE_OK || status == GOKORE_BUSY) break;
-        GOKORE_SEAM_PAUSE_();
+        if (pauses > *looks) pauses = *looks;
+        for (uint32_t i = 0; i < pauses; i++) GOKORE_SEAM_PAUSE_();
+        *looks -= pauses;
+        if (pauses < GOKORE_CHANNEL_PAUSES_) pauses *= 2;
     }
     if (looked && status != GOKORE_BUSY) gokore_channel_learn_(ch, status == GOKORE_OK);
     return status;
@@ -586,9 +640,13 @@ static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, vo
 
 static gokore_status gokore_channel_rest_(gokore_channel *ch, gokore_waiter_ *w, uint32_t looks, gokore_context *ctx, int64_t deadline_ns) {
     gokore_lock_none_held_("while its thread waits in a channel");
-    bool served = gokore_waiter_spin_(w, looks) && gokore_atomic_load_acquire(&w->state_) == GOKORE_WAITER_WOKEN_; // pairs with gokore_channel_wake_
+    bool served = false;
+    for (uint32_t i = 0; i < looks && !served; i++) {
+        GOKORE_SEAM_PAUSE_();
+        served = gokore_atomic_load_acquire(&w->state_) == GOKORE_WAITER_WOKEN_; // pairs with gokore_channel_wake_
+    }
     if (looks && ch) gokore_channel_learn_(ch, served);
-    return served ? GOKORE_OK : gokore_waiter_sleep_(w, ctx, deadline_ns);
+    return served ? GOKORE_OK : gokore_waiter_wait_(w, ctx, deadline_ns);
 }
 
 static int64_t gokore_channel_limit_(gokore_channel *ch, gokore_context *ctx) { // when a call must give up by its class
@@ -618,7 +676,7 @@ static void gokore_channel_let_go_(gokore_channel *ch, int64_t waited_ns) {
 
 // Called with the latch held, returns without it.
 static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks) {
-    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns(), .kind_ = GOKORE_WAIT_PARTY_,
+    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true, .kind_ = GOKORE_WAIT_PARTY_,
                          .end_ = sending ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_ };
     gokore_channel_line_up_(ch, sending, &w);
     gokore_latch_unlock_(&ch->latch); // slow while somebody is in line
@@ -702,7 +760,9 @@ static void gokore_channel_init_(gokore_channel *ch, const gokore_channel_desc *
         gokore_atomic_store_relaxed(&gokore_channel_place_of_(ch, 2 * i)->stamp, 2 * i);
     gokore_atomic_store_relaxed(&ch->tail, (uint64_t)GOKORE_CHANNEL_SLOW_);
     gokore_atomic_store_relaxed(&ch->head, (uint64_t)GOKORE_CHANNEL_SLOW_);
-    gokore_atomic_store_relaxed(&ch->looks, GOKORE_CHANNEL_SPIN_MAX < GOKORE_CHANNEL_LOOKS_FIRST_ ? GOKORE_CHANNEL_SPIN_MAX : GOKORE_CHANNEL_LOOKS_FIRST_);
+    gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_LOOKS_FIRST_);
+    gokore_atomic_store_relaxed(&ch->until_asked, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
+    gokore_atomic_store_relaxed(&ch->apart, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
 }
 
 static void gokore_channel_enlist_(gokore_channel *ch) {
@@ -806,8 +866,8 @@ gokore_status gokore_channel_close(gokore_channel *ch) {
     gokore_status status = gokore_atomic_load_relaxed(&ch->closed) ? GOKORE_CLOSED : GOKORE_OK; // relaxed: under the latch
     if (status == GOKORE_CLOSED) ch->closed_again++;
     gokore_atomic_store_release(&ch->closed, 1); // pairs with gokore_channel_is_closed
-    ch->closed_on_senders += gokore_channel_dismiss_(&ch->senders, GOKORE_CLOSED);
-    (void)gokore_channel_dismiss_(&ch->receivers, GOKORE_CLOSED);
+    ch->closed_on_senders += gokore_channel_dismiss_(ch, &ch->senders, GOKORE_CLOSED);
+    (void)gokore_channel_dismiss_(ch, &ch->receivers, GOKORE_CLOSED);
     gokore_channel_leave_(ch, NULL);
     return status;
 }
@@ -974,7 +1034,7 @@ static gokore_status gokore_select_run_(gokore_select_ *s, gokore_context *ctx, 
     if (status != GOKORE_EMPTY) return status;
     gokore_select_sort_(s);
     gokore_select_enter_(s);
-    s->root = (gokore_waiter_) { .item_ = NULL };
+    s->root = (gokore_waiter_) { .sleeps_ = true };
     status = gokore_select_look_(s, true, chosen, &kick);
     if (status == GOKORE_EMPTY && blocking) return gokore_select_wait_(s, ctx, chosen);
     gokore_select_leave_(s);
@@ -1108,9 +1168,9 @@ static gokore_status gokore_channel_drop_(gokore_channel *ch) {
     if (any) {
         gokore_channel_fetch_(ch, NULL);
         ch->dropped++;
-        gokore_waiter_ *sender = gokore_channel_first_(&ch->senders, NULL, &kick);
+        gokore_waiter_ *sender = gokore_channel_first_(ch, &ch->senders, NULL, &kick);
         if (sender) gokore_channel_store_(ch, sender->item_);
-        if (sender) gokore_channel_serve_(&ch->senders, sender, GOKORE_OK, &kick);
+        if (sender) gokore_channel_serve_(ch, &ch->senders, sender, GOKORE_OK, &kick);
     }
     gokore_channel_leave_(ch, kick);
     return any ? GOKORE_OK : GOKORE_EMPTY;
@@ -1118,8 +1178,8 @@ static gokore_status gokore_channel_drop_(gokore_channel *ch) {
 
 static gokore_status gokore_channel_cancel_(gokore_channel *ch) {
     gokore_channel_enter_(ch);
-    (void)gokore_channel_dismiss_(&ch->senders, GOKORE_CANCELED);
-    (void)gokore_channel_dismiss_(&ch->receivers, GOKORE_CANCELED);
+    (void)gokore_channel_dismiss_(ch, &ch->senders, GOKORE_CANCELED);
+    (void)gokore_channel_dismiss_(ch, &ch->receivers, GOKORE_CANCELED);
     gokore_channel_leave_(ch, NULL);
     return GOKORE_OK;
 }

@@ -807,8 +807,8 @@ static uint32_t gokore_edge_make_(uint32_t from, uint32_t to) {
 }
 
 // Of later sections.
-static void gokore_watch_wanted_(void);
-static void gokore_watch_forked_(void);
+static void gokore_lock_watch_wanted_(void);
+static void gokore_lock_watch_forked_(void);
 static void gokore_deadlock_look_(void);
 static void gokore_lock_not_held_(const void *lock, const char *what);
 static void gokore_lock_part_set_(uint32_t record);
@@ -1189,7 +1189,7 @@ static void gokore_clause_say_(int kind, const char *a, const char *b, const cha
     bool ok = gokore_clause_put_(kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (!ok) gokore_lock_out_of_memory_();
-    if (limits) gokore_watch_wanted_();
+    if (limits) gokore_lock_watch_wanted_();
 }
 
 void gokore_lockorder_exempt(const char *cls, const char *from, const char *to) { gokore_clause_say_(GOKORE_CLAUSE_EXEMPT_, cls, from, to, 0); }
@@ -1207,7 +1207,7 @@ void gokore_lockorder_hold_limit(const char *cls, int64_t max_hold_ns) {
     bool limits = gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (cls && !i) gokore_lock_out_of_memory_();
-    if (limits) gokore_watch_wanted_();
+    if (limits) gokore_lock_watch_wanted_();
 }
 
 // Once, and again after a reset: the hold limit of the compiled-in class of service, where limits are enforced.
@@ -1267,7 +1267,7 @@ gokore_status gokore_lockorder_load(const gokore_policy_set *set) {
     if (status == GOKORE_ORDER)
         gokore_reportf_(GOKORE_REPORT_POLICY, clash[1], "policies are refused: rule '%s' contradicts rule '%s'", clash[1], clash[0]);
     if (!complete) gokore_lock_out_of_memory_();
-    if (limits && set) gokore_watch_wanted_();
+    if (limits && set) gokore_lock_watch_wanted_();
     return status;
 }
 
@@ -1435,7 +1435,7 @@ static void gokore_fork_child_(void) {
         else if (t->id)
             gokore_thread_free_now_(t);
     }
-    gokore_watch_forked_();
+    gokore_lock_watch_forked_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
@@ -3318,10 +3318,10 @@ static struct {
     gokore_atomic_u32 stop;
     gokore_atomic_i64 interval_ns;
     bool runs, asked;         // asked: by gokore_deadlock_watch_start, not for a hold limit
-} gokore_watch_;
+} gokore_lock_watch_;
 
 // Holds beyond their limit, told while they go on.
-static void gokore_watch_holds_(void) {
+static void gokore_lock_watch_holds_(void) {
     char text[256], title[64];
     for (bool more = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed); more;) { // relaxed: a setting
         more = false;
@@ -3344,60 +3344,60 @@ static void gokore_watch_holds_(void) {
     }
 }
 
-static void gokore_watch_main_(void *arg) {
+static void gokore_lock_watch_main_(void *arg) {
     (void)arg;
     gokore_thread_name_("gokore-watch");
-    while (!gokore_atomic_load_acquire(&gokore_watch_.stop)) { // pairs with the release in gokore_deadlock_watch_stop
-        int64_t until = gokore_now_ns() + gokore_atomic_load_relaxed(&gokore_watch_.interval_ns); // relaxed: a setting
+    while (!gokore_atomic_load_acquire(&gokore_lock_watch_.stop)) { // pairs with the release in gokore_deadlock_watch_stop
+        int64_t until = gokore_now_ns() + gokore_atomic_load_relaxed(&gokore_lock_watch_.interval_ns); // relaxed: a setting
         gokore_deadlock_look_();
-        gokore_watch_holds_();
-        while (gokore_now_ns() < until && !gokore_atomic_load_acquire(&gokore_watch_.stop)) // pairs likewise
-            (void)GOKORE_SEAM_WAIT_(&gokore_watch_.stop, 0, until);
+        gokore_lock_watch_holds_();
+        while (gokore_now_ns() < until && !gokore_atomic_load_acquire(&gokore_lock_watch_.stop)) // pairs likewise
+            (void)GOKORE_SEAM_WAIT_(&gokore_lock_watch_.stop, 0, until);
     }
 }
 
-static gokore_status gokore_watch_run_(int64_t interval_ns, bool asked) {
-    gokore_latch_lock_(&gokore_watch_.latch);
-    gokore_status status = gokore_watch_.runs && gokore_watch_.asked && asked ? GOKORE_BUSY : GOKORE_OK;
-    if (status == GOKORE_OK && (asked || !gokore_watch_.runs)) gokore_atomic_store_relaxed(&gokore_watch_.interval_ns, interval_ns); // relaxed: a setting
-    if (status == GOKORE_OK && !gokore_watch_.runs) {
-        gokore_atomic_store_relaxed(&gokore_watch_.stop, 0); // relaxed: the thread's start publishes it
-        status = GOKORE_SEAM_THREAD_START_(&gokore_watch_.thread, gokore_watch_main_, NULL, 0);
-        gokore_watch_.runs = status == GOKORE_OK;
+static gokore_status gokore_lock_watch_run_(int64_t interval_ns, bool asked) {
+    gokore_latch_lock_(&gokore_lock_watch_.latch);
+    gokore_status status = gokore_lock_watch_.runs && gokore_lock_watch_.asked && asked ? GOKORE_BUSY : GOKORE_OK;
+    if (status == GOKORE_OK && (asked || !gokore_lock_watch_.runs)) gokore_atomic_store_relaxed(&gokore_lock_watch_.interval_ns, interval_ns); // relaxed: a setting
+    if (status == GOKORE_OK && !gokore_lock_watch_.runs) {
+        gokore_atomic_store_relaxed(&gokore_lock_watch_.stop, 0); // relaxed: the thread's start publishes it
+        status = GOKORE_SEAM_THREAD_START_(&gokore_lock_watch_.thread, gokore_lock_watch_main_, NULL, 0);
+        gokore_lock_watch_.runs = status == GOKORE_OK;
     }
-    if (status == GOKORE_OK && asked) gokore_watch_.asked = true;
-    gokore_latch_unlock_(&gokore_watch_.latch);
+    if (status == GOKORE_OK && asked) gokore_lock_watch_.asked = true;
+    gokore_latch_unlock_(&gokore_lock_watch_.latch);
     return status;
 }
 
 gokore_status gokore_deadlock_watch_start(int64_t interval_ns) {
     if (!GOKORE_LOCKORDER) return GOKORE_UNSUPPORTED;
-    return gokore_watch_run_(interval_ns > 0 ? interval_ns : 5000000, true);
+    return gokore_lock_watch_run_(interval_ns > 0 ? interval_ns : 5000000, true);
 }
 
 void gokore_deadlock_watch_stop(void) {
-    gokore_latch_lock_(&gokore_watch_.latch);
-    if (gokore_watch_.runs) {
-        gokore_atomic_store_release(&gokore_watch_.stop, 1); // pairs with the acquires in gokore_watch_main_
-        GOKORE_SEAM_WAKE_(&gokore_watch_.stop, 1);
-        GOKORE_SEAM_THREAD_JOIN_(&gokore_watch_.thread);
+    gokore_latch_lock_(&gokore_lock_watch_.latch);
+    if (gokore_lock_watch_.runs) {
+        gokore_atomic_store_release(&gokore_lock_watch_.stop, 1); // pairs with the acquires in gokore_lock_watch_main_
+        GOKORE_SEAM_WAKE_(&gokore_lock_watch_.stop, 1);
+        GOKORE_SEAM_THREAD_JOIN_(&gokore_lock_watch_.thread);
     }
-    gokore_watch_.runs = gokore_watch_.asked = false;
-    gokore_latch_unlock_(&gokore_watch_.latch);
+    gokore_lock_watch_.runs = gokore_lock_watch_.asked = false;
+    gokore_latch_unlock_(&gokore_lock_watch_.latch);
 }
 
 // A limit on holds is useless unless somebody looks while they go on.
-static void gokore_watch_wanted_(void) {
+static void gokore_lock_watch_wanted_(void) {
     int64_t shortest = gokore_atomic_load_relaxed(&gokore_lock_settings_.shortest_ns), interval = shortest / 4; // relaxed: a setting
     if (!GOKORE_LOCKORDER) return;
     if (interval < 1000000) interval = 1000000;
     if (interval > 5000000) interval = 5000000;
-    if (gokore_watch_run_(interval, false) != GOKORE_OK) gokore_lock_out_of_memory_();
+    if (gokore_lock_watch_run_(interval, false) != GOKORE_OK) gokore_lock_out_of_memory_();
 }
 
-static void gokore_watch_forked_(void) { // the child has no such thread
-    gokore_watch_.latch = (gokore_latch_) { GOKORE_ATOMIC_INIT(0) };
-    gokore_watch_.runs = gokore_watch_.asked = false;
+static void gokore_lock_watch_forked_(void) { // the child has no such thread
+    gokore_lock_watch_.latch = (gokore_latch_) { GOKORE_ATOMIC_INIT(0) };
+    gokore_lock_watch_.runs = gokore_lock_watch_.asked = false;
 }
 
 // >>reset
@@ -3738,6 +3738,10 @@ gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g, gokore_wr
     gokore_drawing_end_(&d);
     return s == GOKORE_OK ? gokore_write_(w, "]}\n") : s;
 }
+
+// >>lent to gokore_policy.h
+static const gokore_lent_locks_ gokore_lent_locks_order_ = { .check_names = gokore_lockorder_check_names };
+static const gokore_lent_locks_ *gokore_lent_locks_here_ = &gokore_lent_locks_order_;
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

@@ -25,7 +25,7 @@
 //          return status;
 //      }
 //
-// OPTIONS  GOKORE_SPIN_MAX      [impl]  100   looks at a lock before its waiter sleeps
+// OPTIONS  GOKORE_SPIN_MAX      [impl]  100   pauses, between looks, before a lock's waiter sleeps
 //          GOKORE_LOCKORDER     [impl]  0     1: gokore_mutex is watched, see gokore_lockorder.h
 //
 // CONCEPTS
@@ -86,8 +86,8 @@ typedef struct gokore_context {
     int64_t deadline_ns_;      // 0 = none
     struct gokore_context *parent_, *child_, *next_, *prev_; // first child, siblings
     struct gokore_waiter_ *waiters_;
-    gokore_latch_ latch_;      // guards waiters_
-    uint32_t reserved_;
+    gokore_latch_ latch_;       // guards waiters_
+    gokore_atomic_u32 waiting_; // calls that are not done with it
 } gokore_context;
 
 // Sets up a context below parent (NULL = a root). A child of a context that is over is over too. Any thread; parent must
@@ -146,14 +146,14 @@ GOKORE_API void gokore_mutex_deinit(gokore_mutex *m);
 
 // Blocks until the mutex is held (GOKORE_OK, acquire) or the context is over (its status, even if the mutex is free). With
 // GOKORE_LOCKORDER: GOKORE_DEADLOCK if this thread holds it, GOKORE_ORDER if refused. Anything but GOKORE_OK: not held.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx);
 // The same for the lock checker's eyes. _rank: the second of two locks of one class, which subclass orders: rising. _nested:
 // while the thread holds outer, which keeps locks of one class from being taken by two threads at once: then their order among
 // themselves is free; LOCK_NOT_HELD if it does not.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx);
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx);
 // 0: takes it if it is free, else GOKORE_BUSY, never blocks. Otherwise waits for up to timeout_ns, then GOKORE_TIMEOUT.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns);
 // As the policy in force says (its first LockPolicy; without one, the table of the compiled-in class): tries at once, then
 // waits on the lock for each delay of the retry table, within its longest wait and the context. Where the policy's NUMA
 // fallback is WAIT, a try from a CPU farther from numa_node than the allowed distance counts as busy. GOKORE_TIMEOUT when the
@@ -162,7 +162,7 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_policy(gokore_mutex 
 // Gives it up (release) and wakes a waiter. Does not touch the mutex once another may have it. Only the thread that holds it:
 // LOCK_NOT_HELD if nobody does (then nothing happens), LOCK_WRONG_THREAD if it is seen to be another (with GOKORE_LOCKORDER;
 // it is unlocked all the same).
-GOKORE_API void gokore_mutex_unlock(gokore_mutex *m);
+GOKORE_INLINE_ void gokore_mutex_unlock(gokore_mutex *m);
 // Does anybody hold it? Only a hint where others lock it.
 GOKORE_API bool gokore_mutex_is_held(const gokore_mutex *m);
 // Reports LOCK_NOT_HELD if nobody holds it, LOCK_WRONG_THREAD if another thread does (with GOKORE_LOCKORDER).
@@ -182,7 +182,7 @@ typedef struct gokore_cond { gokore_sync_ sync_; } gokore_cond;
 // between. A signal that chose this waiter counts even if the context ends meanwhile. Locks held besides m are LOCK_WAIT_HELD.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx);
 // Wakes the one who waits longest, or all. No system call when nobody waits. What was changed under the mutex before the call
-// is seen by those woken; the mutex need not be held.
+// is seen by those woken; the mutex need not be held. Does not touch the condition once the last one has been woken.
 GOKORE_API void gokore_cond_signal(gokore_cond *c);
 GOKORE_API void gokore_cond_broadcast(gokore_cond *c);
 GOKORE_API void gokore_cond_set_observer(gokore_cond *c, gokore_lock_observer *observer);
@@ -206,13 +206,13 @@ GOKORE_API void gokore_rwlock_deinit(gokore_rwlock *rw); // reports LOCK_DESTROY
 // As gokore_mutex_lock. Read and write locks of one thread exclude each other: GOKORE_DEADLOCK with GOKORE_LOCKORDER. Without
 // recursive_readers a second read lock of one thread may wait for a writer that waits for the first: with GOKORE_LOCKORDER
 // it is reported as LOCK_RECURSION, and tried.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx);
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx);
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns); // as gokore_mutex_try_lock
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns);
 // As gokore_mutex_unlock. With recursive_readers, a read lock is given up by the thread that took it.
-GOKORE_API void gokore_rwlock_read_unlock(gokore_rwlock *rw);
-GOKORE_API void gokore_rwlock_write_unlock(gokore_rwlock *rw);
+GOKORE_INLINE_ void gokore_rwlock_read_unlock(gokore_rwlock *rw);
+GOKORE_INLINE_ void gokore_rwlock_write_unlock(gokore_rwlock *rw);
 GOKORE_API void gokore_rwlock_set_observer(gokore_rwlock *rw, gokore_lock_observer *observer);
 
 // >>once
@@ -286,6 +286,70 @@ GOKORE_INLINE_ void gokore_semaphore_unlock_(gokore_semaphore *s) { gokore_semap
              const gokore_locker *: gokore_locker_unlock)(x)
 #endif
 
+// >>private shared part: the lock that nobody waits for
+// The bits of the words: see the manual.
+#define GOKORE_SYNC_LOCKED_  1u
+#define GOKORE_SYNC_PARKED_  2u
+#define GOKORE_SYNC_WATCHED_ 4u
+#define GOKORE_SYNC_MODE_    8u  // mutex: priority inheritance; rwlock: recursive readers; once: done
+#define GOKORE_SYNC_ONE_     16u // one of the count: readers, permits, work to do
+#define GOKORE_SYNC_COUNT_   0xfffffff0u
+// One CAS each way, in the caller: a call before it would cost as much as a third of it, since the CAS waits for the stores.
+// What the library was built with is asked at run time, because the caller may be built with other options.
+GOKORE_DATA_ bool gokore_sync_inline_; // constant; false with GOKORE_LOCKORDER: every call goes to the library
+GOKORE_INLINE_ bool gokore_sync_is_inline_(void) { return GOKORE_STATIC ? !GOKORE_LOCKORDER : gokore_sync_inline_; }
+// Live for sure, and no clock to be asked.
+GOKORE_INLINE_ bool gokore_context_is_live_(gokore_context *ctx) {
+    return !ctx || (gokore_atomic_load_relaxed(&ctx->status_) == GOKORE_OK && !ctx->deadline_ns_); // relaxed: no data behind it
+}
+GOKORE_API gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx);
+GOKORE_API gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns);
+GOKORE_API void gokore_mutex_unlock_slow_(gokore_mutex *m);
+
+GOKORE_INLINE_ bool gokore_mutex_grab_(gokore_mutex *m) {
+    return GOKORE_LIKELY_(gokore_sync_is_inline_() &&
+                          gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_)); // pairs with unlock
+}
+GOKORE_INLINE_ gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx) {
+    return GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && gokore_mutex_grab_(m) ? GOKORE_OK : gokore_mutex_lock_slow_(m, ctx);
+}
+GOKORE_INLINE_ gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns) {
+    return gokore_mutex_grab_(m) ? GOKORE_OK : gokore_mutex_try_lock_slow_(m, timeout_ns);
+}
+GOKORE_INLINE_ void gokore_mutex_unlock(gokore_mutex *m) {
+    if (GOKORE_LIKELY_(gokore_sync_is_inline_() &&
+                       gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) // pairs with lock
+        return;
+    gokore_mutex_unlock_slow_(m);
+}
+
+GOKORE_API gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_API gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx);
+GOKORE_API void gokore_rwlock_read_unlock_slow_(gokore_rwlock *rw);
+GOKORE_API void gokore_rwlock_write_unlock_slow_(gokore_rwlock *rw);
+GOKORE_INLINE_ gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx) {
+    bool live = gokore_sync_is_inline_() && gokore_context_is_live_(ctx);
+    if (GOKORE_LIKELY_(live && gokore_atomic_cas_acquire(&rw->sync_.word_, 0, GOKORE_SYNC_ONE_))) return GOKORE_OK; // pairs with write_unlock
+    return gokore_rwlock_read_lock_slow_(rw, ctx);
+}
+GOKORE_INLINE_ void gokore_rwlock_read_unlock(gokore_rwlock *rw) {
+    if (GOKORE_LIKELY_(gokore_sync_is_inline_() &&
+                       gokore_atomic_cas_release(&rw->sync_.word_, GOKORE_SYNC_ONE_, 0))) // pairs with write_lock
+        return;
+    gokore_rwlock_read_unlock_slow_(rw);
+}
+GOKORE_INLINE_ gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx) {
+    bool free = gokore_sync_is_inline_() && gokore_context_is_live_(ctx);
+    if (GOKORE_LIKELY_(free && gokore_atomic_cas_acquire(&rw->sync_.word_, 0, GOKORE_SYNC_LOCKED_))) return GOKORE_OK; // pairs with the unlocks
+    return gokore_rwlock_write_lock_slow_(rw, ctx);
+}
+GOKORE_INLINE_ void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
+    if (GOKORE_LIKELY_(gokore_sync_is_inline_() &&
+                       gokore_atomic_cas_release(&rw->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) // pairs with the locks
+        return;
+    gokore_rwlock_write_unlock_slow_(rw);
+}
+
 // >>private shared part: waiting
 // One blocked call. state_ is what its thread sleeps on: 0 = waiting, ASLEEP once it needs a kick, then WOKEN by the one who
 // took it off its queue (stored under the queue's latch, so that a waiter who finds itself off the queue needs nothing more),
@@ -296,7 +360,7 @@ typedef struct gokore_waiter_ {
     gokore_atomic_u32 state_;
     uint32_t answer_;                                  // what the waker says
     struct gokore_waiter_ *next_, *prev_;              // in the object's queue
-    struct gokore_waiter_ *context_next_, *context_prev_;
+    struct gokore_waiter_ *context_next_, *context_prev_; // context_prev_ is itself when its context has taken it off
     struct gokore_waiter_ *owner_;                     // NULL = itself
     const void *key_;                                  // whose queue
     void *item_;                                       // a channel's: what to send, where to receive
@@ -305,6 +369,7 @@ typedef struct gokore_waiter_ {
     uint32_t kind_, end_;                              // what the lock checker is told of it, see gokore_wait_; 0 = nothing
     bool queued_;                                      // under the queue's latch
     bool steadfast_;                                   // can't be ended as a deadlock's victim
+    bool sleeps_;                                      // at once: it has spun already, or it is likely to wait for long
 } gokore_waiter_;
 typedef struct gokore_wait_queue_ {
     gokore_waiter_ *head, *tail;
@@ -319,8 +384,6 @@ GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
 // Sleeps until woken (GOKORE_OK), until the context is over (its status) or the deadline (GOKORE_TIMEOUT), or until it is
 // chosen to end a deadlock (GOKORE_DEADLOCK).
 GOKORE_API gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns);
-GOKORE_API bool gokore_waiter_spin_(gokore_waiter_ *w, uint32_t looks);       // true: woken or poked within so many looks
-GOKORE_API gokore_status gokore_waiter_sleep_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns); // wait without spinning
 GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout, saturating
 
 #ifdef __cplusplus
@@ -415,6 +478,7 @@ static bool gokore_context_enlist_(gokore_context *ctx, gokore_waiter_ *w) {
         w->context_next_ = ctx->waiters_;
         if (ctx->waiters_) ctx->waiters_->context_prev_ = w;
         ctx->waiters_ = w;
+        (void)gokore_atomic_fetch_add_relaxed(&ctx->waiting_, 1); // relaxed: a count
     }
     gokore_latch_unlock_(&ctx->latch_);
     return live;
@@ -422,18 +486,11 @@ static bool gokore_context_enlist_(gokore_context *ctx, gokore_waiter_ *w) {
 
 static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
     gokore_latch_lock_(&ctx->latch_);
-    *(w->context_prev_ ? &w->context_prev_->context_next_ : &ctx->waiters_) = w->context_next_;
-    if (w->context_next_) w->context_next_->context_prev_ = w->context_prev_;
-    gokore_latch_unlock_(&ctx->latch_);
-}
-
-bool gokore_waiter_spin_(gokore_waiter_ *w, uint32_t looks) {
-    for (uint32_t i = 0; i < looks; i++) {
-        uint32_t state = gokore_atomic_load_acquire(&w->state_); // pairs with the release of who woke it
-        if (state != GOKORE_WAITER_WAITING_) return true;
-        GOKORE_SEAM_PAUSE_();
+    if (w->context_prev_ != w) {
+        *(w->context_prev_ ? &w->context_prev_->context_next_ : &ctx->waiters_) = w->context_next_;
+        if (w->context_next_) w->context_next_->context_prev_ = w->context_prev_;
     }
-    return false;
+    gokore_latch_unlock_(&ctx->latch_);
 }
 
 // The lock checker is told for what this thread is about to sleep.
@@ -443,13 +500,18 @@ static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
     gokore_wait_begin_(&wait);
 }
 
-gokore_status gokore_waiter_sleep_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
+gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     gokore_status why = gokore_context_status(ctx);
     if (why != GOKORE_OK) return why;
     if (ctx && !gokore_context_enlist_(ctx, w)) return gokore_context_status(ctx);
     if (ctx && gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
-    (void)gokore_atomic_cas_relaxed(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_ASLEEP_); // relaxed: read by RMWs only
-    uint32_t state = gokore_atomic_load_acquire(&w->state_); // pairs with the release of who woke it
+    uint32_t state = GOKORE_WAITER_WAITING_;
+    for (int i = 0; !w->sleeps_ && i < GOKORE_SPIN_MAX && state == GOKORE_WAITER_WAITING_; i++) {
+        GOKORE_SEAM_PAUSE_();
+        state = gokore_atomic_load_acquire(&w->state_); // pairs with the release in gokore_waiter_woken_
+    }
+    (void)gokore_atomic_cas_relaxed(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_ASLEEP_); // relaxed: no data behind it
+    state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
     bool told = GOKORE_LOCKORDER && w->kind_ && state == GOKORE_WAITER_ASLEEP_;
     if (told) gokore_waiter_tell_(w, deadline_ns);
     while (state == GOKORE_WAITER_ASLEEP_ && why == GOKORE_OK) {
@@ -457,16 +519,12 @@ gokore_status gokore_waiter_sleep_(gokore_waiter_ *w, gokore_context *ctx, int64
         state = gokore_atomic_load_acquire(&w->state_); // pairs likewise, and with gokore_deadlock_cancel_
     }
     if (told) gokore_wait_end_();
-    if (ctx) gokore_context_delist_(ctx, w);
-    if (state == GOKORE_WAITER_WOKEN_) return GOKORE_OK;
+    if (ctx && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
+    bool woken = state == GOKORE_WAITER_WOKEN_;
+    gokore_status over = woken ? GOKORE_OK : gokore_context_status(ctx);
+    if (ctx) (void)gokore_atomic_fetch_sub_release(&ctx->waiting_, 1); // pairs with gokore_context_deinit
     if (state == GOKORE_WAITER_DOOMED_) return GOKORE_DEADLOCK;
-    gokore_status over = gokore_context_status(ctx);
-    return over != GOKORE_OK ? over : why;
-}
-
-gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
-    (void)gokore_waiter_spin_(w, GOKORE_SPIN_MAX);
-    return gokore_waiter_sleep_(w, ctx, deadline_ns);
+    return woken || over != GOKORE_OK ? over : why;
 }
 
 // >>context
@@ -513,17 +571,34 @@ gokore_status gokore_context_status(gokore_context *ctx) {
     return status == GOKORE_OK ? GOKORE_TIMEOUT : (gokore_status)status;
 }
 
-// Ends one context and pokes those who wait with it.
+// Takes up to n waiters off the context's list and pokes them; how many have to be woken. A poked one may be gone at once.
+static int gokore_context_poke_(gokore_context *ctx, gokore_atomic_u32 **sleepers, int n) {
+    int count = 0;
+    gokore_latch_lock_(&ctx->latch_);
+    while (count < n && ctx->waiters_) {
+        gokore_waiter_ *w = ctx->waiters_;
+        ctx->waiters_ = w->context_next_;
+        if (ctx->waiters_) ctx->waiters_->context_prev_ = NULL;
+        w->context_prev_ = w;
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) continue; // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_POKED_))            // pairs likewise
+            sleepers[count++] = &w->state_;
+    }
+    gokore_latch_unlock_(&ctx->latch_);
+    return count;
+}
+
+// Ends one context and wakes those who wait with it, after its latch is free: the woken may need it.
 static void gokore_context_end_(gokore_context *ctx) {
+    enum { AT_ONCE = 16 };
+    gokore_atomic_u32 *sleepers[AT_ONCE];
     if (gokore_context_status(ctx) != GOKORE_OK) return; // perhaps it expired and nobody looked: the first cause stays
     if (!gokore_atomic_cas_release(&ctx->status_, GOKORE_OK, GOKORE_CANCELED)) return; // pairs with gokore_context_status
-    gokore_latch_lock_(&ctx->latch_);
-    for (gokore_waiter_ *w = ctx->waiters_; w; w = w->context_next_)
-        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_sleep_
-            continue;
-        else if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_POKED_)) // pairs likewise
-            gokore_waiter_kick_(&w->state_);
-    gokore_latch_unlock_(&ctx->latch_);
+    int count;
+    do {
+        count = gokore_context_poke_(ctx, sleepers, AT_ONCE);
+        for (int i = 0; i < count; i++) gokore_waiter_kick_(sleepers[i]);
+    } while (count == AT_ONCE);
 }
 
 void gokore_context_cancel(gokore_context *ctx) {
@@ -556,23 +631,21 @@ void gokore_context_deinit(gokore_context *ctx) {
         if (parent) gokore_context_link_(child, parent);
     }
     ctx->parent_ = ctx->child_ = ctx->next_ = ctx->prev_ = NULL;
-    gokore_latch_lock_(&ctx->latch_);
-    bool busy = ctx->waiters_ != NULL;
-    gokore_latch_unlock_(&ctx->latch_);
     gokore_latch_unlock_(tree);
-    if (busy) gokore_reportf_(GOKORE_REPORT_CONTEXT_BUSY, NULL, "context %p destroyed while threads wait with it", (void *)ctx);
+    if (gokore_atomic_load_acquire(&ctx->waiting_)) // pairs with gokore_waiter_wait_
+        gokore_reportf_(GOKORE_REPORT_CONTEXT_BUSY, NULL, "context %p destroyed while threads wait with it", (void *)ctx);
 }
 
 gokore_status gokore_context_wait(gokore_context *ctx) {
     gokore_lock_none_held_("while its thread waits for a context");
-    gokore_waiter_ w = { .key_ = ctx };
+    gokore_waiter_ w = { .key_ = ctx, .sleeps_ = true };
     gokore_status status;
     while ((status = gokore_context_status(ctx)) == GOKORE_OK) (void)gokore_waiter_wait_(&w, ctx, INT64_MAX);
     return status;
 }
 
 gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
-    gokore_waiter_ w = { .key_ = ctx };
+    gokore_waiter_ w = { .key_ = ctx, .sleeps_ = true };
     int64_t until = gokore_deadline_after_(ns > 0 ? ns : 0);
     gokore_status status = gokore_context_status(ctx);
     while (status == GOKORE_OK && gokore_now_ns() < until) {
@@ -585,13 +658,9 @@ gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
 // >>queues of locks: WTF::Lock's scheme (F. Pizlo, "Locking in WebKit", 2016): the word in the object, the waiters in a table of
 // queues hashed by its address. Deviations: hand-over is decided by how long the waiter has waited, not by a random timer;
 // the table does not grow.
-// The bits of the words: see the manual.
-#define GOKORE_SYNC_LOCKED_  1u
-#define GOKORE_SYNC_PARKED_  2u
-#define GOKORE_SYNC_WATCHED_ 4u
-#define GOKORE_SYNC_MODE_    8u  // mutex: priority inheritance; rwlock: recursive readers; once: done
-#define GOKORE_SYNC_ONE_     16u // one of the count: readers, permits, work to do
-#define GOKORE_SYNC_COUNT_   0xfffffff0u
+#if !GOKORE_STATIC
+bool gokore_sync_inline_ = !GOKORE_LOCKORDER;
+#endif
 enum { GOKORE_SYNC_RETRY_, GOKORE_SYNC_HANDED_ }; // a waker's answer: try again; what was asked for is yours
 #define GOKORE_SYNC_PATIENCE_NS_ 1000000          // a waiter that has waited for so long is handed the lock
 
@@ -652,12 +721,13 @@ static bool gokore_sync_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
     return false;
 }
 
+// Looks ever more rarely: each look takes the word's cache line from the owner, who is soon done if left alone.
 static bool gokore_sync_spin_(gokore_sync_ *s, const gokore_sync_kind_ *kind, const gokore_waiter_ *w) {
-    for (int i = 0; i <= GOKORE_SPIN_MAX; i++) {
+    for (int spent = 0, rest = 1; spent <= GOKORE_SPIN_MAX; spent += rest, rest *= 2) {
         uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
         if (kind->take(s, &v, w)) return true;
         if (v & GOKORE_SYNC_PARKED_) return false; // others sleep already: get in line
-        GOKORE_SEAM_PAUSE_();
+        for (int i = 0; i < rest; i++) GOKORE_SEAM_PAUSE_();
     }
     return false;
 }
@@ -712,8 +782,9 @@ static bool gokore_sync_leave_(gokore_sync_ *s, const gokore_sync_kind_ *kind, g
 
 static gokore_status gokore_sync_acquire_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     for (bool again = false;; again = true) {
-        if (gokore_sync_spin_(s, kind, w)) return GOKORE_OK;
+        if ((again || !w->sleeps_) && gokore_sync_spin_(s, kind, w)) return GOKORE_OK;
         if (!again) w->since_ns_ = gokore_now_ns();
+        w->sleeps_ = true;
         if (gokore_sync_park_(s, kind, w, again)) return GOKORE_OK;
         gokore_status status = gokore_waiter_wait_(w, ctx, deadline_ns);
         if (status != GOKORE_OK && gokore_sync_leave_(s, kind, w)) return status;
@@ -845,11 +916,6 @@ static gokore_status gokore_sync_lock_(gokore_sync_ *s, const gokore_sync_kind_ 
     return gokore_sync_lock_as_(s, kind, gokore_sync_identity_(s), w, ctx, deadline_ns, mode);
 }
 
-// Live for sure, and no clock to be asked.
-static inline bool gokore_context_is_live_(gokore_context *ctx) {
-    return !ctx || (gokore_atomic_load_acquire(&ctx->status_) == GOKORE_OK && !ctx->deadline_ns_); // pairs with gokore_context_end_
-}
-
 static void gokore_sync_unlocked_(gokore_sync_ *s, const gokore_sync_kind_ *kind) { // before the word is
     gokore_sync_observe_release_(s);
     if (!gokore_lockorder_released_(s)) gokore_sync_report_(s, kind, GOKORE_REPORT_LOCK_WRONG_THREAD, "unlocked by a thread that does not hold it");
@@ -900,23 +966,33 @@ static void gokore_inherit_orphan_(gokore_sync_ *s) {
     gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "mutex '%s' passes on from a thread that ended while it held it", title);
 }
 
+// The kernel says that the owner has ended. Asked again under a latch: nobody else changes the word of one that has ended, so
+// it still names it if it has not changed. Without the latch, it might name the next owner by now. As gokore_futex_lock_pi_.
+static int gokore_inherit_adopt_(gokore_inherit_ *inherit, bool *orphan) {
+    static gokore_latch_ latch;
+    gokore_latch_lock_(&latch);
+    uint32_t v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
+    int error = gokore_futex_lock_pi_(&inherit->owner, 1);    // long past: does not wait
+    *orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+    gokore_latch_unlock_(&latch);
+    return *orphan ? 0 : error;
+}
+
 static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
     gokore_inherit_ *inherit = gokore_sync_inherit_(s);
-    for (uint32_t v = 0;;) {
+    for (bool orphan = false;;) {
         gokore_status status = gokore_context_status(ctx);
         int64_t now = gokore_now_ns(), until = ctx && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
         if (status == GOKORE_OK && now >= deadline_ns) status = GOKORE_TIMEOUT;
         if (status != GOKORE_OK) return status;
         int error = gokore_futex_lock_pi_(&inherit->owner, until);
-        v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
-        bool orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+        if (error == ESRCH) error = gokore_inherit_adopt_(inherit, &orphan);
         if (error == EDEADLK) return GOKORE_DEADLOCK;
-        if (error != 0 && !orphan && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
-        if (error != 0 && !orphan) continue;
+        if (error != 0 && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
+        if (error != 0) continue;
         (void)gokore_atomic_load_acquire(&inherit->turn); // pairs with unlock
-        orphan |= v & GOKORE_INHERIT_DIED_;
-        (void)gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
-        if (orphan) gokore_inherit_orphan_(s);
+        uint32_t v = gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
+        if (orphan || (v & GOKORE_INHERIT_DIED_)) gokore_inherit_orphan_(s);
         return GOKORE_OK;
     }
 }
@@ -950,7 +1026,7 @@ static const gokore_sync_kind_ *gokore_mutex_kind_of_(const gokore_mutex *m) {
     return gokore_atomic_load_relaxed(&m->sync_.word_) & GOKORE_SYNC_MODE_ ? &gokore_inherit_kind_ : &gokore_mutex_kind_; // relaxed: constant
 }
 
-static gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+static gokore_status gokore_mutex_acquire_(gokore_mutex *m, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
     gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
     return gokore_sync_lock_(&m->sync_, gokore_mutex_kind_of_(m), &w, ctx, deadline_ns, mode);
 }
@@ -964,12 +1040,9 @@ static inline bool gokore_mutex_lock_watched_(gokore_mutex *m) {
     return true;
 }
 
-gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx) {
+gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
     if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_watched_(m))) return GOKORE_OK;
-    if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) &&
-        GOKORE_LIKELY_(gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_))) // pairs with unlock
-        return GOKORE_OK;
-    return gokore_mutex_lock_slow_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+    return gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
 // The same, with what only the checker has to know.
@@ -990,21 +1063,9 @@ gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokor
     return gokore_mutex_lock_as_(m, who, ctx);
 }
 
-gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns) {
-    if (timeout_ns <= 0) return gokore_mutex_lock_slow_(m, NULL, INT64_MAX, GOKORE_LOCK_TRY);
-    return gokore_mutex_lock_slow_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
-}
-
-static void gokore_mutex_unlock_slow_(gokore_mutex *m) {
-    if (!gokore_mutex_is_held(m)) {
-        gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
-        return;
-    }
-    gokore_sync_unlocked_(&m->sync_, &gokore_mutex_kind_);
-    if (gokore_mutex_kind_of_(m) == &gokore_inherit_kind_)
-        gokore_inherit_release_(m);
-    else if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
-        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
+    if (timeout_ns <= 0) return gokore_mutex_acquire_(m, NULL, INT64_MAX, GOKORE_LOCK_TRY);
+    return gokore_mutex_acquire_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
 
 static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
@@ -1015,10 +1076,17 @@ static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
     return true;
 }
 
-void gokore_mutex_unlock(gokore_mutex *m) {
+void gokore_mutex_unlock_slow_(gokore_mutex *m) {
     if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
-    if (!GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) return; // pairs with lock
-    gokore_mutex_unlock_slow_(m);
+    if (!gokore_mutex_is_held(m)) {
+        gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
+        return;
+    }
+    gokore_sync_unlocked_(&m->sync_, &gokore_mutex_kind_);
+    if (gokore_mutex_kind_of_(m) == &gokore_inherit_kind_)
+        gokore_inherit_release_(m);
+    else if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
+        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
 }
 
 bool gokore_mutex_is_held(const gokore_mutex *m) {
@@ -1049,9 +1117,8 @@ void gokore_mutex_deinit(gokore_mutex *m) {
 
 // >>mutex: the policy in force
 static gokore_lock_policy gokore_lock_policy_now_(void) {
-    const gokore_policy_set *set = gokore_policy_current();
-    const gokore_lock_policy *policy = set ? gokore_policy_set_lock_policy(set, NULL) : NULL;
-    return policy ? *policy : gokore_lock_policy_default(GOKORE_QOS_DEFAULT);
+    const gokore_lock_policy *policy = gokore_lock_policy_current();
+    return policy ? *policy : gokore_lock_policy_default(gokore_qos_current());
 }
 
 // allowed_distance: 0 = the same node; up to 9 = so many different distances; above = the firmware's distance.
@@ -1083,12 +1150,12 @@ gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx) {
     for (unsigned attempt = 0;; attempt++) {
         bool far = gokore_lock_is_too_far_(&policy.numa, node);
         gokore_status status = gokore_context_status(ctx);
-        if (status == GOKORE_OK) status = far ? GOKORE_BUSY : gokore_mutex_lock_slow_(m, ctx, INT64_MAX, GOKORE_LOCK_TRY);
+        if (status == GOKORE_OK) status = far ? GOKORE_BUSY : gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_TRY);
         if (status != GOKORE_BUSY) return status;
         if (attempt >= policy.retry.attempts || gokore_now_ns() >= until) return GOKORE_TIMEOUT;
         int64_t next = gokore_deadline_after_(gokore_retry_delay_ns(&policy.retry, attempt, NULL));
         if (next > until) next = until;
-        status = far ? gokore_sleep_ns(next - gokore_now_ns(), ctx) : gokore_mutex_lock_slow_(m, ctx, next, GOKORE_LOCK_EXCLUSIVE);
+        status = far ? gokore_sleep_ns(next - gokore_now_ns(), ctx) : gokore_mutex_acquire_(m, ctx, next, GOKORE_LOCK_EXCLUSIVE);
         if (status != GOKORE_TIMEOUT && !(far && status == GOKORE_OK)) return status;
     }
 }
@@ -1101,9 +1168,13 @@ static bool gokore_cond_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
 
 // given = how many to wake.
 static void gokore_cond_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
-    gokore_waiter_ *w;
-    for (; given && (w = gokore_bucket_first_(b->queue.head, s)) != NULL; given--) gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
-    gokore_sync_serve_none_(s, b);
+    gokore_waiter_ *end = gokore_bucket_first_(b->queue.head, s), *more; // those before end are woken
+    for (; end && given; given--) end = gokore_bucket_first_(end->next_, s);
+    if (!end) (void)gokore_atomic_fetch_and_relaxed(&s->word_, ~GOKORE_SYNC_PARKED_); // relaxed: under the latch
+    for (gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, s); w != end; w = more) {
+        more = gokore_bucket_first_(w->next_, s);
+        gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
+    }
 }
 
 static const gokore_sync_kind_ gokore_cond_kind_ = { "condition", gokore_cond_take_, gokore_cond_serve_, NULL };
@@ -1114,6 +1185,7 @@ static void gokore_cond_relock_(gokore_mutex *m) {
     (void)refused;
     gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
     w.steadfast_ = true;
+    w.sleeps_ = true; // if the lock is held it is by the one who woke this thread, perhaps on this very CPU
     int64_t waited_ns = 0;
     (void)gokore_sync_get_(&m->sync_, gokore_mutex_kind_of_(m), &w, NULL, INT64_MAX, 0, &waited_ns);
     gokore_lockorder_acquired_(gokore_sync_identity_(&m->sync_), GOKORE_LOCK_EXCLUSIVE);
@@ -1128,7 +1200,7 @@ gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *
         gokore_sync_report_(&m->sync_, &gokore_mutex_kind_, GOKORE_REPORT_LOCK_NOT_HELD, "is not held by the thread that waits for a condition");
         return GOKORE_INVALID;
     }
-    gokore_waiter_ w = { .key_ = c, .since_ns_ = gokore_sync_observer_(&c->sync_) ? gokore_now_ns() : 0 };
+    gokore_waiter_ w = { .key_ = c, .sleeps_ = true, .since_ns_ = gokore_sync_observer_(&c->sync_) ? gokore_now_ns() : 0 };
     (void)gokore_sync_park_(&c->sync_, &gokore_cond_kind_, &w, false);
     gokore_mutex_unlock(m);
     gokore_lock_none_held_("while its thread waits for a condition");
@@ -1158,7 +1230,7 @@ static uint32_t gokore_rwlock_next_(gokore_sync_ *s, uint32_t rest, gokore_waite
     gokore_waiter_ *head = *first;
     for (gokore_waiter_ *w = head; w; w = gokore_bucket_first_(w->next_, s)) *(gokore_waiter_reads_(w) ? &readers : &writers) += 1;
     if (!head) return open;
-    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_))
+    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_) && readers <= (GOKORE_SYNC_COUNT_ - (rest & GOKORE_SYNC_COUNT_)) / GOKORE_SYNC_ONE_)
         return open + readers * GOKORE_SYNC_ONE_ + (writers ? GOKORE_SYNC_PARKED_ : 0);
     if (rest & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_)) {
         *first = NULL;
@@ -1232,10 +1304,10 @@ static gokore_status gokore_rwlock_read_slow_(gokore_rwlock *rw, gokore_context 
     return status;
 }
 
-gokore_status gokore_rwlock_read_lock(gokore_rwlock *rw, gokore_context *ctx) {
+gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: the CAS decides
     if (!GOKORE_LOCKORDER && !(v & ~GOKORE_SYNC_COUNT_) && v != GOKORE_SYNC_COUNT_ && gokore_context_is_live_(ctx) &&
-        gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // pairs with write_unlock
+        gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // others read too; pairs with write_unlock
         return GOKORE_OK;
     return gokore_rwlock_read_slow_(rw, ctx, INT64_MAX, 0);
 }
@@ -1250,9 +1322,7 @@ static gokore_status gokore_rwlock_write_slow_(gokore_rwlock *rw, gokore_context
     return gokore_sync_lock_(&rw->sync_, &gokore_rwlock_kind_, &w, ctx, deadline_ns, mode);
 }
 
-gokore_status gokore_rwlock_write_lock(gokore_rwlock *rw, gokore_context *ctx) {
-    if (!GOKORE_LOCKORDER && gokore_context_is_live_(ctx) && gokore_atomic_cas_acquire(&rw->sync_.word_, 0, GOKORE_SYNC_LOCKED_)) // pairs with the unlocks
-        return GOKORE_OK;
+gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
     return gokore_rwlock_write_slow_(rw, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
@@ -1272,7 +1342,7 @@ static void gokore_rwlock_give_(gokore_rwlock *rw, uint32_t held) {
     gokore_sync_release_(&rw->sync_, &gokore_rwlock_kind_, held);
 }
 
-void gokore_rwlock_read_unlock(gokore_rwlock *rw) {
+void gokore_rwlock_read_unlock_slow_(gokore_rwlock *rw) {
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: this thread's own hold is in it
     if (!(v & GOKORE_SYNC_COUNT_)) {
         gokore_sync_not_held_(&rw->sync_, &gokore_rwlock_kind_);
@@ -1283,7 +1353,7 @@ void gokore_rwlock_read_unlock(gokore_rwlock *rw) {
     gokore_rwlock_give_(rw, GOKORE_SYNC_ONE_);
 }
 
-void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
+void gokore_rwlock_write_unlock_slow_(gokore_rwlock *rw) {
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: likewise
     if (!(v & GOKORE_SYNC_LOCKED_)) {
         gokore_sync_not_held_(&rw->sync_, &gokore_rwlock_kind_);
@@ -1580,6 +1650,24 @@ static int gokore_mtx_unlock_(void *p) { return (void)p, ENOSYS; }
 gokore_locker gokore_locker_of_mtx(void *mtx) {
     return (gokore_locker) { mtx, gokore_mtx_lock_, gokore_mtx_try_lock_, gokore_mtx_unlock_, NULL, NULL, NULL };
 }
+
+// >>waits lent to gokore_policy.h
+static gokore_status gokore_lent_wait_(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
+                                       void *user) {
+    gokore_waiter_ w = { .since_ns_ = gokore_now_ns() };
+    if (begin) begin(user, &w);
+    return gokore_waiter_wait_(&w, ctx, deadline_ns);
+}
+
+static void gokore_lent_wake_(gokore_waiter_ *w) {
+    gokore_atomic_u32 *state = &w->state_;
+    gokore_waiter_woken_(w, GOKORE_OK);
+    gokore_waiter_kick_(state);
+}
+
+static const gokore_lent_waits_ gokore_lent_waits_sync_ = { gokore_context_status, gokore_context_deadline_ns, gokore_lent_wait_,
+                                                            gokore_lent_wake_ };
+static const gokore_lent_waits_ *gokore_lent_waits_here_ = &gokore_lent_waits_sync_;
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

@@ -18,7 +18,6 @@
         __VA_ARGS__;                                                                                                 \
         __asm__ __volatile__("" ::: "memory");                                                                       \
     }
-#define ALIGNED __attribute__((aligned(64))) // so that where a loop happens to lie does not count
 #if PART == 1
 static uint64_t x;
 #define NAME      "builtin"
@@ -50,33 +49,22 @@ static uint64_t x;
 #define FETCH_ADD (void)ck_pr_faa_64(&x, 1)
 #define CAS       (void)ck_pr_cas_64(&x, 1, 1)
 #endif
-static ALIGNED void load(long n) { DO(n, LOAD) }
-static ALIGNED void store(long n) { DO(n, STORE) }
-static ALIGNED void fetch_add(long n) { DO(n, FETCH_ADD) }
-static ALIGNED void cas(long n) { STORE; DO(n, CAS) }
+static BENCH_ALIGNED void load(long n) { DO(n, LOAD) }
+static BENCH_ALIGNED void store(long n) { DO(n, STORE) }
+static BENCH_ALIGNED void fetch_add(long n) { DO(n, FETCH_ADD) }
+static BENCH_ALIGNED void cas(long n) { STORE; DO(n, CAS) }
 static void track(void) {
 #if PART == 3
     if (gokore_atomic_track("x", &x) != GOKORE_OK) abort();
 #endif
 }
-#define JOIN_(a, b) a##b
-#define JOIN(a, b)  JOIN_(a, b)
-extern const bench_part JOIN(bench_part_, PART);
-const bench_part JOIN(bench_part_, PART) = { NAME, { load, store, fetch_add, cas }, track };
+extern const bench_part BENCH_JOIN(bench_part_, PART);
+const bench_part BENCH_JOIN(bench_part_, PART) = { NAME, { load, store, fetch_add, cas }, track };
 
 #else // the program
 extern const bench_part bench_part_1, bench_part_2, bench_part_3, bench_part_4, bench_part_5, bench_part_8;
 extern const bench_part bench_part_6 __attribute__((weak)), bench_part_7 __attribute__((weak)); // where they could be built
 enum { PARTS = 8, OPS = 4, ROUNDS = 31, N = 200000, CONTENDED_ROUNDS = 9, CONTENDED_N = 1000000, THREADS = 4 };
-
-static int by_value(const void *a, const void *b) {
-    const double *x = (const double *)a, *y = (const double *)b;
-    return (*x > *y) - (*x < *y);
-}
-static double median(double *v, size_t n) {
-    qsort(v, n, sizeof *v, by_value);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
 
 static void alone(void) {
     static double ns[PARTS][OPS][ROUNDS];
@@ -100,7 +88,7 @@ static void alone(void) {
         if (!parts[p]) continue;
         printf("%-14s", parts[p]->name);
         for (int op = 0; op < OPS; op++) {
-            double m = median(ns[p][op], ROUNDS);
+            double m = bench_median(ns[p][op], ROUNDS);
             if (p == 0) raw[op] = m;
             printf("%9.2f  x%5.2f", m, m / raw[op]);
         }
@@ -139,7 +127,7 @@ static void together(void) {
             one[round] = contend(add_to_one, threads);
             counter[round] = contend(add_to_counter, threads);
         }
-        double a = median(one, CONTENDED_ROUNDS), b = median(counter, CONTENDED_ROUNDS);
+        double a = bench_median(one, CONTENDED_ROUNDS), b = bench_median(counter, CONTENDED_ROUNDS);
         printf("%2u thread%-5s%14.2f%14.2f  x%6.2f\n", threads, threads > 1 ? "s" : "", a, b, b / a);
     }
 }

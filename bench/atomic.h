@@ -2,11 +2,7 @@
 #ifndef BENCH_ATOMIC_H
 #define BENCH_ATOMIC_H
 
-#include "../gokore_atomic.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "bench.h"
 
 typedef struct bench_part { // one way to do the four operations, n times each
     const char *name;
