@@ -352,7 +352,9 @@ typedef enum gokore_severity {
     X(POLICY, ERROR, "a manifest that can't be used")                                                               \
     X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")                                   \
     X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                       \
-    X(CHANNEL_STALL, WARNING, "a channel stands still")
+    X(CHANNEL_STALL, WARNING, "a channel stands still")                                                             \
+    X(LOCK_PINNED, ERROR, "a pinned lock was released")                                                             \
+    X(LOCK_ORPHANED, ERROR, "a lock is waited for whose holder has ended")
 #define GOKORE_REPORT_ENUM_(id, severity, text) GOKORE_REPORT_##id,
 typedef enum gokore_report_id { GOKORE_REPORT_NONE = 0, GOKORE_REPORTS_(GOKORE_REPORT_ENUM_) GOKORE_REPORT_COUNT_ } gokore_report_id;
 #undef GOKORE_REPORT_ENUM_

@@ -669,6 +669,9 @@ static int64_t gokore_channel_limit_(gokore_channel *ch, gokore_context *ctx) { 
     return max_wait_ns ? gokore_deadline_after_(max_wait_ns) : INT64_MAX;
 }
 
+// Whom the lock checker takes for able to end a wait: those who have been at the other end.
+enum { GOKORE_CHANNEL_SENDS_, GOKORE_CHANNEL_RECEIVES_ };
+
 static gokore_wait_queue_ *gokore_channel_line_(gokore_channel *ch, bool sending) { return sending ? &ch->senders : &ch->receivers; }
 
 // Gets in line, under the latch.
@@ -688,7 +691,8 @@ static void gokore_channel_let_go_(gokore_channel *ch, int64_t waited_ns) {
 
 // Called with the latch held, returns without it.
 static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks) {
-    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true };
+    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true, .kind_ = GOKORE_WAIT_PARTY_,
+                         .end_ = sending ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_ };
     gokore_channel_line_up_(ch, sending, &w);
     gokore_latch_unlock_(&ch->latch); // slow while somebody is in line
     gokore_status status = gokore_channel_rest_(ch, &w, looks, ctx, gokore_channel_limit_(ch, ctx));
@@ -722,6 +726,7 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
 }
 
 static gokore_status gokore_channel_try_(gokore_channel *ch, bool sending, void *item) {
+    gokore_wait_party_(ch, sending ? GOKORE_CHANNEL_SENDS_ : GOKORE_CHANNEL_RECEIVES_);
     gokore_status status = gokore_channel_fast_(ch, sending, item);
     if (status != GOKORE_BUSY) return status;
     gokore_atomic_u32 *kick = NULL;
@@ -827,6 +832,7 @@ static void gokore_channel_settle_(gokore_channel *ch) {
 
 void gokore_channel_destroy(gokore_channel *ch) {
     if (!ch) return;
+    gokore_wait_forget_(ch);
     gokore_channel_delist_(ch);
     gokore_channel_enter_(ch);
     bool busy = gokore_channel_waiting_(&ch->senders) || gokore_channel_waiting_(&ch->receivers);
@@ -867,6 +873,7 @@ __attribute__((noinline)) gokore_status gokore_channel_send(gokore_channel *ch, 
     uint64_t tail;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
+    gokore_wait_party_(ch, GOKORE_CHANNEL_SENDS_);
     if (GOKORE_METRICS) return gokore_channel_told_(ch, true, true, (void *)(uintptr_t)item, ctx);
     if (GOKORE_LIKELY_(gokore_channel_pushed_(ch, item, &tail)) || gokore_channel_push_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, true, (void *)(uintptr_t)item, ctx); // only read
@@ -876,6 +883,7 @@ __attribute__((noinline)) gokore_status gokore_channel_recv(gokore_channel *ch, 
     uint64_t head;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
+    gokore_wait_party_(ch, GOKORE_CHANNEL_RECEIVES_);
     if (GOKORE_METRICS) return gokore_channel_told_(ch, false, true, item, ctx);
     if (GOKORE_LIKELY_(gokore_channel_pulled_(ch, item, &head)) || gokore_channel_pull_(ch, item) == GOKORE_OK) return GOKORE_OK;
     return gokore_channel_block_(ch, false, item, ctx);
