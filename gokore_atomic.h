@@ -257,10 +257,10 @@ typedef enum gokore_qos {
 #define GOKORE_API   static __attribute__((unused))
 #define GOKORE_DATA_ static __attribute__((unused))
 #elif !defined(GOKORE_API)
-#define GOKORE_API extern
-#endif
-#if !GOKORE_STATIC
+#define GOKORE_API   extern
 #define GOKORE_DATA_ extern
+#else // a library of its own: what inline code reads is as visible as the functions
+#define GOKORE_DATA_ extern __attribute__((visibility("default")))
 #endif
 #define GOKORE_INLINE_    static inline __attribute__((always_inline, unused))
 #define GOKORE_NODISCARD  __attribute__((warn_unused_result))

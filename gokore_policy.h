@@ -337,8 +337,8 @@ GOKORE_API gokore_status gokore_diagnostic_write(const gokore_diagnostic *diagno
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load(gokore_policy_set **out, const char *text, size_t len, const char *name,
                                                              gokore_diagnostics *diagnostics);
 // The same from a file, or (not on Windows) from all *.yaml, *.yml and *.json of a directory in the order of their names,
-// together one set: a ConfigMap's mount is read at one version of its ..data. GOKORE_NOT_FOUND (also for a directory without
-// such files), GOKORE_DENIED or GOKORE_SYSTEM where it can't be read, with a diagnostic.
+// together one set: a ConfigMap's mount is read at one version of its ..data. GOKORE_NOT_FOUND, GOKORE_DENIED or GOKORE_SYSTEM
+// (also for a directory without such files) where it can't be read, with a diagnostic.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load_file(gokore_policy_set **out, const char *path,
                                                                   gokore_diagnostics *diagnostics);
 // The reader alone: each document of the text as one line of JSON. On failure nothing is written; the writer's status.
@@ -3855,7 +3855,7 @@ static int gokore_files_directory_(gokore_files_ *files, const char *path) {
     int data = openat(fd, "..data", O_RDONLY | O_CLOEXEC | O_DIRECTORY); // of a ConfigMap: one version, whatever is swapped meanwhile
     if (data >= 0) (void)close(fd);
     int error = gokore_files_list_(files, data >= 0 ? data : fd);
-    return error || files->count ? error : ENOENT;
+    return error || files->count ? error : EISDIR;
 }
 #else
 static int gokore_files_directory_(gokore_files_ *files, const char *path) { // there is no ConfigMap to be mounted

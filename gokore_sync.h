@@ -291,7 +291,7 @@ GOKORE_INLINE_ void gokore_semaphore_unlock_(gokore_semaphore *s) { gokore_semap
 #define GOKORE_SYNC_COUNT_   0xfffffff0u
 // One CAS each way, in the caller: a call before it would cost as much as a third of it, since the CAS waits for the stores.
 // What the library was built with is asked at run time, because the caller may be built with other options.
-extern const bool gokore_sync_inline_; // false with GOKORE_LOCKORDER: every call goes to the library
+GOKORE_DATA_ bool gokore_sync_inline_; // constant; false with GOKORE_LOCKORDER: every call goes to the library
 GOKORE_INLINE_ bool gokore_sync_is_inline_(void) { return GOKORE_STATIC ? !GOKORE_LOCKORDER : gokore_sync_inline_; }
 // Live for sure, and no clock to be asked.
 GOKORE_INLINE_ bool gokore_context_is_live_(gokore_context *ctx) {
@@ -640,7 +640,7 @@ gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
 // queues hashed by its address. Deviations: hand-over is decided by how long the waiter has waited, not by a random timer;
 // the table does not grow.
 #if !GOKORE_STATIC
-const bool gokore_sync_inline_ = !GOKORE_LOCKORDER;
+bool gokore_sync_inline_ = !GOKORE_LOCKORDER;
 #endif
 enum { GOKORE_SYNC_RETRY_, GOKORE_SYNC_HANDED_ }; // a waker's answer: try again; what was asked for is yours
 #define GOKORE_SYNC_PATIENCE_NS_ 1000000          // a waiter that has waited for so long is handed the lock

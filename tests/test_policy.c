@@ -1382,7 +1382,7 @@ TEST(files, that_cannot_be_read) {
     CHECK_STR(want, printed(&f.items[0]));
     CHECK_UINT(0, f.items[0].line);
     CHECK_STATUS(GOKORE_NOT_FOUND, gokore_policy_load_file(&set, path, NULL));
-    CHECK_STATUS(GOKORE_NOT_FOUND, gokore_policy_load_file(&set, test_root(), find(&f))); // a directory without manifests
+    CHECK_STATUS(GOKORE_SYSTEM, gokore_policy_load_file(&set, test_root(), find(&f)));
     CHECK_STR("0:0 GOKORE-E-IO", places(&f));
     CHECK_STATUS(GOKORE_INVALID, gokore_policy_load_file(NULL, path, NULL));
     CHECK_STATUS(GOKORE_INVALID, gokore_policy_load_file(&set, NULL, NULL));

@@ -10,6 +10,7 @@ static uint32_t disturb(void);
 static bool jump_to(int64_t deadline_ns);
 static bool linger(const void *p);
 static void wake_slowly(void);
+static _Atomic unsigned allocations;
 #define GOKORE_SEAM_LOAD_(p, order)                          (linger(p) ? __atomic_load_n((p), (order)) : 0)
 #define GOKORE_SEAM_STORE_(p, v, order)                      __atomic_store_n((p), (v), (order))
 #define GOKORE_SEAM_EXCHANGE_(p, v, order)                   __atomic_exchange_n((p), (v), (order))
@@ -23,7 +24,7 @@ static void wake_slowly(void);
 #define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
-#define GOKORE_SEAM_ALLOC_(size, align)                      gokore_heap_alloc_((size), (align))
+#define GOKORE_SEAM_ALLOC_(size, align)                      ((void)allocations++, gokore_heap_alloc_((size), (align)))
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   now_with_jumps()
 #undef GOKORE_SPIN_MAX
@@ -263,6 +264,75 @@ TEST(gone, condition_may_be_freed_by_the_last_one_woken) {
     }
     gokore_cond_broadcast(gone.cond); // without the mutex
     for (int i = 0; i < HEARERS; i++) end(t[i]);
+}
+
+// ---- memory that is not asked for
+
+static struct {
+    gokore_mutex mutex;
+    gokore_cond cond;
+    gokore_rwlock rwlock;
+    gokore_semaphore semaphore;
+    gokore_waitgroup group;
+    gokore_once_flag once;
+    gokore_context root, other; // of the thread that waits
+    bool said;
+} all;
+static void nothing(void *unused) { (void)unused; }
+static void use_all(gokore_context *ctx) {
+    gokore_context child;
+    gokore_context_init_timeout(&child, ctx, 3600 * 1000 * MS);
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&all.mutex, &child));
+    CHECK_STATUS(GOKORE_BUSY, gokore_mutex_try_lock(&all.mutex, 0));
+    all.said = true;
+    gokore_cond_signal(&all.cond);
+    gokore_mutex_unlock(&all.mutex);
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_read_lock(&all.rwlock, &child));
+    gokore_rwlock_read_unlock(&all.rwlock);
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_write_lock(&all.rwlock, &child));
+    gokore_rwlock_write_unlock(&all.rwlock);
+    gokore_semaphore_release(&all.semaphore, 2); // one for each
+    REQUIRE_STATUS(GOKORE_OK, gokore_semaphore_acquire(&all.semaphore, 1, &child));
+    gokore_once(&all.once, nothing, NULL);
+    REQUIRE_STATUS(GOKORE_OK, gokore_sleep_ns(1, &child));
+    gokore_context_cancel(&child);
+    CHECK_STATUS(GOKORE_CANCELED, gokore_context_wait(&child));
+    gokore_context_deinit(&child);
+}
+static void *wait_for_all(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&all.mutex, &all.other));
+    while (!all.said) REQUIRE_STATUS(GOKORE_OK, gokore_cond_wait(&all.cond, &all.mutex, &all.other));
+    gokore_mutex_unlock(&all.mutex);
+    REQUIRE_STATUS(GOKORE_OK, gokore_semaphore_acquire(&all.semaphore, 1, &all.other));
+    gokore_waitgroup_done(&all.group);
+    CHECK_STATUS(GOKORE_CANCELED, gokore_context_wait(&all.other));
+    return unused;
+}
+static unsigned allocated_by_all(void) { // what threads wait for included
+    unsigned before = allocations;
+    all.said = false;
+    gokore_context_init(&all.root, NULL);
+    gokore_context_init(&all.other, &all.root);
+    gokore_waitgroup_add(&all.group, 1);
+    pthread_t t = begin(wait_for_all, NULL);
+    until_waiting(&all.other, 1);
+    use_all(&all.root);
+    REQUIRE_STATUS(GOKORE_OK, gokore_waitgroup_wait(&all.group, &all.root));
+    gokore_context_cancel(&all.root);
+    end(t);
+    gokore_context_deinit(&all.other);
+    gokore_context_deinit(&all.root);
+    return allocations - before;
+}
+TEST(memory, none_is_asked_for_by_any_primitive_waited_for_or_not) {
+    unsigned first = allocated_by_all(); // the lock checker notes locks that it sees for the first time
+    if (!GOKORE_LOCKORDER) CHECK_UINT(0, first);
+    for (int i = 0; i < 20; i++) CHECK_UINT(0, allocated_by_all());
+    unsigned before = allocations; // and the count is one that counts
+    gokore_mutex m;
+    gokore_mutex_init(&m, &(gokore_mutex_desc) { .priority_inherit = true });
+    gokore_mutex_deinit(&m);
+    CHECK(allocations > before);
 }
 
 // ---- owners that end

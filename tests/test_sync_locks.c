@@ -240,6 +240,36 @@ TEST(rwlock, readers_share_and_writers_do_not) {
     call_let_go(&writer);
     CHECK(is_clear(&rw.sync_));
 }
+static void hand_to_writer(gokore_status (*lock)(gokore_rwlock *, gokore_context *), void (*unlock)(gokore_rwlock *), bool another) {
+    gokore_rwlock rw = GOKORE_RWLOCK_INIT;
+    call writer = { 0 }, next = { 0 };
+    REQUIRE_STATUS(GOKORE_OK, lock(&rw, NULL));
+    call_begin(&writer, lock_write, &rw);
+    call_waits(&writer);
+    if (another) call_begin(&next, lock_write, &rw);
+    if (another) call_waits(&next);
+    pause_ns(MS);
+    unlock(&rw);
+    CHECK(gokore_atomic_load(&rw.sync_.word_) & GOKORE_SYNC_LOCKED_); // it was never free
+    CHECK_STATUS(GOKORE_BUSY, gokore_rwlock_try_write_lock(&rw, 0));
+    CHECK_STATUS(GOKORE_BUSY, gokore_rwlock_try_read_lock(&rw, 0));
+    call_has(&writer);
+    CHECK_UINT(0, gokore_atomic_load(&next.has));
+    call_let_go(&writer);
+    if (another) call_let_go(&next);
+    CHECK(is_clear(&rw.sync_));
+}
+static gokore_status read_lock(gokore_rwlock *rw, gokore_context *ctx) { return gokore_rwlock_read_lock(rw, ctx); }
+static gokore_status write_lock(gokore_rwlock *rw, gokore_context *ctx) { return gokore_rwlock_write_lock(rw, ctx); }
+static void read_unlock(gokore_rwlock *rw) { gokore_rwlock_read_unlock(rw); }
+static void write_unlock(gokore_rwlock *rw) { gokore_rwlock_write_unlock(rw); }
+TEST(rwlock, writer_who_has_waited_a_millisecond_is_handed_the_lock) {
+    for (int i = 0; i < 4; i++)
+        if (i % 2)
+            hand_to_writer(read_lock, read_unlock, i > 1);
+        else
+            hand_to_writer(write_lock, write_unlock, i > 1);
+}
 TEST(rwlock, reader_that_comes_while_a_writer_waits_gets_in_line) {
     gokore_rwlock rw = GOKORE_RWLOCK_INIT;
     call writer = { 0 }, readers[3] = { 0 };

@@ -689,9 +689,9 @@ static void wait_for(watched *w, const gokore_atomic_u32 *figure, uint32_t want)
     }
 }
 
-static void put_pressure(const char *id, const char *some, unsigned total) {
+static void put_pressure(const char *id, const char *some, unsigned long long total) {
     char line[128];
-    (void)snprintf(line, sizeof line, "some avg10=%s avg60=0.00 avg300=0.00 total=%u\nfull avg10=0.00 total=0\n", some, total);
+    (void)snprintf(line, sizeof line, "some avg10=%s avg60=0.00 avg300=0.00 total=%llu\nfull avg10=0.00 total=0\n", some, total);
     put(id, "/sys/fs/cgroup/s/memory.pressure", line);
 }
 
@@ -741,9 +741,13 @@ TEST(pressure, a_watch_obeys_the_total_before_the_average) {
     gokore_pressure_watch_desc desc = watched_root("total");
     put_pressure("total", "0.00", 0);
     REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
-    put_pressure("total", "0.00", 4000000000u); // more than all of any time since the last look
-    for (uint32_t told = 0; !has_seen(&w, 1u << GOKORE_PRESSURE_CRITICAL); told = gokore_atomic_load(&w.told))
-        gokore_atomic_wait(&w.told, told);
+    unsigned long long total = 0;
+    while (!has_seen(&w, 1u << GOKORE_PRESSURE_CRITICAL)) { // until no look fell on a file that was half written
+        uint32_t told = gokore_atomic_load(&w.told);
+        put_pressure("total", "0.00", total += 1000000000000); // more than all of any time since the last look
+        gokore_status st = gokore_atomic_wait_until(&w.told, told, gokore_now_ns() + 5000000);
+        CHECK(st == GOKORE_OK || st == GOKORE_TIMEOUT);
+    }
     wait_for(&w, &w.level, GOKORE_PRESSURE_NONE); // and nothing more
     gokore_pressure_watch_stop();
 }

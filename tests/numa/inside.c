@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -266,9 +267,12 @@ static void keep_worst(int node, const gokore_pressure *p, void *user) {
     gokore_atomic_notify_all(&worst);
 }
 
-static void *fill_memory(void *arg) { // more than memory.high: the kernel lets the group wait, which is a stall
+static void *fill_memory(void *arg) { // more than memory.high, again and again: the kernel lets the group wait, which is a stall
     char *p = (char *)arg;
-    for (size_t at = 0; at < 48u << 20 && gokore_atomic_load(&worst) == 0; at += 4096) p[at] = 1;
+    while (gokore_atomic_load(&worst) == 0) {
+        for (size_t at = 0; at < 48u << 20 && gokore_atomic_load(&worst) == 0; at += 4096) p[at] = 1;
+        CHECK_INT(0, madvise(p, 48u << 20, MADV_DONTNEED));
+    }
     return NULL;
 }
 
