@@ -127,6 +127,8 @@ SCENARIOS    := $(patsubst tests/explore/explore_%.c,%,$(wildcard tests/explore/
 EXPLORER      = $(CC) $(CSTD) $(STRICT) -O3 -g -fno-pie -D_GNU_SOURCE -I.
 EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -Itests/explore \
                 -include tests/explore/explorer/seam.h -DGOKORE_SPIN_MAX=0 -DGOKORE_CHANNEL_SPIN_MAX=0 -DGOKORE_LATCH_SPINS_=1 -DGOKORE_IDLE_ROUNDS_=1
+# clang before 16 leaves what it makes of an initialiser to a runtime's memset
+EXPLORE_LEAD  = objcopy $(foreach f,memcpy memmove memset,--redefine-sym $f=explore_$f)
 EXPLORE_LINK  = $(CC) -no-pie -pthread
 EXPLORER_OBJECTS := $(patsubst tests/explore/explorer/%.c,$E/explorer/%.o,$(wildcard tests/explore/explorer/*.c))
 EXPLORE_RUNS ?= --runs 30000 --most 150000
@@ -134,11 +136,11 @@ $E/explorer/%.o: tests/explore/explorer/%.c $(wildcard tests/explore/*.h tests/e
 	@mkdir -p $(@D)
 	$(Q)$(EXPLORER) -c -o $@ $<
 $E/%: tests/explore/explore_%.c $(EXPLORER_OBJECTS) $(wildcard tests/explore/*.h) $(HEADERS)
-	$(if $(V),,@echo "  cc  $@";)$(EXPLORE) -I. -c -o $@.o $< && $(EXPLORE_LINK) -o $@ $@.o $(EXPLORER_OBJECTS)
+	$(if $(V),,@echo "  cc  $@";)$(EXPLORE) -I. -c -o $@.o $< && $(EXPLORE_LEAD) $@.o && $(EXPLORE_LINK) -o $@ $@.o $(EXPLORER_OBJECTS)
 $(BUILD)/results/explore.%.tsv: $E/% force
 	@sh tests/support/run.sh $@ $< $< $(EXPLORE_RUNS)
 $(BUILD)/results/mutants.%.tsv: $E/% force
-	@BUILD='$(BUILD)' EXPLORE='$(EXPLORE)' LINK='$(EXPLORE_LINK)' sh tests/support/run.sh $@ 'mutants of $*' sh tests/explore/mutants.sh $* $(EXPLORER_OBJECTS)
+	@BUILD='$(BUILD)' EXPLORE='$(EXPLORE)' LEAD='$(EXPLORE_LEAD)' LINK='$(EXPLORE_LINK)' sh tests/support/run.sh $@ 'mutants of $*' sh tests/explore/mutants.sh $* $(EXPLORER_OBJECTS)
 EXPLORED := $(SCENARIOS:%=$(BUILD)/results/explore.%.tsv)
 MUTANTS  := $(patsubst tests/explore/explore_%.mutants,$(BUILD)/results/mutants.%.tsv,$(wildcard tests/explore/explore_*.mutants))
 

@@ -1,4 +1,4 @@
-# usage: mutants.sh NAME OBJECTS...    environment, set by make: EXPLORE and LINK (the compiler with its flags), BUILD
+# usage: mutants.sh NAME OBJECTS...    environment, set by make: EXPLORE, LEAD, LINK (what builds a program), BUILD
 #                                      WHICH=text: only mutants whose sentence contains it
 # Builds tests/explore/explore_NAME.c against copies of the headers with one thing changed, as explore_NAME.mutants says, and
 # wants each to fail. The program as it is must pass: `make explore` runs it too. Format of the list, one block per mutant:
@@ -57,7 +57,7 @@ mutate() { # NUMBER: the block is in $work/NUMBER/block
     fi
     shift
     # shellcheck disable=SC2086
-    if ! { $EXPLORE -g0 -I"$dir" -I. -w -c -o "$dir/program.o" "tests/explore/explore_$name.c" && $LINK -o "$dir/program" "$dir/program.o" "$@"; } > "$dir/log" 2>&1; then
+    if ! { $EXPLORE -g0 -I"$dir" -I. -w -c -o "$dir/program.o" "tests/explore/explore_$name.c" && $LEAD "$dir/program.o" && $LINK -o "$dir/program" "$dir/program.o" "$@"; } > "$dir/log" 2>&1; then
         result fail "$title" "does not compile: $(head -n 1 "$dir/log")"
         return
     fi
