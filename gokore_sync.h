@@ -959,8 +959,10 @@ static bool gokore_inherit_take_(gokore_sync_ *s, uint32_t *v, const gokore_wait
     return true;
 }
 
-// The owner's thread has ended without unlocking: its lock passes on, and somebody should know.
+// The owner's thread has ended without unlocking: its lock passes on, and somebody should know. The lock checker said so when
+// the thread ended.
 static void gokore_inherit_orphan_(gokore_sync_ *s) {
+    if (GOKORE_LOCKORDER) return;
     char title[64];
     gokore_lock_title_(s, gokore_sync_identity_(s).cls, gokore_atomic_load_acquire(&s->record_), title, sizeof title); // pairs with gokore_lock_find_
     gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "mutex '%s' passes on from a thread that ended while it held it", title);

@@ -358,11 +358,11 @@ static unsigned allocated_by_all(void) { // what threads wait for included
     return allocations - before;
 }
 TEST(memory, none_is_asked_for_by_any_primitive_waited_for_or_not) {
-    unsigned first = allocated_by_all(); // the lock checker notes locks that it sees for the first time
-    if (!GOKORE_LOCKORDER) CHECK_UINT(0, first);
+    if (GOKORE_LOCKORDER) test_skip("the lock checker keeps a table for each thread; test_lockorder.c looks at its warm path");
     for (int i = 0; i < 20; i++) CHECK_UINT(0, allocated_by_all());
     unsigned before = allocations; // and the count is one that counts
     gokore_mutex m;
+    test_reports_capture(); // where there is no inheritance
     gokore_mutex_init(&m, &(gokore_mutex_desc) { .priority_inherit = true });
     gokore_mutex_deinit(&m);
     CHECK(allocations > before);
@@ -395,7 +395,7 @@ TEST(inherit, lock_of_a_thread_that_ended_passes_on_to_one_at_a_time) {
         for (int i = 0; i < 4; i++) t[i] = begin(adopt, NULL);
         for (int i = 0; i < 4; i++) end(t[i]);
         lingered = NULL;
-        CHECK_UINT(1, test_reports_count(GOKORE_REPORT_NONE)); // it was leaked, once
+        CHECK_UINT(1, test_reports_count(GOKORE_REPORT_NONE)); // it was leaked, once: the lock checker has seen the thread end
         CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_LEAKED));
         gokore_mutex_deinit(&orphan);
     }
