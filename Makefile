@@ -17,8 +17,14 @@ VARIANT_plain   =
 VARIANT_checked = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_CHECKS=2 -DGOKORE_ATOMIC_CHECKS=1
 VARIANT_deny    = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_DENY
 VARIANT_abort   = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=GOKORE_ABORT
+VARIANT_metrics = -DGOKORE_METRICS=1
+TESTS_metrics   = policy_metrics channel channel_monitor
+VARIANT_portable = -DGOKORE_FUTEX=0
+VARIANT_posix   = -DGOKORE_PLATFORM_=GOKORE_PLATFORM_POSIX_ # what macOS and the BSDs get, on this machine
 TESTS_deny      = atomic lockorder
 TESTS_abort     = atomic lockorder
+TESTS_portable  = parking atomic waiting sync sync_locks sync_faults channel channel_select pool
+TESTS_posix     = parking atomic topology
 # The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler
 # or its runtime is missing.
 FAST            = -O1 -g -fno-omit-frame-pointer
@@ -31,15 +37,17 @@ CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(SANITIZED)
 # What the examples' and benches' implementation is compiled with, where they don't hold their own.
 VARIANT_FOR_examples = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1
 VARIANT_FOR_bench    =
+VARIANT_FOR_tools    =
 
 HEADERS  := $(wildcard gokore*.h)
 VERSION  = $(shell sed -n 's/^.define GOKORE_VERSION  *"\(.*\)".*/\1/p' gokore_atomic.h)
 TESTS    := $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-SCRIPTS  := $(wildcard tests/compile/test_*.sh tests/examples/test_*.sh)
+SCRIPTS  := $(wildcard tests/compile/test_*.sh tests/examples/test_*.sh tests/tools/test_*.sh)
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
+TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/*.c))
 BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 VARIANTS := $(sort $(patsubst VARIANT_%,%,$(filter-out VARIANT_FOR_%,$(filter VARIANT_%,$(.VARIABLES)))))
-export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE
+export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE YAML_TEST_SUITE JSON_TEST_SUITE
 
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) # unless -jN is given
@@ -49,7 +57,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run test results check checks bench install uninstall examples help clean force
+.PHONY: all tools run test results check checks explore explored mutants numa bench install uninstall examples help clean force
 all: examples
 
 # ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
@@ -68,11 +76,11 @@ $O/$1/libgokore.a: $O/$1/implementation.o
 	$(Q)rm -f $$@; ar rcs $$@ $$<
 endef
 $(foreach v,$(VARIANTS),$(eval $(call set,$v,tests,$(VARIANT_$v))))
-$(foreach d,examples bench,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
+$(foreach d,examples bench tools,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
 $O/%/support/test.o: CPPFLAGS += -DTEST_DATA_DIRECTORY='"$(abspath tests/data)"'
 parts = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c)) # the other files of an example
 -include $(shell find $O -name '*.d' 2>/dev/null)
-FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench,$v:$(VARIANT_$v))
+FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench FOR_tools,$v:$(VARIANT_$v))
 $(BUILD)/flags: force # changes when the flags do, so that everything is built again
 	@mkdir -p $(BUILD)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
@@ -95,7 +103,7 @@ RESULTS += $(BUILD)/results/$2.$1.tsv
 endef
 # $1 script, $2 its results
 define script
-$2: $1 $(EXAMPLES) force
+$2: $1 $(EXAMPLES) $(TOOLS) force
 	@sh tests/support/run.sh $$@ $1 $(RUNNER) sh $1
 endef
 result_of = $(BUILD)/$1/$(subst /,.,$(2:.sh=)).tsv
@@ -108,7 +116,33 @@ CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
           $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
 $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
 $(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%)) $O/examples/libgokore.a)))
+$(foreach p,$(TOOLS),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o))) # a tool holds its own implementation
 $(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/libgokore.a)))
+
+# ---- the explorer: $(BUILD)/explore/NAME. Addresses are the same in every run: no pie. What it explores is instrumented, and linked
+# with the explorer in place of ThreadSanitizer.
+
+E            := $(BUILD)/explore
+SCENARIOS    := $(patsubst tests/explore/explore_%.c,%,$(wildcard tests/explore/explore_*.c))
+EXPLORER      = $(CC) $(CSTD) $(STRICT) -O3 -g -fno-pie -D_GNU_SOURCE -I.
+EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -Itests/explore \
+                -include tests/explore/explorer/seam.h -DGOKORE_SPIN_MAX=0 -DGOKORE_CHANNEL_SPIN_MAX=0 -DGOKORE_LATCH_SPINS_=1 -DGOKORE_IDLE_ROUNDS_=1
+# clang before 16 leaves what it makes of an initialiser to a runtime's memset
+EXPLORE_LEAD  = objcopy $(foreach f,memcpy memmove memset,--redefine-sym $f=explore_$f)
+EXPLORE_LINK  = $(CC) -no-pie -pthread
+EXPLORER_OBJECTS := $(patsubst tests/explore/explorer/%.c,$E/explorer/%.o,$(wildcard tests/explore/explorer/*.c))
+EXPLORE_RUNS ?= --runs 30000 --most 150000
+$E/explorer/%.o: tests/explore/explorer/%.c $(wildcard tests/explore/*.h tests/explore/explorer/*.h) gokore_atomic.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(EXPLORER) -c -o $@ $<
+$E/%: tests/explore/explore_%.c $(EXPLORER_OBJECTS) $(wildcard tests/explore/*.h) $(HEADERS)
+	$(if $(V),,@echo "  cc  $@";)$(EXPLORE) -I. -c -o $@.o $< && $(EXPLORE_LEAD) $@.o && $(EXPLORE_LINK) -o $@ $@.o $(EXPLORER_OBJECTS)
+$(BUILD)/results/explore.%.tsv: $E/% force
+	@sh tests/support/run.sh $@ $< $< $(EXPLORE_RUNS)
+$(BUILD)/results/mutants.%.tsv: $E/% force
+	@BUILD='$(BUILD)' EXPLORE='$(EXPLORE)' LEAD='$(EXPLORE_LEAD)' LINK='$(EXPLORE_LINK)' sh tests/support/run.sh $@ 'mutants of $*' sh tests/explore/mutants.sh $* $(EXPLORER_OBJECTS)
+EXPLORED := $(SCENARIOS:%=$(BUILD)/results/explore.%.tsv)
+MUTANTS  := $(patsubst tests/explore/explore_%.mutants,$(BUILD)/results/mutants.%.tsv,$(wildcard tests/explore/explore_*.mutants))
 
 # ---- what people call
 
@@ -124,14 +158,29 @@ check: ## the wider set: warnings, standards, C++, clang, sanitizers, installati
 	@$(MAKE) --no-print-directory checks
 	@sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
 checks: $(CHECKS)
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore explored mutants
 check-%: force
 	+@$(CHECK_$*) sh tests/support/check.sh $* $(BUILD)/check/$*
+
+explored: $(EXPLORED)
+mutants: $(MUTANTS)
+explore: $(EXPLORED) $(MUTANTS) ## explores schedules and weak memory under the real headers, and wants each mutant of them caught
+	@sh tests/support/sum.sh $^
 
 cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, i686, musl
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
 
+numa: force ## boots a machine of four nodes under qemu, installing it where it may, and runs the topology tests inside
+	@sh tests/numa/numa.sh
+
+windows: force ## installs mingw-w64 and Wine where it may, and runs tests for 64-bit Windows
+	@sh tests/check/cross_tools.sh gcc-mingw-w64-x86-64-win32 g++-mingw-w64-x86-64-win32 wine wine64
+	@sh tests/check/test_windows.sh
+
 examples: $(EXAMPLES) ## builds the examples
+
+tools: $(TOOLS) ## builds build/tools/gokore: lint, crd, container, topology, rules
 
 bench: $(BENCHES) $(EXAMPLES) ## builds and runs the benchmarks one after the other
 	@for b in $(BENCHES); do echo "== $$b"; $$b || exit 1; done

@@ -10,8 +10,11 @@
 //          Everywhere else just include it. The implementation is C11 and sees GNU and POSIX names (it defines
 //          _GNU_SOURCE if no libc header was included before); the declarations are C11, C17, C23 and C++17.
 //
-// NEEDS    gcc or clang, Linux; link with -pthread. On 32-bit ARM compile with -funwind-tables where reports shall have
-//          stacks: without it they hold one address, in the library.
+// NEEDS    gcc or clang; link with -pthread. Linux parks threads on futexes. macOS, the BSDs and other POSIX systems park them
+//          on pthreads alone; that code is tested on Linux only. 64-bit Windows 10 parks them on WaitOnAddress: mingw-w64, link
+//          with -pthread -lsynchronization (the former for lockers of pthread objects); tested under Wine only.
+//          On 32-bit ARM compile with -funwind-tables where reports shall have stacks: without it they hold one address, in the
+//          library.
 //
 // EXAMPLE
 //      #include "gokore_atomic.h"
@@ -39,8 +42,10 @@
 //                                             headers); TSan needs no telling
 //          GOKORE_ON_VIOLATION        [impl]  GOKORE_REPORT   what a broken rule does beside its report:
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
-//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  in the header each belongs to
-//          GOKORE_METRICS, GOKORE_TRACE  reserved names; accepted, without effect in 0.1.0
+//          GOKORE_FUTEX               [impl]  1       0: threads park on pthreads alone; the default where the system has no
+//                                             futex known here. On Windows it must be 1
+//          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_METRICS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  where each belongs
+//          GOKORE_TRACE  reserved name; accepted, without effect in 0.1.0
 //          gokore_config() returns the options of the running build as one string.
 //
 // CONCEPTS
@@ -117,10 +122,19 @@
 #define GOKORE_VERSION_NUMBER 100 // major * 10000 + minor * 100 + patch
 
 // >>platform
+#define GOKORE_PLATFORM_LINUX_   1
+#define GOKORE_PLATFORM_POSIX_   2 // nothing but POSIX; Linux can be built as this one, so that it is tested
+#define GOKORE_PLATFORM_WINDOWS_ 3
+#ifndef GOKORE_PLATFORM_
 #if defined(__linux__)
-#define GOKORE_OS_LINUX_ 1
+#define GOKORE_PLATFORM_ GOKORE_PLATFORM_LINUX_
+#elif defined(_WIN64)
+#define GOKORE_PLATFORM_ GOKORE_PLATFORM_WINDOWS_
+#elif defined(__unix__) || defined(__APPLE__)
+#define GOKORE_PLATFORM_ GOKORE_PLATFORM_POSIX_
 #else
-#error "goKore 0.1.0 knows no parking, clock and thread calls for this system: it runs on Linux"
+#error "goKore 0.1.0 knows no parking, clock and thread calls for this system: it runs on Linux, POSIX and 64-bit Windows"
+#endif
 #endif
 #if !defined(__GNUC__) && !defined(__clang__)
 #error "goKore needs the __atomic builtins of gcc or clang"
@@ -148,6 +162,14 @@
 #endif
 #ifndef GOKORE_ATOMIC_COUNT
 #define GOKORE_ATOMIC_COUNT 0
+#endif
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_POSIX_
+#define GOKORE_HAS_FUTEX_ 0
+#else
+#define GOKORE_HAS_FUTEX_ 1
+#endif
+#ifndef GOKORE_FUTEX
+#define GOKORE_FUTEX GOKORE_HAS_FUTEX_
 #endif
 #ifndef GOKORE_LOCKORDER
 #define GOKORE_LOCKORDER 0
@@ -205,6 +227,12 @@ typedef enum gokore_qos {
 #error "GOKORE_ATOMIC_CHECKS must be 0 or 1"
 #elif GOKORE_ATOMIC_COUNT != 0 && GOKORE_ATOMIC_COUNT != 1
 #error "GOKORE_ATOMIC_COUNT must be 0 or 1"
+#elif GOKORE_FUTEX != 0 && GOKORE_FUTEX != 1
+#error "GOKORE_FUTEX must be 0 or 1"
+#elif GOKORE_FUTEX && !GOKORE_HAS_FUTEX_
+#error "GOKORE_FUTEX must be 0 here: goKore knows no futex of this system"
+#elif !GOKORE_FUTEX && GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
+#error "GOKORE_FUTEX must be 1 on Windows: threads park on WaitOnAddress"
 #elif GOKORE_LOCKORDER != 0 && GOKORE_LOCKORDER != 1
 #error "GOKORE_LOCKORDER must be 0 or 1"
 #elif GOKORE_POLICY != 0 && GOKORE_POLICY != 1
@@ -229,14 +257,18 @@ typedef enum gokore_qos {
 #define GOKORE_API   static __attribute__((unused))
 #define GOKORE_DATA_ static __attribute__((unused))
 #elif !defined(GOKORE_API)
-#define GOKORE_API extern
-#endif
-#if !GOKORE_STATIC
+#define GOKORE_API   extern
 #define GOKORE_DATA_ extern
+#else // a library of its own: what inline code reads is as visible as the functions
+#define GOKORE_DATA_ extern __attribute__((visibility("default")))
 #endif
 #define GOKORE_INLINE_    static inline __attribute__((always_inline, unused))
 #define GOKORE_NODISCARD  __attribute__((warn_unused_result))
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_ && !defined(__clang__)
+#define GOKORE_PRINTF_(f) __attribute__((format(gnu_printf, f, f + 1))) // what C11 says, not msvcrt
+#else
 #define GOKORE_PRINTF_(f) __attribute__((format(printf, f, f + 1)))
+#endif
 #define GOKORE_CALLER_    __builtin_return_address(0)
 #define GOKORE_LIKELY_(x) __builtin_expect(!!(x), 1)
 #define GOKORE_CACHE_LINE 64 // what objects of different threads are kept apart by
@@ -249,7 +281,7 @@ typedef enum gokore_qos {
 #endif
 // An option that is a word instead of a number (-DGOKORE_LOCKORDER=ON) stops here.
 __extension__ GOKORE_STATIC_ASSERT_(__atomic_always_lock_free(8, 0), "goKore needs lock-free atomics of 8 bytes, which this target lacks");
-GOKORE_STATIC_ASSERT_((GOKORE_STATIC) + (GOKORE_CHECKS) + (GOKORE_ATOMIC_CHECKS) + (GOKORE_ATOMIC_COUNT) + (GOKORE_LOCKORDER) +
+GOKORE_STATIC_ASSERT_((GOKORE_STATIC) + (GOKORE_CHECKS) + (GOKORE_ATOMIC_CHECKS) + (GOKORE_ATOMIC_COUNT) + (GOKORE_FUTEX) + (GOKORE_LOCKORDER) +
                               (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) + (GOKORE_NUMA) + (GOKORE_HWLOC) + (GOKORE_HELGRIND) +
                               (GOKORE_ON_VIOLATION) + (GOKORE_QOS) >= 0,
                       "options are numbers");
@@ -319,7 +351,10 @@ typedef enum gokore_severity {
     X(TASK_BUSY, ERROR, "a task was handed out twice, or joined out of order")                                      \
     X(POLICY, ERROR, "a manifest that can't be used")                                                               \
     X(TOPOLOGY, WARNING, "the system's description of the machine can't be used")                                   \
-    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")
+    X(SYNC_COUNT, ERROR, "a count of work or permits that goes below zero or beyond its most")                       \
+    X(CHANNEL_STALL, WARNING, "a channel stands still")                                                             \
+    X(LOCK_PINNED, ERROR, "a pinned lock was released")                                                             \
+    X(LOCK_ORPHANED, ERROR, "a lock is waited for whose holder has ended")
 #define GOKORE_REPORT_ENUM_(id, severity, text) GOKORE_REPORT_##id,
 typedef enum gokore_report_id { GOKORE_REPORT_NONE = 0, GOKORE_REPORTS_(GOKORE_REPORT_ENUM_) GOKORE_REPORT_COUNT_ } gokore_report_id;
 #undef GOKORE_REPORT_ENUM_
@@ -335,7 +370,7 @@ typedef struct gokore_report {
     void *const *other_stack; // the other side: where the opposite order was seen, where the lock was taken
     uint32_t other_stack_depth;
     int numa_node;            // node the thread runs on, -1 = unknown
-    uint64_t thread;          // as gettid gives it
+    uint64_t thread;          // the system's number for it; on POSIX other than Linux: numbered by first use
     const char *container_id; // "" = none known
 } gokore_report;
 
@@ -374,9 +409,9 @@ GOKORE_API gokore_writer gokore_writer_file(void *stdio_file);
 GOKORE_API gokore_writer gokore_writer_buffer(gokore_buffer *buffer);
 
 // >>facts
-// CLOCK_MONOTONIC in nanoseconds. Any thread, never blocks.
+// CLOCK_MONOTONIC in nanoseconds (Windows: QueryPerformanceCounter). Any thread, never blocks.
 GOKORE_API int64_t gokore_now_ns(void);
-// The options the implementation was built with, as "NAME=value NAME=value ...".
+// The options the implementation was built with, as "NAME=value NAME=value ..."; PLATFORM is LINUX, POSIX or WINDOWS.
 GOKORE_API const char *gokore_config(void);
 // The implementation's version, equal to GOKORE_VERSION where headers and implementation belong together.
 GOKORE_API const char *gokore_version(void);
@@ -908,7 +943,9 @@ GOKORE_API void *gokore_alloc_zeroed_(const gokore_allocator *allocator, size_t 
 GOKORE_API gokore_status gokore_write_(gokore_writer writer, const char *text);
 GOKORE_API gokore_status gokore_writef_(gokore_writer writer, const char *format, ...) GOKORE_PRINTF_(2);
 
-// Sleeps while *word == expected, until woken, spuriously, or until the deadline (INT64_MAX = none): then GOKORE_TIMEOUT.
+// Sleeps while *word == expected, until woken, spuriously, or until the deadline (INT64_MAX = none): then GOKORE_TIMEOUT, never
+// early; OK if the word differs, even then. Leaves errno alone. A wake uses the word's address only: the object may be gone.
+// Not for signal handlers with GOKORE_FUTEX=0.
 GOKORE_API gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns);
 GOKORE_API void gokore_futex_wake_(gokore_atomic_u32 *word, int count);
 // The kernel's lock with priority inheritance (futex(2), FUTEX_LOCK_PI): 0 or an error number, ENOSYS where there is none.
@@ -918,16 +955,16 @@ GOKORE_API void gokore_yield_(void);
 GOKORE_API int64_t gokore_clock_ns_(void);
 GOKORE_API void *gokore_heap_alloc_(size_t size, size_t align);
 GOKORE_API void gokore_heap_free_(void *p);
-GOKORE_API uint64_t gokore_thread_number_(void); // gettid
-GOKORE_API uint64_t gokore_thread_id_(void); // the same, cached
+GOKORE_API uint64_t gokore_thread_number_(void); // the system's; on POSIX other than Linux a new one with each call
+GOKORE_API uint64_t gokore_thread_id_(void); // a thread's first one
 GOKORE_API int gokore_thread_node_(void);    // NUMA node of the running CPU, -1 = unknown
 
-typedef struct gokore_thread_ { GOKORE_ALIGNAS_(8) unsigned char bytes_[16]; } gokore_thread_; // holds a pthread_t
+typedef struct gokore_thread_ { GOKORE_ALIGNAS_(8) unsigned char bytes_[16]; } gokore_thread_; // holds a pthread_t, a HANDLE
 typedef void gokore_thread_fn_(void *arg);
 // Starts a thread that takes no signals but those it raises itself. stack_size 0 = the system's default.
 GOKORE_API gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, void *arg, size_t stack_size);
 GOKORE_API void gokore_thread_join_(gokore_thread_ *thread);
-GOKORE_API void gokore_thread_name_(const char *name); // of the calling thread, cut to 15 bytes
+GOKORE_API void gokore_thread_name_(const char *name); // of the calling thread, cut to 15 bytes; nothing on other POSIX
 
 #ifdef __cplusplus
 } // extern "C"
@@ -1012,20 +1049,252 @@ GOKORE_OVER_SWAPS_(gokore_atomic_ptr, void *)
 
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <unwind.h>
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN 1
+#endif
+#ifndef NOGDI
+#define NOGDI 1
+#endif
+#ifndef NOMINMAX
+#define NOMINMAX 1
+#endif
+#include <io.h>
+#include <malloc.h>
+#include <process.h>
+#include <windows.h>
+#undef near // words that it takes away; nothing in it needs them
+#undef far
+#undef NEAR
+#undef FAR
+#define NEAR
+#define FAR
+#else
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
-#include <unwind.h>
+#endif
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#define GOKORE_DAY_NS_ 86400000000000 // where a system is asked for a sleep in another form than ours, it is asked for a day at most
 
 // >>platform: Linux
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+uint64_t gokore_thread_number_(void) { return (uint64_t)syscall(SYS_gettid); }
+
+int gokore_thread_node_(void) {
+    unsigned cpu = 0, node = 0;
+    return syscall(SYS_getcpu, &cpu, &node, NULL) == 0 ? (int)node : -1;
+}
+
+void gokore_thread_name_(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+#endif
+
+// >>platform: other POSIX
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_POSIX_
+uint64_t gokore_thread_number_(void) { // POSIX has none that is a number
+    static gokore_atomic_u64 last;
+    return GOKORE_SEAM_RMW_(add_fetch, &last.v_, 1, __ATOMIC_RELAXED); // relaxed: any unused number will do
+}
+
+int gokore_thread_node_(void) { return -1; }
+
+void gokore_thread_name_(const char *name) { (void)name; }
+#endif
+
+// >>platform: Linux and other POSIX
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+#define GOKORE_READ_MODE_ "rbe" // of fopen; where e is unknown it is passed over
+
+static _Thread_local uint64_t gokore_thread_id_cached_;
+
+static void gokore_thread_id_forget_(void) { gokore_thread_id_cached_ = 0; } // in the child of a fork
+
+static void gokore_thread_id_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_thread_id_forget_); }
+
+uint64_t gokore_thread_id_(void) {
+    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+    if (gokore_thread_id_cached_) return gokore_thread_id_cached_;
+    (void)pthread_once(&prepared, gokore_thread_id_prepare_);
+    return gokore_thread_id_cached_ = GOKORE_SEAM_THREAD_ID_();
+}
+
+void gokore_yield_(void) { (void)sched_yield(); }
+
+int64_t gokore_clock_ns_(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void *gokore_heap_alloc_(size_t size, size_t align) {
+    void *p = NULL;
+    if (align < sizeof(void *)) align = sizeof(void *);
+    return posix_memalign(&p, align, size) == 0 ? p : NULL;
+}
+
+void gokore_heap_free_(void *p) { free(p); }
+
+static void gokore_stderr_write_(const char *text, size_t len) {
+    while (write(STDERR_FILENO, text, len) == -1 && errno == EINTR) {}
+}
+
+typedef pthread_key_t gokore_exit_key_; // a thread's value, for a function that is called with it when the thread ends
+
+static bool gokore_exit_key_make_(gokore_exit_key_ *out, gokore_thread_fn_ *fn) { return pthread_key_create(out, fn) == 0; }
+
+static bool gokore_exit_key_set_(gokore_exit_key_ key, void *value) { return pthread_setspecific(key, value) == 0; }
+
+typedef struct gokore_thread_begin_ {
+    gokore_thread_fn_ *fn;
+    void *arg;
+} gokore_thread_begin_;
+
+static void *gokore_thread_main_(void *p) {
+    gokore_thread_begin_ begin = *(gokore_thread_begin_ *)p;
+    GOKORE_SEAM_FREE_(p);
+    begin.fn(begin.arg);
+    return NULL;
+}
+
+GOKORE_STATIC_ASSERT_(sizeof(pthread_t) <= sizeof(gokore_thread_), "a thread handle must fit");
+
+// All but those that a thread's own fault, an abort or a profiler raises: a crash handler must still see them.
+static void gokore_thread_signals_(sigset_t *out) {
+    static const int raised[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
+    (void)sigfillset(out);
+    for (size_t i = 0; i < sizeof raised / sizeof raised[0]; i++) (void)sigdelset(out, raised[i]);
+}
+
+gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, void *arg, size_t stack_size) {
+    gokore_thread_begin_ *begin = (gokore_thread_begin_ *)GOKORE_SEAM_ALLOC_(sizeof *begin, sizeof(void *));
+    if (!begin) return GOKORE_NO_MEMORY;
+    begin->fn = fn;
+    begin->arg = arg;
+    pthread_attr_t attributes;
+    int rc = pthread_attr_init(&attributes);
+    if (rc == 0 && stack_size) rc = pthread_attr_setstacksize(&attributes, stack_size);
+    sigset_t most, before;
+    gokore_thread_signals_(&most);
+    (void)pthread_sigmask(SIG_SETMASK, &most, &before); // inherited by the thread
+    pthread_t thread;
+    if (rc == 0) rc = pthread_create(&thread, &attributes, gokore_thread_main_, begin);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    if (rc != 0) {
+        GOKORE_SEAM_FREE_(begin);
+        return rc == EINVAL ? GOKORE_INVALID : GOKORE_SYSTEM;
+    }
+    memcpy(out->bytes_, &thread, sizeof thread);
+    return GOKORE_OK;
+}
+
+void gokore_thread_join_(gokore_thread_ *thread) {
+    pthread_t handle;
+    memcpy(&handle, thread->bytes_, sizeof handle);
+    (void)pthread_join(handle, NULL);
+}
+#endif
+
+// >>platform: Windows
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
+#define GOKORE_READ_MODE_ "rb"
+
+uint64_t gokore_thread_number_(void) { return GetCurrentThreadId(); }
+
+uint64_t gokore_thread_id_(void) { return GOKORE_SEAM_THREAD_ID_(); }
+
+int gokore_thread_node_(void) {
+    PROCESSOR_NUMBER cpu;
+    USHORT node = 0;
+    GetCurrentProcessorNumberEx(&cpu);
+    return GetNumaProcessorNodeEx(&cpu, &node) && node != 0xffff ? node : -1;
+}
+
+void gokore_thread_name_(const char *name) { // from Windows 10 1607 on; asked for, because import libraries may lack it
+    typedef HRESULT WINAPI describe_fn(HANDLE, const WCHAR *);
+    HMODULE kernel = GetModuleHandleA("kernel32.dll");
+    FARPROC found = kernel ? GetProcAddress(kernel, "SetThreadDescription") : NULL;
+    describe_fn *describe;
+    memcpy(&describe, &found, sizeof describe);
+    WCHAR text[16] = { 0 };
+    for (size_t i = 0; i < 15 && name[i]; i++) text[i] = (WCHAR)(unsigned char)name[i];
+    if (describe) (void)describe(GetCurrentThread(), text);
+}
+
+void gokore_yield_(void) { (void)SwitchToThread(); }
+
+int64_t gokore_clock_ns_(void) {
+    LARGE_INTEGER now, per_second;
+    (void)QueryPerformanceCounter(&now);
+    (void)QueryPerformanceFrequency(&per_second);
+    return now.QuadPart / per_second.QuadPart * 1000000000 + now.QuadPart % per_second.QuadPart * 1000000000 / per_second.QuadPart;
+}
+
+void *gokore_heap_alloc_(size_t size, size_t align) { return _aligned_malloc(size ? size : 1, align); }
+
+void gokore_heap_free_(void *p) { _aligned_free(p); }
+
+static void gokore_stderr_write_(const char *text, size_t len) { (void)_write(2, text, (unsigned)len); }
+
+typedef DWORD gokore_exit_key_; // a thread's value, for a function that is called with it when the thread ends
+
+static bool gokore_exit_key_make_(gokore_exit_key_ *out, gokore_thread_fn_ *fn) {
+    *out = FlsAlloc(fn);
+    return *out != FLS_OUT_OF_INDEXES;
+}
+
+static bool gokore_exit_key_set_(gokore_exit_key_ key, void *value) { return FlsSetValue(key, value); }
+
+typedef struct gokore_thread_begin_ {
+    gokore_thread_fn_ *fn;
+    void *arg;
+} gokore_thread_begin_;
+
+static unsigned __stdcall gokore_thread_main_(void *p) {
+    gokore_thread_begin_ begin = *(gokore_thread_begin_ *)p;
+    GOKORE_SEAM_FREE_(p);
+    begin.fn(begin.arg);
+    return 0;
+}
+
+GOKORE_STATIC_ASSERT_(sizeof(uintptr_t) <= sizeof(gokore_thread_), "a thread handle must fit");
+
+gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, void *arg, size_t stack_size) {
+    if (stack_size > UINT_MAX || (stack_size && stack_size < 16384)) return GOKORE_INVALID; // Windows would round it up
+    gokore_thread_begin_ *begin = (gokore_thread_begin_ *)GOKORE_SEAM_ALLOC_(sizeof *begin, sizeof(void *));
+    if (!begin) return GOKORE_NO_MEMORY;
+    begin->fn = fn;
+    begin->arg = arg;
+    uintptr_t thread = _beginthreadex(NULL, (unsigned)stack_size, gokore_thread_main_, begin, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+    if (thread == 0) {
+        GOKORE_SEAM_FREE_(begin);
+        return GOKORE_SYSTEM;
+    }
+    memcpy(out->bytes_, &thread, sizeof thread);
+    return GOKORE_OK;
+}
+
+void gokore_thread_join_(gokore_thread_ *thread) {
+    HANDLE handle;
+    memcpy(&handle, thread->bytes_, sizeof handle);
+    (void)WaitForSingleObject(handle, INFINITE);
+    (void)CloseHandle(handle);
+}
+#endif
+
+// >>parking: Linux, futex(2)
+#if GOKORE_FUTEX && GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
 // The kernel's numbers, spelt out because not every libc ships <linux/futex.h>.
 #define GOKORE_FUTEX_WAKE_PRIVATE_        (1 | 128)
 #define GOKORE_FUTEX_WAIT_BITSET_PRIVATE_ (9 | 128) // absolute CLOCK_MONOTONIC deadline
@@ -1081,106 +1350,177 @@ void gokore_futex_wake_(gokore_atomic_u32 *word, int count) {
     (void)syscall(GOKORE_SYS_FUTEX_, &word->v_, GOKORE_FUTEX_WAKE_PRIVATE_, count, NULL, NULL, 0);
     errno = before;
 }
+#endif
 
-void gokore_yield_(void) { (void)sched_yield(); }
-
-int64_t gokore_clock_ns_(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+// >>parking: no futexes of Linux, no locks with priority inheritance
+#if !GOKORE_FUTEX || GOKORE_PLATFORM_ != GOKORE_PLATFORM_LINUX_
+int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns) {
+    (void)owner, (void)deadline_ns;
+    return ENOSYS;
 }
 
-static _Thread_local uint64_t gokore_thread_id_cached_;
-
-static void gokore_thread_id_forget_(void) { gokore_thread_id_cached_ = 0; } // in the child of a fork
-
-static void gokore_thread_id_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_thread_id_forget_); }
-
-uint64_t gokore_thread_number_(void) { return (uint64_t)syscall(SYS_gettid); }
-
-uint64_t gokore_thread_id_(void) {
-    static pthread_once_t prepared = PTHREAD_ONCE_INIT;
-    if (gokore_thread_id_cached_) return gokore_thread_id_cached_;
-    (void)pthread_once(&prepared, gokore_thread_id_prepare_);
-    return gokore_thread_id_cached_ = GOKORE_SEAM_THREAD_ID_();
+int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner) {
+    (void)owner;
+    return ENOSYS;
 }
+#endif
 
-int gokore_thread_node_(void) {
-    unsigned cpu = 0, node = 0;
-    return syscall(SYS_getcpu, &cpu, &node, NULL) == 0 ? (int)node : -1;
-}
-
-void *gokore_heap_alloc_(size_t size, size_t align) {
-    void *p = NULL;
-    if (align < sizeof(void *)) align = sizeof(void *);
-    return posix_memalign(&p, align, size) == 0 ? p : NULL;
-}
-
-void gokore_heap_free_(void *p) { free(p); }
-
-// >>threads
-typedef struct gokore_thread_begin_ {
-    gokore_thread_fn_ *fn;
-    void *arg;
-} gokore_thread_begin_;
-
-static void *gokore_thread_main_(void *p) {
-    gokore_thread_begin_ begin = *(gokore_thread_begin_ *)p;
-    GOKORE_SEAM_FREE_(p);
-    begin.fn(begin.arg);
-    return NULL;
-}
-
-GOKORE_STATIC_ASSERT_(sizeof(pthread_t) <= sizeof(gokore_thread_), "a thread handle must fit");
-
-// All but those that a thread's own fault, an abort or a profiler raises: a crash handler must still see them.
-static void gokore_thread_signals_(sigset_t *out) {
-    static const int raised[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF };
-    (void)sigfillset(out);
-    for (size_t i = 0; i < sizeof raised / sizeof raised[0]; i++) (void)sigdelset(out, raised[i]);
-}
-
-gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, void *arg, size_t stack_size) {
-    gokore_thread_begin_ *begin = (gokore_thread_begin_ *)GOKORE_SEAM_ALLOC_(sizeof *begin, sizeof(void *));
-    if (!begin) return GOKORE_NO_MEMORY;
-    begin->fn = fn;
-    begin->arg = arg;
-    pthread_attr_t attributes;
-    int rc = pthread_attr_init(&attributes);
-    if (rc == 0 && stack_size) rc = pthread_attr_setstacksize(&attributes, stack_size);
-    sigset_t most, before;
-    gokore_thread_signals_(&most);
-    (void)pthread_sigmask(SIG_SETMASK, &most, &before); // inherited by the thread
-    pthread_t thread;
-    if (rc == 0) rc = pthread_create(&thread, &attributes, gokore_thread_main_, begin);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    if (rc != 0) {
-        GOKORE_SEAM_FREE_(begin);
-        return rc == EINVAL ? GOKORE_INVALID : GOKORE_SYSTEM;
+// >>parking: Windows, WaitOnAddress
+#if GOKORE_FUTEX && GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
+gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+    DWORD before = GetLastError(); // a lock leaves the caller's alone
+    bool woken = GOKORE_SEAM_LOAD_(&word->v_, __ATOMIC_RELAXED) != expected; // relaxed: the caller looks again with its own order
+    for (int64_t now; !woken && (now = gokore_clock_ns_()) < deadline_ns;) {
+        int64_t left_ns = deadline_ns - now < GOKORE_DAY_NS_ ? deadline_ns - now : GOKORE_DAY_NS_;
+        woken = WaitOnAddress(&word->v_, &expected, sizeof expected, (DWORD)((left_ns + 999999) / 1000000)); // ends early at times
     }
-    memcpy(out->bytes_, &thread, sizeof thread);
-    return GOKORE_OK;
+    SetLastError(before);
+    return woken ? GOKORE_OK : GOKORE_TIMEOUT;
 }
 
-void gokore_thread_join_(gokore_thread_ *thread) {
-    pthread_t handle;
-    memcpy(&handle, thread->bytes_, sizeof handle);
-    (void)pthread_join(handle, NULL);
+void gokore_futex_wake_(gokore_atomic_u32 *word, int count) {
+    if (count == 1)
+        WakeByAddressSingle(&word->v_);
+    else
+        WakeByAddressAll(&word->v_);
+}
+#endif
+
+// >>parking: pthreads alone. Sleepers stand in queues, by a hash of their word's address; each has a condition of its own, so that
+// a wake disturbs nobody else: F. Pizlo, "Locking in WebKit" (2016), the parking lot. Deviation: the queues don't grow in number.
+// No wake-up is lost: a sleeper compares the word under its queue's mutex, and who wakes has changed the word before it takes that
+// mutex: either it finds the sleeper, or the sleeper finds the change.
+#if !GOKORE_FUTEX
+#ifndef GOKORE_PARKING_QUEUES_
+#define GOKORE_PARKING_QUEUES_ 64
+#endif
+typedef struct gokore_sleeper_ {
+    struct gokore_sleeper_ *next, **before;
+    gokore_atomic_u32 *word; // NULL: woken, and out of the queue
+    pthread_cond_t bell;
+} gokore_sleeper_;
+typedef struct gokore_parking_queue_ {
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) pthread_mutex_t mutex;
+    gokore_sleeper_ *first, **end; // all below the mutex
+} gokore_parking_queue_;
+static gokore_parking_queue_ gokore_parking_queues_[GOKORE_PARKING_QUEUES_];
+static pthread_once_t gokore_parking_once_ = PTHREAD_ONCE_INIT;
+
+static void gokore_parking_clear_(void) { // at the start, and in the child of a fork, where nobody sleeps
+    for (size_t i = 0; i < GOKORE_PARKING_QUEUES_; i++) {
+        gokore_parking_queue_ *q = &gokore_parking_queues_[i];
+        (void)pthread_mutex_init(&q->mutex, NULL);
+        q->first = NULL;
+        q->end = &q->first;
+    }
 }
 
-void gokore_thread_name_(const char *name) { (void)prctl(PR_SET_NAME, name, 0, 0, 0); }
+static void gokore_parking_prepare_(void) {
+    gokore_parking_clear_();
+    (void)pthread_atfork(NULL, NULL, gokore_parking_clear_);
+}
+
+static gokore_parking_queue_ *gokore_parking_lock_(const gokore_atomic_u32 *word) {
+    uint64_t hash = (uint64_t)(uintptr_t)word * 0x9e3779b97f4a7c15u; // Fibonacci hashing
+    gokore_parking_queue_ *q = &gokore_parking_queues_[(hash >> 32) % GOKORE_PARKING_QUEUES_];
+    (void)pthread_once(&gokore_parking_once_, gokore_parking_prepare_);
+    (void)pthread_mutex_lock(&q->mutex);
+    return q;
+}
+
+static void gokore_parking_leave_(gokore_parking_queue_ *q, gokore_sleeper_ *s) {
+    *s->before = s->next;
+    if (s->next)
+        s->next->before = s->before;
+    else
+        q->end = s->before;
+    s->word = NULL;
+}
+
+#if defined(__APPLE__) // has no clock for a condition; its relative wait is monotonic
+static int gokore_bell_init_(pthread_cond_t *bell) { return pthread_cond_init(bell, NULL); }
+
+static void gokore_bell_wait_(pthread_cond_t *bell, pthread_mutex_t *mutex, int64_t now_ns, int64_t until_ns) {
+    struct timespec left = { (time_t)((until_ns - now_ns) / 1000000000), (long)((until_ns - now_ns) % 1000000000) };
+    (void)pthread_cond_timedwait_relative_np(bell, mutex, &left);
+}
+#else
+static int gokore_bell_init_(pthread_cond_t *bell) {
+    pthread_condattr_t attributes;
+    int rc = pthread_condattr_init(&attributes);
+    if (rc != 0) return rc;
+    rc = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    if (rc == 0) rc = pthread_cond_init(bell, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    return rc;
+}
+
+static void gokore_bell_wait_(pthread_cond_t *bell, pthread_mutex_t *mutex, int64_t now_ns, int64_t until_ns) {
+    struct timespec at = { (time_t)(until_ns / 1000000000), (long)(until_ns % 1000000000) };
+    (void)now_ns;
+    (void)pthread_cond_timedwait(bell, mutex, &at);
+}
+#endif
+
+// Under the queue's mutex, which is free meanwhile. False: the deadline came first.
+static bool gokore_parking_sleep_(gokore_parking_queue_ *q, gokore_atomic_u32 *word, int64_t deadline_ns) {
+    gokore_sleeper_ me = { .before = q->end, .word = word };
+    if (gokore_bell_init_(&me.bell) != 0) return gokore_clock_ns_() < deadline_ns; // no memory: woken for nothing
+    *q->end = &me;
+    q->end = &me.next;
+    for (int64_t now; me.word && (now = gokore_clock_ns_()) < deadline_ns;) // the clock decides: never early
+        gokore_bell_wait_(&me.bell, &q->mutex, now, deadline_ns - now < GOKORE_DAY_NS_ ? deadline_ns : now + GOKORE_DAY_NS_);
+    bool late = me.word;
+    if (late) gokore_parking_leave_(q, &me);
+    (void)pthread_cond_destroy(&me.bell);
+    return !late;
+}
+
+gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+    int before = errno, cancelable = 0;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelable); // a condition's wait could be cancelled, a futex's can't
+    gokore_parking_queue_ *q = gokore_parking_lock_(word);
+    bool woken = GOKORE_SEAM_LOAD_(&word->v_, __ATOMIC_RELAXED) != expected // relaxed: ordered by the mutex
+                 || gokore_parking_sleep_(q, word, deadline_ns);
+    (void)pthread_mutex_unlock(&q->mutex);
+    (void)pthread_setcancelstate(cancelable, NULL);
+    errno = before;
+    return woken ? GOKORE_OK : GOKORE_TIMEOUT;
+}
+
+void gokore_futex_wake_(gokore_atomic_u32 *word, int count) {
+    int before = errno;
+    gokore_parking_queue_ *q = gokore_parking_lock_(word);
+    for (gokore_sleeper_ *s = q->first, *next; s && count > 0; s = next) {
+        next = s->next;
+        if (s->word != word) continue;
+        gokore_parking_leave_(q, s);
+        (void)pthread_cond_signal(&s->bell); // s lasts until its thread has the mutex
+        count--;
+    }
+    (void)pthread_mutex_unlock(&q->mutex);
+    errno = before;
+}
+#endif
 
 // >>clock, version, config
 int64_t gokore_now_ns(void) { return GOKORE_SEAM_NOW_(); }
 
 const char *gokore_version(void) { return GOKORE_VERSION; }
 
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#define GOKORE_PLATFORM_NAME_ "LINUX"
+#elif GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
+#define GOKORE_PLATFORM_NAME_ "WINDOWS"
+#else
+#define GOKORE_PLATFORM_NAME_ "POSIX"
+#endif
 #define GOKORE_TEXT_OF_(x) #x
 #define GOKORE_TEXT_(x)    GOKORE_TEXT_OF_(x)
 const char *gokore_config(void) {
-    return "VERSION=" GOKORE_VERSION " STATIC=" GOKORE_TEXT_(GOKORE_STATIC) " CHECKS=" GOKORE_TEXT_(GOKORE_CHECKS)
+    return "VERSION=" GOKORE_VERSION " PLATFORM=" GOKORE_PLATFORM_NAME_ " STATIC=" GOKORE_TEXT_(GOKORE_STATIC) " CHECKS=" GOKORE_TEXT_(GOKORE_CHECKS)
            " ATOMIC_CHECKS=" GOKORE_TEXT_(GOKORE_ATOMIC_CHECKS) " ATOMIC_COUNT=" GOKORE_TEXT_(GOKORE_ATOMIC_COUNT)
+           " FUTEX=" GOKORE_TEXT_(GOKORE_FUTEX)
            " LOCKORDER=" GOKORE_TEXT_(GOKORE_LOCKORDER) " POLICY=" GOKORE_TEXT_(GOKORE_POLICY)
            " ON_VIOLATION=" GOKORE_TEXT_(GOKORE_ON_VIOLATION) " QOS=" GOKORE_TEXT_(GOKORE_QOS)
            " METRICS=" GOKORE_TEXT_(GOKORE_METRICS) " TRACE=" GOKORE_TEXT_(GOKORE_TRACE)
@@ -1345,7 +1685,7 @@ static void gokore_report_default_(const gokore_report *report) {
                      named ? report->resource : "", named ? ": " : "", report->message, gokore_report_id_name(report->id));
     size_t len = n < 0 ? 0 : (size_t)n < sizeof line ? (size_t)n : sizeof line - 1;
     if (len == sizeof line - 1) line[len - 1] = '\n';
-    while (write(STDERR_FILENO, line, len) == -1 && errno == EINTR) {}
+    gokore_stderr_write_(line, len);
 }
 
 void gokore_report_emit_(gokore_report *report) {
@@ -1768,7 +2108,7 @@ static struct {
     uint32_t count;
     uint32_t changes;                                // odd while a chain changes
     bool key_made;
-    pthread_key_t key;                               // its destructor collects an ending thread's counts
+    gokore_exit_key_ key;                            // its destructor collects an ending thread's counts
     char names[GOKORE_TRACKED_MAX_ + 1][64];         // 1-based
     uint16_t older[GOKORE_TRACKED_MAX_ + 1];         // the next of the chain
     gokore_tracked_cell_ collected[GOKORE_TRACKED_MAX_ + 1]; // of threads that have ended
@@ -1810,8 +2150,8 @@ static void gokore_tracked_collect_(void *cells) {
 static gokore_tracked_cells_ *gokore_tracked_cells_new_(void) {
     gokore_tracked_cells_ *mine = (gokore_tracked_cells_ *)gokore_alloc_zeroed_(NULL, sizeof *mine, GOKORE_CACHE_LINE);
     gokore_latch_lock_(&gokore_tracking_.latch);
-    if (!gokore_tracking_.key_made) gokore_tracking_.key_made = pthread_key_create(&gokore_tracking_.key, gokore_tracked_collect_) == 0;
-    bool kept = mine && gokore_tracking_.key_made && pthread_setspecific(gokore_tracking_.key, mine) == 0;
+    if (!gokore_tracking_.key_made) gokore_tracking_.key_made = gokore_exit_key_make_(&gokore_tracking_.key, gokore_tracked_collect_);
+    bool kept = mine && gokore_tracking_.key_made && gokore_exit_key_set_(gokore_tracking_.key, mine);
     if (kept) {
         mine->before = &gokore_tracking_.cells;
         mine->next = gokore_tracking_.cells;

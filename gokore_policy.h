@@ -24,8 +24,10 @@
 //          return status == GOKORE_OK ? 0 : -1;
 //      }
 //
-// OPTIONS  GOKORE_QOS     [impl]  GOKORE_QOS_BURSTABLE   the class that GOKORE_QOS_DEFAULT stands for
-//          GOKORE_POLICY  [impl]  0                      reserved: limits are read and told, not enforced, in 0.1.0
+// OPTIONS  GOKORE_QOS        [impl]  GOKORE_QOS_BURSTABLE   the class that GOKORE_QOS_DEFAULT stands for
+//          GOKORE_QOS_TABLE  [impl]  the table below        an X macro; where a class is known, its row is constants
+//          GOKORE_METRICS    [impl]  0                      1: the metrics registry records; 0: it answers UNSUPPORTED
+//          GOKORE_POLICY     [impl]  0                      1: locks and pools enforce the limits that are told here
 //
 // CLASSES  What a class gives where a manifest says nothing, and what a manifest may not exceed (*).
 //                        hold*   wait*   retries*  steal retries*  first delay  NUMA
@@ -37,39 +39,62 @@
 // MANIFEST A text holds one or more documents of these two kinds. A field that is not named here is an error.
 //   apiVersion: concurrency.gokore.io/v1alpha1
 //   kind: LockPolicy
-//   metadata:                       name (required), namespace, labels, annotations; the last two are checked, not kept
-//   spec:
-//     qosClass                      required: Guaranteed, Burstable or BestEffort
-//     hierarchyRules                required: list of {name, order}; order lists lock classes, first taken first
-//     maxHoldTime                   duration a lock may be held; absent = the class's
-//     defaultTimeout                duration of a wait that names none; absent = retryPolicy.maxWaitTime
-//     containerID                   text: the container this policy is meant for
-//     fallbackStrategy              what numaAffinity.fallbackStrategy is where that is absent
-//     numaAffinity
-//       required                    true or false; Guaranteed must say true, BestEffort must not
-//       preferredNodes              list of node numbers 0..1023, best first
-//       allowedDistance             0 same node, 1..9 steps, 10..254 the firmware's distance; absent = no limit
-//       fallbackStrategy            Steal, Wait or AnyNode: where tasks run when the home node is busy
-//       qosOverride                 a class that counts instead of qosClass in NUMA decisions
-//     retryPolicy                   absent = the class's; else the first three fields are required
-//       attempts                    number of retries, 1..5 and not over the class's
-//       backoffBase                 duration of the first delay
-//       jitterPercent               0..100: a delay is shortened by up to this share of it
-//       stealRetries                number 0..16, not over the class's
-//       maxWaitTime                 duration all tries together may take, not over the class's; absent = the class's, or
-//                                   defaultTimeout if that is shorter
-//     exemptions                    list of {lockClass, from, to}: lockClass may be taken between from and to
-//     pairLimits                    list of {a, b, maxHoldTime}: both classes together may be held so long
+//   metadata                        required map
+//     name                          required name: of the policy
+//     namespace                     name: of Kubernetes
+//     labels                        map of texts: checked, not kept
+//     annotations                   map of texts: checked, not kept
+//   spec                            required map: What locks may do, in which order and for how long.
+//     qosClass                      required Guaranteed, Burstable or BestEffort: the service class, as Kubernetes has it
+//     containerID                   text: the container this policy is meant for; absent = every one
+//     fallbackStrategy              Steal, Wait or AnyNode: what numaAffinity.fallbackStrategy is where that is absent
+//     numaAffinity                  map: where memory and threads belong
+//       required                    true or false: Guaranteed must say true, BestEffort must not
+//       preferredNodes              list of numbers 0..1023: best first
+//       allowedDistance             number 0..254: 0 same node, 1..9 steps, 10..254 the firmware's distance; absent = no
+//                                   limit
+//       fallbackStrategy            Steal, Wait or AnyNode: where tasks run when the home node is busy; absent = Steal
+//       qosOverride                 Guaranteed, Burstable or BestEffort: counts instead of qosClass in NUMA decisions
+//     maxHoldTime                   duration: that a lock may be held, not over the class's; absent = the class's
+//     defaultTimeout                duration: of a wait that names none; absent = retryPolicy.maxWaitTime
+//     retryPolicy                   map: what a lock that is busy does; absent = the class's
+//       attempts                    required number 1..5: retries after the first try, not over the class's
+//       backoffBase                 required duration: of the first delay, which then doubles
+//       jitterPercent               required number 0..100: a delay is shortened by up to this share of it
+//       stealRetries                number 0..16: not over the class's; absent = the class's
+//       maxWaitTime                 duration: all tries together, not over the class's; absent = the shorter of the class's
+//                                   and defaultTimeout
+//     hierarchyRules                required list of: the order of lock classes
+//       name                        required text: of the rule, for messages
+//       order                       required list of names: lock classes, first taken first
+//     exemptions                    list of: from that order
+//       lockClass                   required name: may be taken, against the rules,
+//       from                        required name: while this class is held
+//       to                          required name: and this one is not yet
+//     pairLimits                    list of: of two classes held together
+//       a                           required name: a lock class
+//       b                           required name: another
+//       maxHoldTime                 required duration: that locks of both may be held together
 //   apiVersion: orchestration.gokore.io/v1beta1
-//   kind: ConcurrencyPolicy         metadata may be absent here
-//   spec:
-//     numa
+//   kind: ConcurrencyPolicy
+//   metadata                        map
+//     name                          required name: of the policy
+//     namespace                     name: of Kubernetes
+//     labels                        map of texts: checked, not kept
+//     annotations                   map of texts: checked, not kept
+//   spec                            required map: How work is shared between nodes and classes.
+//     numa                          map: work that crosses nodes
 //       allowedCrossAccess          "0%".."100%": share of steals that may cross nodes; absent = 100%
-//       stealThreshold              shortest queue, in tasks, that is stolen from across nodes; absent = 0
-//     qosClassMapping               list of {priority, name, qosClass, numaExclusive}: priority 0 is the most urgent;
-//                                   qosClass absent = by priority: 0 Guaranteed, 1 Burstable, else BestEffort
+//       stealThreshold              number 0..2147483647: shortest queue, in tasks, that is stolen from across nodes; absent
+//                                   = 0
+//     qosClassMapping               list of: classes of work
+//       priority                    required number 0..1000000: 0 is the most urgent
+//       name                        required name: of the class
+//       qosClass                    Guaranteed, Burstable or BestEffort: absent = by priority: 0 Guaranteed, 1 Burstable,
+//                                   else BestEffort
+//       numaExclusive               true or false: its workers have their node's CPUs for themselves
 //   Durations are text: a whole number without leading zero and one of ns, us, ms, s, m ("500ms"). Names of policies
-//   and lock classes are 1 to 253 of A-Z a-z 0-9 _ . - in any order.
+//   and lock classes are 1 to 253 of A-Z a-z 0-9 _ . - in any order. No list has more than 1024 items.
 //   Refused across documents: two policies of one kind, name and namespace; orders that together form a cycle.
 //
 // YAML     A name that ends in .json is read as JSON (RFC 8259, no key twice, lone surrogates refused), all else as YAML:
@@ -105,11 +130,24 @@
 extern "C" {
 #endif
 
+// >>options
+// What a class gives and allows: X(class, hold ms, wait ms, retries, steal retries, first delay ms, node required, fallback);
+// times of 0 are no limit. All three, in this order.
+#ifndef GOKORE_QOS_TABLE
+#define GOKORE_QOS_TABLE(X)                                                                                                    \
+    X(GUARANTEED, 0, 500, 3, 5, 15, true, STEAL)                                                                               \
+    X(BURSTABLE, 100, 200, 2, 3, 30, false, STEAL)                                                                             \
+    X(BEST_EFFORT, 50, 100, 1, 1, 50, false, ANY_NODE)
+#endif
+
 // >>classes
 // "Guaranteed", "Burstable", "BestEffort"; "Default" for GOKORE_QOS_DEFAULT, "?" for a number that is none.
 GOKORE_API const char *gokore_qos_name(gokore_qos qos);
 // The class of one of the three names, spelt exactly so. GOKORE_NOT_FOUND: *out is GOKORE_QOS_DEFAULT.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_qos_parse(const char *name, gokore_qos *out);
+// The class that counts now: what an adjustment asked for, else that of the first LockPolicy in force, else GOKORE_QOS. Never
+// GOKORE_QOS_DEFAULT. Any thread, never blocks.
+GOKORE_API gokore_qos gokore_qos_current(void);
 
 // >>retry
 // Zeroed: no retries. attempts counts retries after the first try.
@@ -124,6 +162,61 @@ typedef struct gokore_retry_policy {
 // The delay before retry number attempt, 0 = the first: base * 2^attempt, at most max_wait_ns, less its jitter. Never
 // overflows. rng is the caller's generator state, advanced; NULL uses a generator of this thread. Any thread, never blocks.
 GOKORE_API int64_t gokore_retry_delay_ns(const gokore_retry_policy *policy, unsigned attempt, uint64_t *rng);
+
+typedef struct gokore_context gokore_context; // of gokore_sync.h
+typedef gokore_status gokore_retry_fn(void *user);
+typedef struct gokore_retry_result {
+    unsigned attempts; // how often fn was called
+    int64_t waited_ns; // time slept between the calls
+} gokore_retry_result;
+// Calls fn, and again after each delay as long as it answers GOKORE_BUSY, retries are left and max_wait_ns is not over. A
+// delay that would end later is cut, and one last call follows. Returns fn's first other answer, GOKORE_TIMEOUT when all is
+// used up, or the context's status at once (without a call if it was over before). ctx and result may be NULL. Any thread;
+// blocks in fn and in the delays only.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_retry_run(const gokore_retry_policy *policy, gokore_retry_fn *fn, void *user,
+                                                           gokore_context *ctx, gokore_retry_result *result);
+
+// >>slots: a counted resource, such as the jobs a device takes at once
+// Zeroed: none. Never copy or move one that is in use.
+typedef struct gokore_slots {
+    gokore_latch_ latch_;
+    uint32_t total_, used_;
+    uint32_t reserved_;
+    struct gokore_slots_waiter_ *first_, *last_;
+} gokore_slots;
+GOKORE_API void gokore_slots_init(gokore_slots *slots, uint32_t total);
+// Takes n slots, all or none, first come first served. GOKORE_LIMIT: there are not so many at all; else blocks until it has
+// them (acquire) or the context is over (its status; nothing is taken).
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_slots_acquire(gokore_slots *slots, uint32_t n, gokore_context *ctx);
+// The same at once, or GOKORE_BUSY; never goes before one who waits.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_slots_try_acquire(gokore_slots *slots, uint32_t n);
+// Gives n back (release). More than are taken is a REFCOUNT report, and all are free. Any thread.
+GOKORE_API void gokore_slots_release(gokore_slots *slots, uint32_t n);
+// Any thread, any time. Fewer than are taken: those stay taken, and none is free until enough came back. Who waits for more
+// than there are now gets GOKORE_LIMIT.
+GOKORE_API void gokore_slots_set_total(gokore_slots *slots, uint32_t total);
+GOKORE_API uint32_t gokore_slots_total(gokore_slots *slots);
+GOKORE_API uint32_t gokore_slots_available(gokore_slots *slots); // a hint where others take some
+
+// >>rate limiter: a token bucket, for bandwidth or calls per second
+// Zeroed: no limit. Never copy or move one that is in use.
+typedef struct gokore_rate_limiter {
+    gokore_latch_ latch_;
+    uint32_t reserved_;
+    uint64_t rate_, burst_, part_; // tokens a second, most tokens kept, billionths of a token
+    int64_t level_, at_ns_;        // tokens at that time; below 0: promised to those who wait
+} gokore_rate_limiter;
+// per_second tokens come in evenly, up to burst are kept; it starts full. per_second 0 = no limit, at most 10^10 is used.
+GOKORE_API void gokore_rate_limiter_init(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst);
+// Takes n tokens, first come first served. GOKORE_LIMIT: more than the burst. GOKORE_TIMEOUT at once if the context's
+// deadline comes before the tokens. Otherwise blocks until they are there, or the context is over: its status, and the
+// tokens are given back.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rate_limiter_acquire(gokore_rate_limiter *limiter, uint64_t n,
+                                                                      gokore_context *ctx);
+// The same at once, or GOKORE_BUSY.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_rate_limiter_try_acquire(gokore_rate_limiter *limiter, uint64_t n);
+// Any thread, any time; who waits already waits as long as the old rate said.
+GOKORE_API void gokore_rate_limiter_set_rate(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst);
 
 // >>NUMA
 typedef enum gokore_numa_fallback {
@@ -243,7 +336,9 @@ GOKORE_API gokore_status gokore_diagnostic_write(const gokore_diagnostic *diagno
 // GOKORE_PARSE for anything wrong with the text. diagnostics may be NULL. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load(gokore_policy_set **out, const char *text, size_t len, const char *name,
                                                              gokore_diagnostics *diagnostics);
-// The same from a file. GOKORE_NOT_FOUND, GOKORE_DENIED or GOKORE_SYSTEM where it can't be read, with a diagnostic.
+// The same from a file, or (not on Windows) from all *.yaml, *.yml and *.json of a directory in the order of their names,
+// together one set: a ConfigMap's mount is read at one version of its ..data. GOKORE_NOT_FOUND, GOKORE_DENIED or GOKORE_SYSTEM
+// (also for a directory without such files) where it can't be read, with a diagnostic.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_load_file(gokore_policy_set **out, const char *path,
                                                                   gokore_diagnostics *diagnostics);
 // The reader alone: each document of the text as one line of JSON. On failure nothing is written; the writer's status.
@@ -268,10 +363,230 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_write_yaml(const gokore_
 
 // >>the policy in force
 // Puts a set in force for the process; NULL withdraws the one in force. The caller keeps its set and may destroy it. Sets
-// that were in force are kept for their readers until the process ends. Any thread.
+// that were in force are kept for their readers until the process ends. Any thread; reads the container's files where a policy
+// names a containerID.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_apply(const gokore_policy_set *set);
 // The set in force, NULL = none; stays readable for good. Any thread, never blocks.
 GOKORE_API const gokore_policy_set *gokore_policy_current(void);
+
+// >>metrics: numbers for a monitoring system. With GOKORE_METRICS 0 nothing is recorded and these answer GOKORE_UNSUPPORTED.
+typedef enum gokore_metric_type { GOKORE_METRIC_COUNTER, GOKORE_METRIC_GAUGE, GOKORE_METRIC_HISTOGRAM } gokore_metric_type;
+typedef struct gokore_metric_desc {
+    const char *name; // letters, digits, '_'; a counter's ends in _total, no other's does
+    const char *help; // default NULL: none
+    gokore_metric_type type;
+    const char *const *labels; // name, value, name, value, ...
+    size_t label_count;        // pairs
+    const double *buckets;     // upper bounds of a histogram, ascending; default NULL: those of lock waits, in seconds
+    size_t bucket_count;       // at most 64
+} gokore_metric_desc;
+typedef struct gokore_metric gokore_metric; // one series
+
+// Makes a series, which lasts as long as the process; the desc's texts are copied. GOKORE_INVALID: a bad name or label, a name
+// of another type or other buckets, a series that is there already, _total at a gauge or missing at a counter. Any thread.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_metric_register(gokore_metric **out, const gokore_metric_desc *desc);
+// Adds to a counter or a gauge. These three take no lock, do not allocate, may be called by any thread, also on NULL, and
+// do nothing to a metric of another type.
+GOKORE_API void gokore_metric_add(gokore_metric *metric, uint64_t n);
+GOKORE_API void gokore_metric_set(gokore_metric *metric, double value);     // a gauge
+GOKORE_API void gokore_metric_observe(gokore_metric *metric, double value); // a histogram; NaN is left out
+// Every series in the text formats of Prometheus (text/plain; version=0.0.4) and of OpenMetrics
+// (application/openmetrics-text; version=1.0.0). The writer may use the library. Any thread.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_metrics_write_prometheus(gokore_writer writer);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_metrics_write_openmetrics(gokore_writer writer);
+
+// What locks, pools, channels and atomics tell about themselves. Each member may be NULL; called by any thread, while locks
+// may be held: it must not block, nor take a lock of ours. Names live for the call only; "" = the object has none.
+typedef struct gokore_instrumenter {
+    void (*lock_wait)(void *user, const char *lock, gokore_qos qos, gokore_status result,
+                      int64_t waited_ns);                             // the end of an acquisition
+    void (*lock_held)(void *user, const char *lock, int64_t held_ns); // a release
+    void (*lock_retry)(void *user, const char *lock);
+    void (*lock_violation)(void *user, gokore_report_id kind);
+    void (*deadlock)(void *user);
+    void (*task_begin)(void *user, const char *pool);
+    void (*task_end)(void *user, const char *pool, int64_t ran_ns);
+    void (*task_cancel)(void *user, const char *pool, gokore_status why); // it was not run
+    void (*steal)(void *user, const char *pool, bool crossed_nodes);
+    void (*pool)(void *user, const char *pool, unsigned workers, size_t queued); // when either changed
+    void (*channel)(void *user, const char *channel, bool is_send, gokore_status result, int64_t blocked_ns);
+    void (*atomic_ops)(void *user, const char *op, uint64_t count);
+    void *user;
+} gokore_instrumenter;
+// Replaces it for the process; it is copied. NULL = the default, which records in the registry (with GOKORE_METRICS 0: has no
+// members). GOKORE_NO_MEMORY changes nothing. A call of the old one may still be running when this returns.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_instrumenter_set(const gokore_instrumenter *instrumenter);
+// Never NULL; readable for good. Any thread, never blocks.
+GOKORE_API const gokore_instrumenter *gokore_instrumenter_get(void);
+
+// The LockPolicy that rules this process: the first in force whose containerID is absent or this container's; NULL = none.
+// Any thread, never blocks.
+GOKORE_API const gokore_lock_policy *gokore_lock_policy_current(void);
+
+// Called after each change that was seen, with what loading it answered: GOKORE_OK and the set, which is in force and lives
+// for the call; or a failure, and NULL. diagnostics live for the call too.
+typedef void gokore_policy_watch_fn(gokore_status status, const gokore_policy_set *set, const gokore_diagnostics *diagnostics,
+                                    void *user);
+// Loads and applies path (as gokore_policy_load_file takes it) before it returns, and again whenever what it says has changed:
+// a thread of its own does that, which reads it every interval_ns (0 = a second), and calls fn. What can't be used is reported
+// (POLICY), fn is told, and what is in force stays; that is no failure of this call: GOKORE_OK. GOKORE_BUSY: there is a watch
+// already; GOKORE_INVALID; GOKORE_NO_MEMORY.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_watch_start(const char *path, int64_t interval_ns,
+                                                                    gokore_policy_watch_fn *fn, void *user);
+// Returns when fn is not running any more, unless fn itself calls it. What is in force stays. Twice is harmless.
+GOKORE_API void gokore_policy_watch_stop(void);
+
+// >>limits: the smallest of what several say, and who says it
+typedef struct gokore_limit {
+    int64_t value;    // 0 = none
+    char source[128]; // "class Burstable", "policy ai-packet-priority", "pair A+B of ai-packet-priority", "adjustment",
+} gokore_limit;       // "resources of Burstable", "container GOKORE_MAX_LOCKS"; "" = none
+// How long a lock may be held, in ns: class, policy, and the pair limits of two lock classes held together (NULL = of none).
+// policy NULL = the one that rules, or else the class's table. Any thread, never blocks.
+GOKORE_API gokore_limit gokore_limit_hold_ns(const gokore_lock_policy *policy, const char *lock_class, const char *other);
+// How long a lock may be waited for, all tries together, in ns.
+GOKORE_API gokore_limit gokore_limit_wait_ns(const gokore_lock_policy *policy);
+// Locks the process may hold at once, threads it may compute with, bytes it may use: resources of the class, adjustment,
+// container. These three may read files.
+GOKORE_API gokore_limit gokore_limit_locks(void);
+GOKORE_API gokore_limit gokore_limit_workers(void);
+GOKORE_API gokore_limit gokore_limit_memory_bytes(void);
+
+// What each class of containers is given; nothing before the first call. Copied, but for what it points to, which must
+// outlive the process's use of it. NULL = nothing again.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_qos_policy_set(const gokore_qos_policy *policy);
+GOKORE_API gokore_qos_policy gokore_qos_policy_get(void);
+
+// >>adjustments: what an operator changes in a running process
+enum {
+    GOKORE_ADJUST_CPU_SHARES = 1, // each says that the member below counts
+    GOKORE_ADJUST_MEMORY = 2,
+    GOKORE_ADJUST_GPU_SLOTS = 4,
+    GOKORE_ADJUST_LOCK_LIMIT = 8,
+    GOKORE_ADJUST_PRIORITY = 16,
+    GOKORE_ADJUST_MIN_QOS = 32,
+    GOKORE_ADJUST_WORKERS = 64,
+    GOKORE_ADJUST_QOS = 128,
+    GOKORE_ADJUST_NUMA = 256
+};
+typedef struct gokore_resource_adjustment {
+    uint32_t fields;
+    uint32_t cpu_shares;     // a request: no process raises its own; only targets can pass it on
+    uint64_t memory_bytes;   // the limit that gokore_limit_memory_bytes tells
+    uint32_t gpu_slots;      // the total of the slots that are targets
+    uint32_t lock_limit;     // locks the process may hold at once, 0 = no limit
+    const char *priority;    // a name of the ConcurrencyPolicy in force, or of a class: that class counts from now on
+    gokore_qos min_qos;      // nothing is done if the class is weaker than this
+    uint32_t workers;        // of the pools that are targets
+    gokore_qos qos;          // this class counts from now on; GOKORE_QOS_DEFAULT = as before the first adjustment
+    gokore_numa_policy numa; // its first preferred node is where memory that is a target moves to
+} gokore_resource_adjustment;
+
+// Something alive that obeys adjustments. In the caller's memory from add to remove.
+typedef struct gokore_resource_target {
+    uint32_t fields; // what it obeys
+    gokore_status (*apply)(struct gokore_resource_target *target,
+                           const gokore_resource_adjustment *adjustment); // must not adjust, add, remove
+    void *object;
+    size_t size;
+    struct gokore_resource_target *next_;
+} gokore_resource_target;
+GOKORE_API void gokore_resource_target_add(gokore_resource_target *target);
+// Blocks while an adjustment is being applied. Unknown ones are left alone.
+GOKORE_API void gokore_resource_target_remove(gokore_resource_target *target);
+// Ready targets: the total of slots follows gpu_slots; memory moves to the preferred node.
+GOKORE_API gokore_resource_target gokore_resource_target_slots(gokore_slots *slots);
+GOKORE_API gokore_resource_target gokore_resource_target_memory(void *addr, size_t len);
+// Applies an adjustment to all targets and limits. *applied (may be NULL): the fields that somebody obeyed. GOKORE_DENIED: the
+// class is weaker than min_qos; GOKORE_NOT_FOUND: no such priority; GOKORE_INVALID; with these nothing is done. Otherwise the
+// first status of a target that is not OK, or GOKORE_UNSUPPORTED if nobody obeys a field. Any thread; blocks as targets do.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustment,
+                                                                  uint32_t *applied);
+
+// >>violations and their remedy
+typedef struct gokore_qos_violation {
+    const char *kind; // "hold", "remote-hold"; a label of gokore_qos_violations_total
+    void *resource;   // the memory it is about, NULL = none
+    size_t resource_size;
+    gokore_qos qos;
+    int64_t value, limit;
+} gokore_qos_violation;
+// Tells the provider. The default counts it and, with auto_remediate, moves the resource to the preferred node: the status of
+// that, else GOKORE_OK. Any thread; may block as moving memory does.
+GOKORE_API gokore_status gokore_qos_violation_report(const gokore_qos_violation *violation);
+GOKORE_API void gokore_remediation_set(bool auto_remediate, int preferred_node); // default false
+
+// >>provider: where policies come from and findings go to
+typedef struct gokore_container gokore_container; // of gokore_topology.h
+typedef struct gokore_deadlock gokore_deadlock;   // of gokore_lockorder.h, as the next two
+typedef struct gokore_resolution gokore_resolution;
+typedef struct gokore_lock_verdict gokore_lock_verdict;
+typedef struct gokore_cluster_coordinator gokore_cluster_coordinator; // of gokore_pool.h
+
+typedef struct gokore_topology_hints {
+    int numa_node;                // where the calling thread runs, -1 = not known
+    int preferred_nodes[64];      // nearest first
+    size_t preferred_node_count;  // may exceed 64
+    char zone[64], node_name[64]; // from GOKORE_ZONE and NODE_NAME, "" = not given
+    gokore_numa_policy policy;
+    const gokore_lock_policy *lock_policy; // NULL = none in force
+} gokore_topology_hints;
+
+// Each member may be NULL: then the built-in answer is used. Called by any thread.
+typedef struct gokore_provider {
+    gokore_retry_policy (*retry_policy)(void *user);
+    gokore_numa_policy (*numa_policy)(void *user);
+    gokore_lock_policy (*lock_policy)(void *user);
+    gokore_qos (*qos)(void *user);
+    gokore_qos_policy (*qos_policy)(void *user);
+    gokore_status (*topology_hints)(void *user, gokore_topology_hints *out);
+    gokore_status (*container)(void *user, gokore_container *out);
+    int (*numa_distance)(void *user, int from, int to); // as gokore_topology_distance
+    gokore_status (*migrate)(void *user, void *addr, size_t len, int node);
+    void (*report_error)(void *user, const gokore_report *report);
+    void (*report_deadlock)(void *user, const gokore_deadlock *deadlock);
+    gokore_status (*resolve_deadlock)(void *user, const gokore_deadlock *deadlock, gokore_resolution *out);
+    gokore_status (*report_violation)(void *user, const gokore_qos_violation *violation);
+    void (*report_anomaly)(void *user, const char *metric, double value);
+    gokore_status (*check_lock_order)(void *user, const char *const *held, size_t n, const char *incoming,
+                                      gokore_lock_verdict *out);
+    gokore_status (*check_policy)(void *user, const gokore_policy *policy, gokore_diagnostics *diagnostics);
+    gokore_status (*apply_lock_policy)(void *user, const gokore_lock_policy *policy);
+    gokore_status (*check_memory_model)(void *user);
+    gokore_cluster_coordinator *(*coordinator)(void *user);
+    const gokore_instrumenter *(*instrumenter)(void *user);
+    void *user;
+} gokore_provider;
+// Replaces it for the process; it is copied. NULL = the built-in one. GOKORE_NO_MEMORY changes nothing.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_provider_set(const gokore_provider *provider);
+// Every member set, so that it can just be called with the provider's user. Never NULL; readable for good. Any thread, never
+// blocks.
+// What the built-in answers need of headers that are not in the build is GOKORE_UNSUPPORTED, NULL or -1.
+GOKORE_API const gokore_provider *gokore_provider_get(void);
+
+// >>cluster operator
+typedef struct gokore_numa_view {
+    int node;                             // where the calling thread runs, -1 = not known
+    int allowed_nodes[64], distances[64]; // of the process; from node
+    size_t allowed_count;                 // may exceed 64
+    int qos_weight[3];                    // by class, strongest first: the lowest priority number mapped to it, -1 = none
+} gokore_numa_view;
+typedef void gokore_lock_level_fn(void *user, const void *lock, const char *name, int level);
+
+// Each member may be NULL: then the built-in one is used.
+typedef struct gokore_cluster_operator {
+    gokore_status (*register_lock_policy)(void *user, const gokore_lock_policy *policy); // checked, and in force from now on
+    void (*report_deadlock)(void *user, const gokore_deadlock *deadlock);
+    gokore_status (*node_affinity)(void *user, gokore_numa_view *out);
+    gokore_status (*adjust_resources)(void *user, const gokore_resource_adjustment *adjustment);
+    gokore_status (*lock_hierarchy)(void *user, gokore_lock_level_fn *fn, void *fn_user);
+    gokore_qos (*qos)(void *user);
+    void *user;
+} gokore_cluster_operator;
+// As for the provider; the built-in one acts on this process.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_cluster_operator_set(const gokore_cluster_operator *cluster_operator);
+GOKORE_API const gokore_cluster_operator *gokore_cluster_operator_get(void);
+GOKORE_API const gokore_cluster_operator *gokore_cluster_operator_default(void);
 
 // >>private shared part
 GOKORE_API gokore_status gokore_policy_read_(gokore_policy_set **out, const char *text, size_t len, const char *name,
@@ -291,6 +606,11 @@ GOKORE_API gokore_status gokore_policy_read_(gokore_policy_set **out, const char
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+#endif
 
 // >>classes
 static const char *const gokore_policy_qos_names_[] = { "Default", "Guaranteed", "Burstable", "BestEffort" };
@@ -312,28 +632,38 @@ gokore_status gokore_qos_parse(const char *name, gokore_qos *out) {
 }
 
 #define GOKORE_POLICY_MS_ INT64_C(1000000)
+typedef struct gokore_qos_row_ {
+    int64_t hold_ns, wait_ns, base_ns;
+    unsigned attempts, steal_attempts;
+    bool required;
+    gokore_numa_fallback fallback;
+} gokore_qos_row_;
+#define GOKORE_QOS_ROW_(name, hold, wait, retries, steals, base, node, other)                                                  \
+    { (hold) * GOKORE_POLICY_MS_, (wait) * GOKORE_POLICY_MS_, (base) * GOKORE_POLICY_MS_, (retries), (steals), (node),               \
+      GOKORE_NUMA_##other },
+
+static inline gokore_qos gokore_qos_known_(gokore_qos qos) { // one of the three
+    return qos < GOKORE_QOS_GUARANTEED || qos > GOKORE_QOS_BEST_EFFORT ? (gokore_qos)GOKORE_QOS : qos;
+}
+
+// A row of the table; of a class known at compile time it is constants.
+GOKORE_INLINE_ gokore_qos_row_ gokore_qos_row_of_(gokore_qos qos) {
+    static const gokore_qos_row_ rows[] = { GOKORE_QOS_TABLE(GOKORE_QOS_ROW_) };
+    GOKORE_STATIC_ASSERT_(sizeof rows / sizeof rows[0] == 3, "GOKORE_QOS_TABLE has one row for each class");
+    return rows[(size_t)gokore_qos_known_(qos) - 1];
+}
+
 gokore_lock_policy gokore_lock_policy_default(gokore_qos qos) {
-    static const struct { // the table of the manual, in the order of gokore_qos
-        int64_t hold_ms, wait_ms, base_ms;
-        unsigned attempts, steal_attempts;
-        bool required;
-        gokore_numa_fallback fallback;
-    } rows[] = {
-        { 0, 500, 15, 3, 5, true, GOKORE_NUMA_STEAL },
-        { 100, 200, 30, 2, 3, false, GOKORE_NUMA_STEAL },
-        { 50, 100, 50, 1, 1, false, GOKORE_NUMA_ANY_NODE },
-    };
-    if (qos < GOKORE_QOS_GUARANTEED || qos > GOKORE_QOS_BEST_EFFORT) qos = (gokore_qos)GOKORE_QOS;
-    size_t i = (size_t)qos - 1;
-    gokore_lock_policy p = { .name = "", .namespace_name = "", .qos = qos, .container_id = "" };
-    p.max_hold_ns = rows[i].hold_ms * GOKORE_POLICY_MS_;
-    p.default_timeout_ns = rows[i].wait_ms * GOKORE_POLICY_MS_;
-    p.retry.attempts = rows[i].attempts;
-    p.retry.backoff_base_ns = rows[i].base_ms * GOKORE_POLICY_MS_;
+    gokore_qos_row_ row = gokore_qos_row_of_(qos);
+    gokore_lock_policy p = { .name = "", .namespace_name = "", .qos = gokore_qos_known_(qos), .container_id = "" };
+    p.max_hold_ns = row.hold_ns;
+    p.default_timeout_ns = row.wait_ns;
+    p.retry.attempts = row.attempts;
+    p.retry.backoff_base_ns = row.base_ns;
     p.retry.max_wait_ns = p.default_timeout_ns;
-    p.retry.steal_attempts = rows[i].steal_attempts;
-    p.numa.required = rows[i].required;
-    p.numa.fallback = rows[i].fallback;
+    p.retry.steal_attempts = row.steal_attempts;
+    p.numa.required = row.required;
+    p.numa.fallback = row.fallback;
     return p;
 }
 
@@ -361,6 +691,285 @@ int64_t gokore_retry_delay_ns(const gokore_retry_policy *policy, unsigned attemp
     if (most == 0) return delay;
     uint64_t random = gokore_policy_random_(rng ? rng : gokore_policy_thread_rng_());
     return delay - (int64_t)(random % ((uint64_t)most + 1));
+}
+
+// >>lent by the headers above, which include this one
+// Each pointer is defined again, with its value, by the implementation that has what it points to; in a build without that
+// it is NULL (C11 6.9.2, tentative definitions).
+typedef struct gokore_waiter_ gokore_waiter_;
+typedef struct gokore_lent_waits_ { // by gokore_sync.h
+    gokore_status (*status)(gokore_context *ctx);
+    int64_t (*deadline_ns)(const gokore_context *ctx);
+    // Calls begin with a waiter, then sleeps until that is woken (GOKORE_OK), the context is over, or the deadline
+    // (GOKORE_TIMEOUT). begin may be NULL.
+    gokore_status (*wait)(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
+                          void *user);
+    void (*wake)(gokore_waiter_ *waiter); // by one who knows that it still waits
+} gokore_lent_waits_;
+static const gokore_lent_waits_ *gokore_lent_waits_here_;
+
+typedef struct gokore_lent_container_ {
+    uint32_t max_locks, workers;
+    uint64_t memory_bytes;
+    gokore_qos qos;
+    int cgroup_version;
+    char source[512], memory_source[512];
+} gokore_lent_container_;
+typedef struct gokore_lent_machine_ { // by gokore_topology.h
+    int (*current_node)(void);
+    size_t (*allowed_nodes)(int *out, size_t cap);
+    size_t (*nearest)(int from, int *out, size_t cap);
+    int (*distance)(int from, int to);
+    gokore_status (*migrate)(void *addr, size_t len, int node);
+    gokore_status (*container)(gokore_container *out);
+    gokore_status (*container_facts)(gokore_lent_container_ *out);
+} gokore_lent_machine_;
+static const gokore_lent_machine_ *gokore_lent_machine_here_;
+
+typedef struct gokore_lent_locks_ { // by gokore_lockorder.h; members may be NULL
+    gokore_status (*check_names)(const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out);
+    void (*set_max_locks)(uint32_t max_locks);
+    void (*levels)(gokore_lock_level_fn *fn, void *user);
+    gokore_status (*resolve)(const gokore_deadlock *deadlock, gokore_resolution *out);
+} gokore_lent_locks_;
+static const gokore_lent_locks_ *gokore_lent_locks_here_;
+
+static gokore_cluster_coordinator *(*gokore_lent_coordinator_)(void); // by gokore_pool.h
+
+static int64_t gokore_policy_after_(int64_t now, int64_t ns) { return ns > INT64_MAX - now ? INT64_MAX : now + ns; }
+
+static gokore_status gokore_policy_context_status_(gokore_context *ctx) {
+    return ctx && gokore_lent_waits_here_ ? gokore_lent_waits_here_->status(ctx) : GOKORE_OK;
+}
+
+static int64_t gokore_policy_context_deadline_(const gokore_context *ctx) {
+    return ctx && gokore_lent_waits_here_ ? gokore_lent_waits_here_->deadline_ns(ctx) : INT64_MAX;
+}
+
+// Sleeps until a time: GOKORE_TIMEOUT then, or earlier the context's status.
+static gokore_status gokore_policy_sleep_(gokore_context *ctx, int64_t until_ns) {
+    if (gokore_lent_waits_here_) return gokore_lent_waits_here_->wait(ctx, until_ns, NULL, NULL);
+    gokore_atomic_u32 word = GOKORE_ATOMIC_INIT(0);
+    while (gokore_now_ns() < until_ns) (void)GOKORE_SEAM_WAIT_(&word, 0, until_ns);
+    return GOKORE_TIMEOUT;
+}
+
+// >>retry: running
+gokore_status gokore_retry_run(const gokore_retry_policy *policy, gokore_retry_fn *fn, void *user, gokore_context *ctx,
+                               gokore_retry_result *result) {
+    gokore_retry_result spent = { 0, 0 };
+    gokore_status status = gokore_policy_context_status_(ctx);
+    int64_t start = gokore_now_ns(), until = gokore_policy_context_deadline_(ctx);
+    int64_t longest = policy->max_wait_ns > 0 ? gokore_policy_after_(start, policy->max_wait_ns) : INT64_MAX;
+    if (longest < until) until = longest;
+    bool last = policy->attempts == 0;
+    while (status == GOKORE_OK) {
+        status = fn(user);
+        spent.attempts++;
+        if (status != GOKORE_BUSY) break;
+        status = GOKORE_TIMEOUT;
+        if (last) break;
+        int64_t before = gokore_now_ns(),
+                wake = gokore_policy_after_(before, gokore_retry_delay_ns(policy, spent.attempts - 1, NULL));
+        bool cut = wake >= until;
+        status = gokore_policy_sleep_(ctx, cut ? until : wake);
+        spent.waited_ns += gokore_now_ns() - before;
+        last = cut || spent.attempts >= policy->attempts;
+        if (status == GOKORE_TIMEOUT) status = GOKORE_OK; // the delay is over; a deadline allows its last call
+    }
+    if (result) *result = spent;
+    return status;
+}
+
+// >>slots
+typedef struct gokore_slots_waiter_ { // in the frame of the call that waits
+    struct gokore_slots_waiter_ *next, *prev;
+    gokore_slots *slots;
+    gokore_waiter_ *waiter;  // NULL where nothing is lent:
+    gokore_atomic_u32 woken; // then it sleeps on this
+    uint32_t n;
+    gokore_status answer; // GOKORE_BUSY while it is queued; under the latch
+} gokore_slots_waiter_;
+
+static bool gokore_slots_take_(gokore_slots *s, uint32_t n) { // are they free? Under the latch
+    if (s->used_ > s->total_ || n > s->total_ - s->used_) return false;
+    s->used_ += n;
+    return true;
+}
+
+static void gokore_slots_unlink_(gokore_slots *s, gokore_slots_waiter_ *w, gokore_status answer) {
+    *(w->prev ? &w->prev->next : &s->first_) = w->next;
+    *(w->next ? &w->next->prev : &s->last_) = w->prev;
+    w->answer = answer;
+}
+
+// Serves those who wait, in their order, as far as it goes. Under the latch, so that none of them is gone.
+static void gokore_slots_serve_(gokore_slots *s) {
+    for (gokore_slots_waiter_ *w = s->first_, *next; w; w = next) {
+        next = w->next;
+        bool never = w->n > s->total_;
+        if (!never && !gokore_slots_take_(s, w->n)) return;
+        gokore_slots_unlink_(s, w, never ? GOKORE_LIMIT : GOKORE_OK);
+        if (w->waiter) {
+            gokore_lent_waits_here_->wake(w->waiter);
+        } else {
+            gokore_atomic_store_release(&w->woken, 1); // pairs with the acquire in gokore_slots_park_
+            GOKORE_SEAM_WAKE_(&w->woken, 1);
+        }
+    }
+}
+
+static void gokore_slots_enqueue_(void *user, gokore_waiter_ *waiter) {
+    gokore_slots_waiter_ *w = (gokore_slots_waiter_ *)user;
+    gokore_slots *s = w->slots;
+    w->waiter = waiter;
+    gokore_latch_lock_(&s->latch_);
+    w->answer = GOKORE_BUSY;
+    w->prev = s->last_;
+    *(s->last_ ? &s->last_->next : &s->first_) = w;
+    s->last_ = w;
+    gokore_slots_serve_(s); // what came free since the first look
+    gokore_latch_unlock_(&s->latch_);
+}
+
+static gokore_status gokore_slots_park_(gokore_slots_waiter_ *w) {
+    gokore_slots_enqueue_(w, NULL);
+    while (gokore_atomic_load_acquire(&w->woken) == 0) // pairs with the release in gokore_slots_serve_
+        (void)GOKORE_SEAM_WAIT_(&w->woken, 0, INT64_MAX);
+    return GOKORE_OK;
+}
+
+void gokore_slots_init(gokore_slots *slots, uint32_t total) { *slots = (gokore_slots) { .total_ = total }; }
+
+gokore_status gokore_slots_try_acquire(gokore_slots *slots, uint32_t n) {
+    gokore_latch_lock_(&slots->latch_);
+    bool never = n > slots->total_, done = !never && !slots->first_ && gokore_slots_take_(slots, n);
+    gokore_latch_unlock_(&slots->latch_);
+    return done ? GOKORE_OK : never ? GOKORE_LIMIT : GOKORE_BUSY;
+}
+
+gokore_status gokore_slots_acquire(gokore_slots *slots, uint32_t n, gokore_context *ctx) {
+    gokore_status status = gokore_policy_context_status_(ctx);
+    if (status == GOKORE_OK) status = gokore_slots_try_acquire(slots, n);
+    if (status != GOKORE_BUSY) return status;
+    gokore_slots_waiter_ w = { .slots = slots, .n = n };
+    status = gokore_lent_waits_here_ ? gokore_lent_waits_here_->wait(ctx, INT64_MAX, gokore_slots_enqueue_, &w)
+                                     : gokore_slots_park_(&w);
+    gokore_latch_lock_(&slots->latch_);
+    if (w.answer == GOKORE_BUSY) { // the context was over first
+        gokore_slots_unlink_(slots, &w, status);
+        gokore_slots_serve_(slots); // it may have stood before a smaller one
+    }
+    gokore_latch_unlock_(&slots->latch_);
+    return w.answer;
+}
+
+void gokore_slots_release(gokore_slots *slots, uint32_t n) {
+    gokore_latch_lock_(&slots->latch_);
+    bool wrong = n > slots->used_;
+    slots->used_ = wrong ? 0 : slots->used_ - n;
+    gokore_slots_serve_(slots);
+    gokore_latch_unlock_(&slots->latch_);
+    if (wrong)
+        gokore_reportf_(GOKORE_REPORT_REFCOUNT, NULL, "slots %p: %u given back that were not all taken", (void *)slots,
+                        (unsigned)n);
+}
+
+void gokore_slots_set_total(gokore_slots *slots, uint32_t total) {
+    gokore_latch_lock_(&slots->latch_);
+    slots->total_ = total;
+    gokore_slots_serve_(slots);
+    gokore_latch_unlock_(&slots->latch_);
+}
+
+uint32_t gokore_slots_total(gokore_slots *slots) {
+    gokore_latch_lock_(&slots->latch_);
+    uint32_t total = slots->total_;
+    gokore_latch_unlock_(&slots->latch_);
+    return total;
+}
+
+uint32_t gokore_slots_available(gokore_slots *slots) {
+    gokore_latch_lock_(&slots->latch_);
+    uint32_t left = slots->used_ < slots->total_ ? slots->total_ - slots->used_ : 0;
+    gokore_latch_unlock_(&slots->latch_);
+    return left;
+}
+
+// >>rate limiter: a token bucket in whole numbers that may go into debt, so that those who wait are served in their order
+#define GOKORE_RATE_SECOND_ UINT64_C(1000000000)
+#define GOKORE_RATE_MAX_    UINT64_C(10000000000) // times a second's nanoseconds it fits 64 bits
+
+static void gokore_rate_refill_(gokore_rate_limiter *l, int64_t now) {
+    if (now <= l->at_ns_) return;
+    uint64_t passed = (uint64_t)(now - l->at_ns_), missing = (uint64_t)((int64_t)l->burst_ - l->level_);
+    uint64_t seconds = passed / GOKORE_RATE_SECOND_, part = passed % GOKORE_RATE_SECOND_ * l->rate_ + l->part_;
+    l->at_ns_ = now;
+    bool full = seconds > missing / l->rate_ || seconds * l->rate_ + part / GOKORE_RATE_SECOND_ >= missing;
+    l->part_ = full ? 0 : part % GOKORE_RATE_SECOND_;
+    l->level_ = full ? (int64_t)l->burst_ : l->level_ + (int64_t)(seconds * l->rate_ + part / GOKORE_RATE_SECOND_);
+}
+
+static int64_t gokore_rate_wait_ns_(const gokore_rate_limiter *l, uint64_t debt) { // until so many tokens came in, rounded up
+    uint64_t seconds = debt / l->rate_, rest = debt % l->rate_ * GOKORE_RATE_SECOND_;
+    uint64_t ns = (rest > l->part_ ? rest - l->part_ : 0) / l->rate_ + 1;
+    return seconds > (uint64_t)INT64_MAX / GOKORE_RATE_SECOND_ - 1 ? INT64_MAX : (int64_t)(seconds * GOKORE_RATE_SECOND_ + ns);
+}
+
+void gokore_rate_limiter_init(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst) {
+    *limiter = (gokore_rate_limiter) { 0 };
+    gokore_rate_limiter_set_rate(limiter, per_second, burst);
+    limiter->level_ = (int64_t)limiter->burst_;
+}
+
+void gokore_rate_limiter_set_rate(gokore_rate_limiter *limiter, uint64_t per_second, uint64_t burst) {
+    int64_t now = gokore_now_ns(), most = INT64_MAX / 4;
+    gokore_latch_lock_(&limiter->latch_);
+    if (limiter->rate_) gokore_rate_refill_(limiter, now);
+    limiter->rate_ = per_second < GOKORE_RATE_MAX_ ? per_second : GOKORE_RATE_MAX_;
+    limiter->burst_ = burst < (uint64_t)most ? burst : (uint64_t)most;
+    if (limiter->level_ > (int64_t)limiter->burst_) limiter->level_ = (int64_t)limiter->burst_;
+    limiter->at_ns_ = now;
+    limiter->part_ = 0;
+    gokore_latch_unlock_(&limiter->latch_);
+}
+
+// Takes n tokens now (GOKORE_OK), promises them for a time not after until_ns (GOKORE_BUSY, *at_ns), or takes none.
+static gokore_status gokore_rate_take_(gokore_rate_limiter *l, uint64_t n, int64_t until_ns, int64_t *at_ns) {
+    int64_t now = gokore_now_ns(), least = INT64_MIN / 4;
+    gokore_status status = GOKORE_OK;
+    gokore_latch_lock_(&l->latch_);
+    if (l->rate_ && n > l->burst_) {
+        status = GOKORE_LIMIT;
+    } else if (l->rate_) {
+        gokore_rate_refill_(l, now);
+        int64_t left = l->level_ - (int64_t)n;
+        *at_ns = left < 0 ? gokore_policy_after_(now, gokore_rate_wait_ns_(l, (uint64_t)-left)) : now;
+        if (left < 0) status = *at_ns > until_ns || left < least ? GOKORE_TIMEOUT : GOKORE_BUSY;
+        if (status != GOKORE_TIMEOUT) l->level_ = left;
+    }
+    gokore_latch_unlock_(&l->latch_);
+    return status;
+}
+
+gokore_status gokore_rate_limiter_try_acquire(gokore_rate_limiter *limiter, uint64_t n) {
+    int64_t at;
+    gokore_status status = gokore_rate_take_(limiter, n, INT64_MIN, &at); // no time is early enough
+    return status == GOKORE_TIMEOUT ? GOKORE_BUSY : status;
+}
+
+gokore_status gokore_rate_limiter_acquire(gokore_rate_limiter *limiter, uint64_t n, gokore_context *ctx) {
+    int64_t at = 0;
+    gokore_status status = gokore_policy_context_status_(ctx);
+    if (status != GOKORE_OK) return status;
+    status = gokore_rate_take_(limiter, n, gokore_policy_context_deadline_(ctx), &at);
+    if (status != GOKORE_BUSY) return status;
+    status = gokore_policy_sleep_(ctx, at);
+    if (status == GOKORE_TIMEOUT && gokore_now_ns() >= at) return GOKORE_OK;
+    gokore_latch_lock_(&limiter->latch_);
+    limiter->level_ += (int64_t)n;
+    gokore_latch_unlock_(&limiter->latch_);
+    return status;
 }
 
 // >>arena: memory that is freed all at once
@@ -474,6 +1083,11 @@ static bool gokore_doc_is_shown_(uint32_t c) {
     if (c < 0x20 || (c >= 0x7f && c < 0xa0)) return false;
     if (c == 0x2028 || c == 0x2029 || c == 0xfeff || c == 0xfffe || c == 0xffff) return false;
     return !((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069));
+}
+
+static bool gokore_doc_ends_(const char *name, const char *end) {
+    size_t len = strlen(name), n = strlen(end);
+    return len > n && strcmp(name + len - n, end) == 0;
 }
 
 static bool gokore_doc_is_blank_(char c) { return c == ' ' || c == '\t'; }
@@ -1379,6 +1993,13 @@ static bool gokore_yaml_block_header_(gokore_doc_reader_ *r, int32_t n, gokore_y
     return b->indent ? true : gokore_yaml_block_indent_(r, n, &b->indent);
 }
 
+// The text ends within a line of blanks: some readers take a line end for granted there, and some don't.
+static bool gokore_yaml_is_torn_(const gokore_doc_reader_ *r) {
+    size_t at = r->at;
+    while (at < r->len && gokore_doc_is_blank_(r->text[at])) at++;
+    return at == r->len && at > r->at;
+}
+
 static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
     size_t from = r->at, empty = 0;
     gokore_yaml_block_ b;
@@ -1386,6 +2007,7 @@ static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
     bool broken = false, spaced = false; // a line end is due; the last line began with a blank
     while (r->at < r->len && !gokore_yaml_is_marker_(r, r->at)) {
         size_t at = r->at;
+        if (gokore_yaml_is_torn_(r)) return gokore_doc_fail_(r, "GOKORE-E-LINE", at, "the text ends within a line of blanks");
         while (gokore_yaml_char_(r, at) == ' ' && (int32_t)(at - r->line) < b.indent) at++;
         bool full = (int32_t)(at - r->line) == b.indent;
         if (!full && !gokore_yaml_is_end_(r, at)) break;
@@ -1762,7 +2384,7 @@ gokore_status gokore_document_to_json(const char *text, size_t len, const char *
     return docs ? out.status : GOKORE_PARSE;
 }
 
-// >>schema: one table that reading, checking and writing follow
+// >>schema: one table that reading, checking, writing, the manual above and the Kubernetes schema (tools/gokore.c) follow
 typedef enum gokore_policy_type_ {
     GOKORE_POLICY_CONST_,    // the text of field.text; no member
     GOKORE_POLICY_TEXT_,     // const char *
@@ -1785,7 +2407,8 @@ enum {
     GOKORE_POLICY_FLAGGED_ = 2,  // a bool at other says that it is there
     GOKORE_POLICY_SPEC_ = 4,     // paths leave its name out
     GOKORE_POLICY_OUTER_ = 8,    // numaAffinity.fallbackStrategy goes before it; not written
-    GOKORE_POLICY_SPARSE_ = 16   // an object that is not written if nothing in it is set
+    GOKORE_POLICY_SPARSE_ = 16,  // an object that is not written if nothing in it is set
+    GOKORE_POLICY_KEY_ = 32      // no two items of the list have the same
 };
 
 struct gokore_policy_shape_;
@@ -1794,9 +2417,11 @@ typedef struct gokore_policy_field_ {
     gokore_policy_type_ type;
     unsigned flags;
     size_t offset, other;
-    int least, most;  // of an integer, or of a list's length
+    int least, most; // of an integer
+    size_t fewest;   // items of a list; at most GOKORE_POLICY_ITEMS_MAX_
     const struct gokore_policy_shape_ *shape;
     const char *text;
+    const char *about; // for manuals and schemas
 } gokore_policy_field_;
 typedef struct gokore_policy_shape_ {
     const gokore_policy_field_ *fields;
@@ -1805,137 +2430,140 @@ typedef struct gokore_policy_shape_ {
 
 #define GOKORE_POLICY_SHAPE_(fields, T) { (fields), sizeof(fields) / sizeof((fields)[0]), sizeof(T) }
 #define GOKORE_POLICY_NODE_MAX_ 1023
+#define GOKORE_POLICY_ITEMS_MAX_ 1024
 
 static const gokore_policy_field_ gokore_policy_rule_fields_[] = {
-    { .name = "name", .type = GOKORE_POLICY_TEXT_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_hierarchy_rule, name) },
-    { .name = "order", .type = GOKORE_POLICY_NAMES_, .flags = GOKORE_POLICY_REQUIRED_, .least = 1,
-      .offset = offsetof(gokore_hierarchy_rule, order), .other = offsetof(gokore_hierarchy_rule, order_count) },
+    { .name = "name", .type = GOKORE_POLICY_TEXT_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_KEY_,
+      .offset = offsetof(gokore_hierarchy_rule, name), .about = "of the rule, for messages" },
+    { .name = "order", .type = GOKORE_POLICY_NAMES_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_hierarchy_rule, order), .other = offsetof(gokore_hierarchy_rule, order_count), .fewest = 1,
+      .about = "lock classes, first taken first" },
 };
 static const gokore_policy_shape_ gokore_policy_rule_ = GOKORE_POLICY_SHAPE_(gokore_policy_rule_fields_, gokore_hierarchy_rule);
 
 static const gokore_policy_field_ gokore_policy_exemption_fields_[] = {
-    { .name = "lockClass",
-      .type = GOKORE_POLICY_NAME_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .offset = offsetof(gokore_lock_exemption, lock_class) },
-    { .name = "from", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_exemption, from) },
-    { .name = "to", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_exemption, to) },
+    { .name = "lockClass", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_exemption, lock_class), .about = "may be taken, against the rules," },
+    { .name = "from", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_exemption, from), .about = "while this class is held" },
+    { .name = "to", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_exemption, to), .about = "and this one is not yet" },
 };
 static const gokore_policy_shape_ gokore_policy_exemption_ = GOKORE_POLICY_SHAPE_(gokore_policy_exemption_fields_, gokore_lock_exemption);
 
 static const gokore_policy_field_ gokore_policy_pair_fields_[] = {
-    { .name = "a", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, a) },
-    { .name = "b", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, b) },
-    { .name = "maxHoldTime",
-      .type = GOKORE_POLICY_DURATION_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .offset = offsetof(gokore_pair_limit, max_hold_ns) },
+    { .name = "a", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, a),
+      .about = "a lock class" },
+    { .name = "b", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_pair_limit, b),
+      .about = "another" },
+    { .name = "maxHoldTime", .type = GOKORE_POLICY_DURATION_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_pair_limit, max_hold_ns), .about = "that locks of both may be held together" },
 };
 static const gokore_policy_shape_ gokore_policy_pair_ = GOKORE_POLICY_SHAPE_(gokore_policy_pair_fields_, gokore_pair_limit);
 
 static const gokore_policy_field_ gokore_policy_numa_fields_[] = {
-    { .name = "required", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_numa_policy, required) },
-    { .name = "preferredNodes", .type = GOKORE_POLICY_INTS_, .least = 0, .most = GOKORE_POLICY_NODE_MAX_,
-      .offset = offsetof(gokore_numa_policy, preferred_nodes), .other = offsetof(gokore_numa_policy, preferred_node_count) },
-    { .name = "allowedDistance", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_FLAGGED_, .least = 0, .most = 254,
-      .offset = offsetof(gokore_numa_policy, allowed_distance), .other = offsetof(gokore_numa_policy, has_allowed_distance) },
-    { .name = "fallbackStrategy", .type = GOKORE_POLICY_FALLBACK_, .offset = offsetof(gokore_numa_policy, fallback) },
-    { .name = "qosOverride", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_numa_policy, qos_override) },
+    { .name = "required", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_numa_policy, required),
+      .about = "Guaranteed must say true, BestEffort must not" },
+    { .name = "preferredNodes", .type = GOKORE_POLICY_INTS_, .offset = offsetof(gokore_numa_policy, preferred_nodes),
+      .other = offsetof(gokore_numa_policy, preferred_node_count), .least = 0, .most = GOKORE_POLICY_NODE_MAX_,
+      .about = "best first" },
+    { .name = "allowedDistance", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_FLAGGED_,
+      .offset = offsetof(gokore_numa_policy, allowed_distance),
+      .other = offsetof(gokore_numa_policy, has_allowed_distance), .least = 0, .most = 254,
+      .about = "0 same node, 1..9 steps, 10..254 the firmware's distance; absent = no limit" },
+    { .name = "fallbackStrategy", .type = GOKORE_POLICY_FALLBACK_, .offset = offsetof(gokore_numa_policy, fallback),
+      .about = "where tasks run when the home node is busy; absent = Steal" },
+    { .name = "qosOverride", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_numa_policy, qos_override),
+      .about = "counts instead of qosClass in NUMA decisions" },
 };
 static const gokore_policy_shape_ gokore_policy_numa_ = GOKORE_POLICY_SHAPE_(gokore_policy_numa_fields_, gokore_numa_policy);
 
 static const gokore_policy_field_ gokore_policy_retry_fields_[] = {
-    { .name = "attempts",
-      .type = GOKORE_POLICY_INT_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .least = 1,
-      .most = 5,
-      .offset = offsetof(gokore_retry_policy, attempts) },
-    { .name = "backoffBase",
-      .type = GOKORE_POLICY_DURATION_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .offset = offsetof(gokore_retry_policy, backoff_base_ns) },
-    { .name = "jitterPercent",
-      .type = GOKORE_POLICY_INT_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .least = 0,
-      .most = 100,
-      .offset = offsetof(gokore_retry_policy, jitter_percent) },
-    { .name = "stealRetries", .type = GOKORE_POLICY_INT_, .least = 0, .most = 16, .offset = offsetof(gokore_retry_policy, steal_attempts) },
-    { .name = "maxWaitTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_retry_policy, max_wait_ns) },
+    { .name = "attempts", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_retry_policy, attempts), .least = 1, .most = 5,
+      .about = "retries after the first try, not over the class's" },
+    { .name = "backoffBase", .type = GOKORE_POLICY_DURATION_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_retry_policy, backoff_base_ns), .about = "of the first delay, which then doubles" },
+    { .name = "jitterPercent", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_retry_policy, jitter_percent), .least = 0, .most = 100,
+      .about = "a delay is shortened by up to this share of it" },
+    { .name = "stealRetries", .type = GOKORE_POLICY_INT_, .offset = offsetof(gokore_retry_policy, steal_attempts),
+      .least = 0, .most = 16, .about = "not over the class's; absent = the class's" },
+    { .name = "maxWaitTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_retry_policy, max_wait_ns),
+      .about = "all tries together, not over the class's; absent = the shorter of the class's and defaultTimeout" },
 };
 static const gokore_policy_shape_ gokore_policy_retry_ = GOKORE_POLICY_SHAPE_(gokore_policy_retry_fields_, gokore_retry_policy);
 
 static const gokore_policy_field_ gokore_policy_lock_spec_fields_[] = {
-    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_policy, qos) },
-    { .name = "containerID", .type = GOKORE_POLICY_TEXT_, .offset = offsetof(gokore_lock_policy, container_id) },
-    { .name = "fallbackStrategy",
-      .type = GOKORE_POLICY_FALLBACK_,
-      .flags = GOKORE_POLICY_OUTER_,
-      .offset = offsetof(gokore_lock_policy, numa.fallback) },
-    { .name = "numaAffinity", .type = GOKORE_POLICY_OBJECT_, .shape = &gokore_policy_numa_, .offset = offsetof(gokore_lock_policy, numa) },
-    { .name = "maxHoldTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_lock_policy, max_hold_ns) },
-    { .name = "defaultTimeout", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_lock_policy, default_timeout_ns) },
-    { .name = "retryPolicy",
-      .type = GOKORE_POLICY_OBJECT_,
-      .flags = GOKORE_POLICY_SPARSE_,
-      .shape = &gokore_policy_retry_,
-      .offset = offsetof(gokore_lock_policy, retry) },
-    { .name = "hierarchyRules",
-      .type = GOKORE_POLICY_OBJECTS_,
-      .flags = GOKORE_POLICY_REQUIRED_,
-      .shape = &gokore_policy_rule_,
-      .offset = offsetof(gokore_lock_policy, rules),
-      .other = offsetof(gokore_lock_policy, rule_count) },
-    { .name = "exemptions",
-      .type = GOKORE_POLICY_OBJECTS_,
-      .shape = &gokore_policy_exemption_,
-      .offset = offsetof(gokore_lock_policy, exemptions),
-      .other = offsetof(gokore_lock_policy, exemption_count) },
-    { .name = "pairLimits",
-      .type = GOKORE_POLICY_OBJECTS_,
-      .shape = &gokore_policy_pair_,
-      .offset = offsetof(gokore_lock_policy, pair_limits),
-      .other = offsetof(gokore_lock_policy, pair_limit_count) },
+    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_policy, qos), .about = "the service class, as Kubernetes has it" },
+    { .name = "containerID", .type = GOKORE_POLICY_TEXT_, .offset = offsetof(gokore_lock_policy, container_id),
+      .about = "the container this policy is meant for; absent = every one" },
+    { .name = "fallbackStrategy", .type = GOKORE_POLICY_FALLBACK_, .flags = GOKORE_POLICY_OUTER_,
+      .offset = offsetof(gokore_lock_policy, numa.fallback),
+      .about = "what numaAffinity.fallbackStrategy is where that is absent" },
+    { .name = "numaAffinity", .type = GOKORE_POLICY_OBJECT_, .offset = offsetof(gokore_lock_policy, numa),
+      .shape = &gokore_policy_numa_, .about = "where memory and threads belong" },
+    { .name = "maxHoldTime", .type = GOKORE_POLICY_DURATION_, .offset = offsetof(gokore_lock_policy, max_hold_ns),
+      .about = "that a lock may be held, not over the class's; absent = the class's" },
+    { .name = "defaultTimeout", .type = GOKORE_POLICY_DURATION_,
+      .offset = offsetof(gokore_lock_policy, default_timeout_ns),
+      .about = "of a wait that names none; absent = retryPolicy.maxWaitTime" },
+    { .name = "retryPolicy", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_SPARSE_,
+      .offset = offsetof(gokore_lock_policy, retry), .shape = &gokore_policy_retry_,
+      .about = "what a lock that is busy does; absent = the class's" },
+    { .name = "hierarchyRules", .type = GOKORE_POLICY_OBJECTS_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_policy, rules), .other = offsetof(gokore_lock_policy, rule_count),
+      .shape = &gokore_policy_rule_, .about = "the order of lock classes" },
+    { .name = "exemptions", .type = GOKORE_POLICY_OBJECTS_, .offset = offsetof(gokore_lock_policy, exemptions),
+      .other = offsetof(gokore_lock_policy, exemption_count), .shape = &gokore_policy_exemption_,
+      .about = "from that order" },
+    { .name = "pairLimits", .type = GOKORE_POLICY_OBJECTS_, .offset = offsetof(gokore_lock_policy, pair_limits),
+      .other = offsetof(gokore_lock_policy, pair_limit_count), .shape = &gokore_policy_pair_,
+      .about = "of two classes held together" },
 };
 static const gokore_policy_shape_ gokore_policy_lock_spec_ = GOKORE_POLICY_SHAPE_(gokore_policy_lock_spec_fields_, gokore_lock_policy);
 
 static const gokore_policy_field_ gokore_policy_mapping_fields_[] = {
-    { .name = "priority", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_, .least = 0, .most = 1000000,
-      .offset = offsetof(gokore_class_mapping, priority) },
-    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_class_mapping, name) },
-    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_class_mapping, qos) },
-    { .name = "numaExclusive", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_class_mapping, numa_exclusive) },
+    { .name = "priority", .type = GOKORE_POLICY_INT_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_class_mapping, priority), .least = 0, .most = 1000000, .about = "0 is the most urgent" },
+    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_KEY_,
+      .offset = offsetof(gokore_class_mapping, name), .about = "of the class" },
+    { .name = "qosClass", .type = GOKORE_POLICY_QOS_, .offset = offsetof(gokore_class_mapping, qos),
+      .about = "absent = by priority: 0 Guaranteed, 1 Burstable, else BestEffort" },
+    { .name = "numaExclusive", .type = GOKORE_POLICY_BOOL_, .offset = offsetof(gokore_class_mapping, numa_exclusive),
+      .about = "its workers have their node's CPUs for themselves" },
 };
 static const gokore_policy_shape_ gokore_policy_mapping_ = GOKORE_POLICY_SHAPE_(gokore_policy_mapping_fields_, gokore_class_mapping);
 
 static const gokore_policy_field_ gokore_policy_share_fields_[] = {
-    { .name = "allowedCrossAccess", .type = GOKORE_POLICY_PERCENT_, .offset = offsetof(gokore_concurrency_policy, cross_access_percent) },
-    { .name = "stealThreshold",
-      .type = GOKORE_POLICY_INT_,
-      .least = 0,
-      .most = INT_MAX,
-      .offset = offsetof(gokore_concurrency_policy, steal_threshold) },
+    { .name = "allowedCrossAccess", .type = GOKORE_POLICY_PERCENT_,
+      .offset = offsetof(gokore_concurrency_policy, cross_access_percent),
+      .about = "share of steals that may cross nodes; absent = 100%" },
+    { .name = "stealThreshold", .type = GOKORE_POLICY_INT_, .offset = offsetof(gokore_concurrency_policy, steal_threshold),
+      .least = 0, .most = INT_MAX, .about = "shortest queue, in tasks, that is stolen from across nodes; absent = 0" },
 };
 static const gokore_policy_shape_ gokore_policy_share_ = GOKORE_POLICY_SHAPE_(gokore_policy_share_fields_, gokore_concurrency_policy);
 
 static const gokore_policy_field_ gokore_policy_concurrency_spec_fields_[] = {
-    { .name = "numa", .type = GOKORE_POLICY_OBJECT_, .shape = &gokore_policy_share_, .offset = 0 },
-    { .name = "qosClassMapping", .type = GOKORE_POLICY_OBJECTS_, .shape = &gokore_policy_mapping_,
-      .offset = offsetof(gokore_concurrency_policy, classes), .other = offsetof(gokore_concurrency_policy, class_count) },
+    { .name = "numa", .type = GOKORE_POLICY_OBJECT_, .shape = &gokore_policy_share_, .about = "work that crosses nodes" },
+    { .name = "qosClassMapping", .type = GOKORE_POLICY_OBJECTS_, .offset = offsetof(gokore_concurrency_policy, classes),
+      .other = offsetof(gokore_concurrency_policy, class_count), .shape = &gokore_policy_mapping_,
+      .about = "classes of work" },
 };
-static const gokore_policy_shape_ gokore_policy_concurrency_spec_ =
-    GOKORE_POLICY_SHAPE_(gokore_policy_concurrency_spec_fields_, gokore_concurrency_policy);
+static const gokore_policy_shape_ gokore_policy_concurrency_spec_ = GOKORE_POLICY_SHAPE_(gokore_policy_concurrency_spec_fields_, gokore_concurrency_policy);
 
 // Both kinds begin with their names, so that one shape serves both.
 GOKORE_STATIC_ASSERT_(offsetof(gokore_lock_policy, name) == offsetof(gokore_concurrency_policy, name), "metadata has one shape");
 GOKORE_STATIC_ASSERT_(offsetof(gokore_lock_policy, namespace_name) == offsetof(gokore_concurrency_policy, namespace_name),
                       "metadata has one shape");
 static const gokore_policy_field_ gokore_policy_metadata_fields_[] = {
-    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_, .offset = offsetof(gokore_lock_policy, name) },
-    { .name = "namespace", .type = GOKORE_POLICY_NAME_, .offset = offsetof(gokore_lock_policy, namespace_name) },
-    { .name = "labels", .type = GOKORE_POLICY_STRINGS_ },
-    { .name = "annotations", .type = GOKORE_POLICY_STRINGS_ },
+    { .name = "name", .type = GOKORE_POLICY_NAME_, .flags = GOKORE_POLICY_REQUIRED_,
+      .offset = offsetof(gokore_lock_policy, name), .about = "of the policy" },
+    { .name = "namespace", .type = GOKORE_POLICY_NAME_, .offset = offsetof(gokore_lock_policy, namespace_name),
+      .about = "of Kubernetes" },
+    { .name = "labels", .type = GOKORE_POLICY_STRINGS_, .about = "checked, not kept" },
+    { .name = "annotations", .type = GOKORE_POLICY_STRINGS_, .about = "checked, not kept" },
 };
 static const gokore_policy_shape_ gokore_policy_metadata_ = GOKORE_POLICY_SHAPE_(gokore_policy_metadata_fields_, gokore_lock_policy);
 
@@ -1943,19 +2571,15 @@ static const gokore_policy_field_ gokore_policy_lock_fields_[] = {
     { .name = "apiVersion", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "concurrency.gokore.io/v1alpha1" },
     { .name = "kind", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "LockPolicy" },
     { .name = "metadata", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_REQUIRED_, .shape = &gokore_policy_metadata_ },
-    { .name = "spec",
-      .type = GOKORE_POLICY_OBJECT_,
-      .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
-      .shape = &gokore_policy_lock_spec_ },
+    { .name = "spec", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
+      .shape = &gokore_policy_lock_spec_, .about = "What locks may do, in which order and for how long." },
 };
 static const gokore_policy_field_ gokore_policy_concurrency_fields_[] = {
     { .name = "apiVersion", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "orchestration.gokore.io/v1beta1" },
     { .name = "kind", .type = GOKORE_POLICY_CONST_, .flags = GOKORE_POLICY_REQUIRED_, .text = "ConcurrencyPolicy" },
     { .name = "metadata", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_SPARSE_, .shape = &gokore_policy_metadata_ },
-    { .name = "spec",
-      .type = GOKORE_POLICY_OBJECT_,
-      .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
-      .shape = &gokore_policy_concurrency_spec_ },
+    { .name = "spec", .type = GOKORE_POLICY_OBJECT_, .flags = GOKORE_POLICY_REQUIRED_ | GOKORE_POLICY_SPEC_,
+      .shape = &gokore_policy_concurrency_spec_, .about = "How work is shared between nodes and classes." },
 };
 static const gokore_policy_shape_ gokore_policy_kinds_[] = { // by gokore_policy_kind
     { NULL, 0, 0 },
@@ -2398,9 +3022,10 @@ static void gokore_policy_read_list_(gokore_policy_checker_ *c, const gokore_pol
         (void)gokore_policy_expected_(c, n, "a list", "");
         return;
     }
-    if (n->count == 0) {
-        if (f->type == GOKORE_POLICY_NAMES_)
-            gokore_policy_say_(c, "GOKORE-E-RANGE", n->at, "an empty list: at least one name is needed");
+    if (n->count < f->fewest) gokore_policy_say_(c, "GOKORE-E-RANGE", n->at, "an empty list: at least one name is needed");
+    if (n->count > GOKORE_POLICY_ITEMS_MAX_)
+        gokore_policy_say_(c, "GOKORE-E-RANGE", n->at, "a list of more than %d items", GOKORE_POLICY_ITEMS_MAX_);
+    if (n->count == 0 || n->count > GOKORE_POLICY_ITEMS_MAX_) {
         gokore_policy_set_list_(f, base, NULL, 0);
         return;
     }
@@ -2789,9 +3414,11 @@ static void gokore_policy_check_list_(gokore_policy_checker_ *c, const gokore_po
     unsigned char seen[(GOKORE_POLICY_NODE_MAX_ + 8) / 8] = { 0 };
     const char *items = (const char *)gokore_policy_get_pointer_(base, f->offset);
     size_t count = gokore_policy_get_size_(base, f->other), size = gokore_policy_item_size_(f);
-    if (count < (size_t)(f->type == GOKORE_POLICY_NAMES_) || (count && !items)) {
+    if (count < f->fewest || count > GOKORE_POLICY_ITEMS_MAX_ || (count && !items)) {
         gokore_policy_say_(c, "GOKORE-E-RANGE", GOKORE_DOC_NOWHERE_,
-                           count ? "no list behind its length" : "an empty list: at least one name is needed");
+                           !count   ? "an empty list: at least one name is needed"
+                           : !items ? "no list behind its length"
+                                    : "a list of more than 1024 items");
         return;
     }
     for (size_t i = 0; i < count && !gokore_policy_is_full_(c); i++) {
@@ -2913,8 +3540,18 @@ void gokore_policy_set_destroy(gokore_policy_set *set) {
     gokore_doc_free_(&arena);
 }
 
+// Policies for one container only: who this one is must be known before they are asked for.
+static void gokore_policy_identify_(const gokore_policy_set *set) {
+    gokore_lent_container_ c;
+    bool named = false;
+    for (size_t i = 0; set && i < set->count; i++)
+        named = named || (set->policies[i].lock && set->policies[i].lock->container_id[0]);
+    if (named && gokore_lent_machine_here_) (void)gokore_lent_machine_here_->container_facts(&c); // reports carry the id from then on
+}
+
 gokore_status gokore_policy_apply(const gokore_policy_set *set) {
     gokore_policy_set *own = gokore_policy_set_own_(set);
+    gokore_policy_identify_(set);
     gokore_latch_lock_(&gokore_policy_force_.latch);
     if (own && !own->applied) {
         own->applied = true;
@@ -3024,6 +3661,7 @@ static bool gokore_policy_load_document_(gokore_policy_checker_ *c, const gokore
     return done && !c->work->failed;
 }
 
+// docs NULL: the policies come from several texts.
 static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_policy_set *set,
                                        const gokore_doc_node_ *const *docs) {
     for (size_t i = 1; i < set->count; i++) {
@@ -3038,11 +3676,17 @@ static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_p
             if (strcmp((const char *)gokore_policy_get_pointer_(a, space),
                        (const char *)gokore_policy_get_pointer_(b, space)) != 0)
                 continue;
-            unsigned line, column;
-            gokore_doc_place_(c->sink, docs[k]->at, &line, &column);
-            char text[64];
-            (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u", line);
-            gokore_policy_blame_(c, docs[i], "metadata", "name", "GOKORE-E-DUPLICATE", text);
+            unsigned line = 0, column;
+            if (docs) gokore_doc_place_(c->sink, docs[k]->at, &line, &column);
+            char text[128];
+            if (docs)
+                (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u", line);
+            else
+                (void)snprintf(text, sizeof text, "'%s' is there in two files",
+                               gokore_doc_show_((const char *)gokore_policy_get_pointer_(b, name),
+                                                strlen((const char *)gokore_policy_get_pointer_(b, name)))
+                                   .text);
+            gokore_policy_blame_(c, docs ? docs[i] : NULL, "metadata", "name", "GOKORE-E-DUPLICATE", text);
             break;
         }
     }
@@ -3107,22 +3751,328 @@ static gokore_status gokore_policy_io_error_(const char *path, int number, gokor
     return number == EACCES || number == EPERM ? GOKORE_DENIED : GOKORE_SYSTEM;
 }
 
+// >>files: the texts of a path, one, or those of a directory
+#define GOKORE_FILES_MAX_ 256
+typedef struct gokore_file_ {
+    const char *name; // "a.yaml"; of a single file its path
+    const char *path; // for messages; lasts as long as the process, but for a single file's
+    const char *text;
+    size_t len;
+} gokore_file_;
+typedef struct gokore_files_ {
+    gokore_doc_arena_ arena;
+    gokore_file_ *items;
+    size_t count;
+    int error; // errno, 0 = none; then path says of what
+    const char *path;
+} gokore_files_;
+
+static int gokore_file_read_(gokore_files_ *files, gokore_file_ *file, FILE *stream) { // errno, 0 = done; closes it
+    if (!stream) return errno ? errno : EIO;
+    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1; // one more shows that it is too long
+    char *room = (char *)gokore_alloc_(NULL, cap, 16);
+    errno = 0;
+    file->len = room ? fread(room, 1, cap, stream) : 0;
+    int error = !room ? ENOMEM : ferror(stream) ? (errno ? errno : EIO) : 0;
+    if (!error) file->text = gokore_doc_copy_(&files->arena, room, file->len);
+    if (!error && !file->text) error = ENOMEM;
+    gokore_free_(NULL, room, cap);
+    (void)fclose(stream);
+    return error;
+}
+
+// >>platform: directories
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+typedef struct gokore_file_name_ { // paths that diagnostics have pointed to
+    struct gokore_file_name_ *next;
+    char text[];
+} gokore_file_name_;
+static struct {
+    gokore_latch_ latch;
+    gokore_file_name_ *first;
+} gokore_file_names_;
+
+static const char *gokore_file_path_(const char *directory, const char *name) {
+    size_t size = strlen(directory) + strlen(name) + 2;
+    char *path = (char *)gokore_alloc_(NULL, size, 1);
+    if (!path) return name;
+    (void)snprintf(path, size, "%s/%s", directory, name);
+    gokore_latch_lock_(&gokore_file_names_.latch);
+    gokore_file_name_ *n = gokore_file_names_.first;
+    while (n && strcmp(n->text, path) != 0) n = n->next;
+    if (!n && (n = (gokore_file_name_ *)gokore_alloc_(NULL, sizeof *n + size, 16)) != NULL) {
+        memcpy(n->text, path, size);
+        n->next = gokore_file_names_.first;
+        gokore_file_names_.first = n;
+    }
+    gokore_latch_unlock_(&gokore_file_names_.latch);
+    gokore_free_(NULL, path, size);
+    return n ? n->text : name;
+}
+
+static bool gokore_file_is_manifest_(const char *name) {
+    static const char *const ends[] = { ".yaml", ".yml", ".json" };
+    for (size_t i = 0; i < 3; i++)
+        if (name[0] != '.' && gokore_doc_ends_(name, ends[i])) return true;
+    return false;
+}
+
+static int gokore_file_compare_(const void *left, const void *right) {
+    return strcmp(((const gokore_file_ *)left)->name, ((const gokore_file_ *)right)->name);
+}
+
+// The manifests of an open directory, which it closes; errno, 0 = done.
+static int gokore_files_list_(gokore_files_ *files, int fd) {
+    DIR *directory = fdopendir(fd);
+    if (!directory) return (void)close(fd), ENOMEM;
+    int error = 0;
+    for (struct dirent *entry; !error && (entry = readdir(directory)) != NULL;) {
+        if (!gokore_file_is_manifest_(entry->d_name)) continue;
+        const char *name = files->count < GOKORE_FILES_MAX_
+                               ? gokore_doc_copy_(&files->arena, entry->d_name, strlen(entry->d_name))
+                               : NULL;
+        if (name)
+            files->items[files->count++] = (gokore_file_) { .name = name };
+        else
+            error = files->count < GOKORE_FILES_MAX_ ? ENOMEM : E2BIG;
+    }
+    qsort(files->items, files->count, sizeof *files->items, gokore_file_compare_);
+    for (size_t i = 0; i < files->count && !error; i++) {
+        gokore_file_ *file = &files->items[i];
+        file->path = gokore_file_path_(files->path, file->name);
+        int at = openat(dirfd(directory), file->name, O_RDONLY | O_CLOEXEC);
+        error = at < 0 ? errno : gokore_file_read_(files, file, fdopen(at, "r"));
+        if (error) files->path = file->path;
+    }
+    (void)closedir(directory);
+    return error;
+}
+
+// ENOTDIR: the path is no directory.
+static int gokore_files_directory_(gokore_files_ *files, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    if (fd < 0) return errno;
+    int data = openat(fd, "..data", O_RDONLY | O_CLOEXEC | O_DIRECTORY); // of a ConfigMap: one version, whatever is swapped meanwhile
+    if (data >= 0) (void)close(fd);
+    int error = gokore_files_list_(files, data >= 0 ? data : fd);
+    return error || files->count ? error : EISDIR;
+}
+#else
+static int gokore_files_directory_(gokore_files_ *files, const char *path) { // there is no ConfigMap to be mounted
+    (void)files;
+    (void)path;
+    return ENOTDIR;
+}
+#endif
+
+static int gokore_files_open_(gokore_files_ *files, const char *path) { // errno, 0 = done
+    files->path = path;
+    files->count = 0;
+    files->items = (gokore_file_ *)gokore_doc_alloc_zeroed_(&files->arena, GOKORE_FILES_MAX_, sizeof *files->items);
+    if (!files->items) return ENOMEM;
+    int error = gokore_files_directory_(files, path);
+    if (error != ENOTDIR) return error;
+    files->items[files->count++] = (gokore_file_) { .name = path, .path = path };
+    return gokore_file_read_(files, &files->items[0], fopen(path, GOKORE_READ_MODE_));
+}
+
+// Reads them all. A file that is gone while its directory is read may be a swap: it is tried again.
+static void gokore_files_read_(gokore_files_ *files, const char *path) {
+    *files = (gokore_files_) { .error = ENOENT };
+    for (int i = 0; i < 3 && files->error == ENOENT; i++) {
+        gokore_doc_free_(&files->arena);
+        files->error = gokore_files_open_(files, path);
+    }
+}
+
+static bool gokore_files_same_(const gokore_files_ *a, const gokore_files_ *b) {
+    if (a->error != b->error || a->count != b->count) return false;
+    for (size_t i = 0; !a->error && i < a->count; i++)
+        if (strcmp(a->items[i].name, b->items[i].name) != 0 || a->items[i].len != b->items[i].len ||
+            memcmp(a->items[i].text, b->items[i].text, a->items[i].len) != 0)
+            return false;
+    return true;
+}
+
+// >>files: one set of several
+static void gokore_policy_join_(gokore_policy_set *into, gokore_policy_set *from) { // policies has room for all
+    memcpy(into->policies + into->count, from->policies, from->count * sizeof *from->policies);
+    into->count += from->count;
+    gokore_doc_chunk_ **end = &into->arena.chunks;
+    while (*end) end = &(*end)->next;
+    *end = from->arena.chunks; // with from itself in it
+}
+
+static gokore_status gokore_policy_check_joined_(const gokore_policy_set *set, const char *path,
+                                                 gokore_diagnostics *diagnostics) {
+    gokore_doc_sink_ sink = { diagnostics, path, "", 0, 0 };
+    gokore_doc_arena_ work = { { NULL, NULL, NULL }, NULL, false };
+    gokore_policy_checker_ c = { .sink = &sink, .work = &work };
+    gokore_policy_check_names_(&c, set, NULL);
+    if (sink.errors == 0) gokore_policy_check_orders_(&c, set->policies, NULL, set->count);
+    bool failed = work.failed;
+    gokore_doc_free_(&work);
+    return failed ? GOKORE_NO_MEMORY : sink.errors ? GOKORE_PARSE : GOKORE_OK;
+}
+
+static gokore_status gokore_files_load_(gokore_policy_set **out, const gokore_files_ *files, gokore_diagnostics *diagnostics) {
+    *out = NULL;
+    if (files->error) return gokore_policy_io_error_(files->path, files->error, diagnostics);
+    if (files->count == 1)
+        return gokore_policy_load(out, files->items[0].text, files->items[0].len, files->items[0].path, diagnostics);
+    gokore_policy_set *parts[GOKORE_FILES_MAX_];
+    gokore_status status = GOKORE_OK;
+    size_t total = 0;
+    for (size_t i = 0; i < files->count; i++) { // all of them, so that everything that is wrong is told
+        const gokore_file_ *f = &files->items[i];
+        gokore_status answer = gokore_policy_load(&parts[i], f->text, f->len, f->path, diagnostics);
+        if (status == GOKORE_OK) status = answer;
+        total += gokore_policy_set_count(parts[i]);
+    }
+    gokore_doc_arena_ arena = { { NULL, NULL, NULL }, NULL, false };
+    gokore_policy_set *set = (gokore_policy_set *)gokore_doc_alloc_zeroed_(&arena, 1, sizeof *set);
+    if (set) set->policies = (gokore_policy *)gokore_doc_alloc_zeroed_(&arena, total + 1, sizeof *set->policies);
+    if (status == GOKORE_OK && arena.failed) status = GOKORE_NO_MEMORY;
+    if (!arena.failed) set->arena = arena;
+    for (size_t i = 0; i < files->count; i++) {
+        if (status != GOKORE_OK)
+            gokore_policy_set_destroy(parts[i]);
+        else
+            gokore_policy_join_(set, parts[i]);
+    }
+    if (status == GOKORE_OK) status = gokore_policy_check_joined_(set, files->path, diagnostics);
+    if (status != GOKORE_OK) {
+        if (!arena.failed) arena = set->arena;
+        gokore_doc_free_(&arena);
+        return status;
+    }
+    set->owners = 1;
+    *out = set;
+    return GOKORE_OK;
+}
+
 gokore_status gokore_policy_load_file(gokore_policy_set **out, const char *path, gokore_diagnostics *diagnostics) {
     if (!out) return GOKORE_INVALID;
     *out = NULL;
     if (!path) return GOKORE_INVALID;
-    size_t cap = GOKORE_DOC_TEXT_MAX_ + 1; // one more shows that it is too long
-    FILE *file = fopen(path, "rbe");
-    if (!file) return gokore_policy_io_error_(path, errno, diagnostics);
-    char *text = (char *)gokore_alloc_(NULL, cap, 16);
-    errno = 0;
-    size_t len = text ? fread(text, 1, cap, file) : 0;
-    int error = !text ? ENOMEM : ferror(file) ? (errno ? errno : EIO) : 0;
-    (void)fclose(file);
-    gokore_status status =
-        error ? gokore_policy_io_error_(path, error, diagnostics) : gokore_policy_load(out, text, len, path, diagnostics);
-    gokore_free_(NULL, text, cap);
+    gokore_files_ files;
+    gokore_files_read_(&files, path);
+    gokore_status status = gokore_files_load_(out, &files, diagnostics);
+    gokore_doc_free_(&files.arena);
     return status;
+}
+
+// >>watching a path. Its text is compared, not its times: nothing that is written twice within a clock's tick is missed, and
+// a swapped link, a new file and a file in place are one case.
+typedef struct gokore_watch_ {
+    gokore_thread_ thread;
+    gokore_atomic_u32 stop, looked, tid, owners;
+    int64_t interval_ns;
+    gokore_policy_watch_fn *fn;
+    void *user;
+    gokore_files_ seen;
+    size_t size; // of this block
+    char path[];
+} gokore_watch_;
+static struct {
+    gokore_latch_ latch;
+    gokore_watch_ *now;
+} gokore_watching_;
+
+static void gokore_watch_report_(const gokore_watch_ *w, gokore_status status, const gokore_diagnostics *d) {
+    const gokore_diagnostic *first = NULL;
+    for (size_t i = 0; i < d->count && i < d->capacity && !first; i++)
+        if (d->items[i].severity >= GOKORE_SEVERITY_ERROR) first = &d->items[i];
+    if (first)
+        gokore_reportf_(GOKORE_REPORT_POLICY, w->path, "%s:%u:%u: %s%s%s [%s]; what is in force stays", first->file,
+                        first->line, first->column, first->path, first->path[0] ? ": " : "", first->message, first->code);
+    else
+        gokore_reportf_(GOKORE_REPORT_POLICY, w->path, "%s; what is in force stays", gokore_status_name(status));
+}
+
+static void gokore_watch_look_(gokore_watch_ *w, bool first) {
+    gokore_files_ files;
+    gokore_files_read_(&files, w->path);
+    bool same = !first && gokore_files_same_(&files, &w->seen);
+    gokore_files_ old = same ? files : w->seen;
+    if (!same) w->seen = files;
+    gokore_doc_free_(&old.arena);
+    if (same) return;
+    gokore_diagnostic items[GOKORE_DOC_ERRORS_MAX_];
+    gokore_diagnostics found = { items, GOKORE_DOC_ERRORS_MAX_, 0 };
+    gokore_policy_set *set;
+    gokore_status status = gokore_files_load_(&set, &w->seen, &found);
+    if (status == GOKORE_OK) status = gokore_policy_apply(set);
+    if (status != GOKORE_OK) gokore_watch_report_(w, status, &found);
+    if (w->fn) w->fn(status, set, &found, w->user);
+    gokore_policy_set_destroy(set);
+}
+
+static void gokore_watch_drop_(gokore_watch_ *w) { // by the call that started it, and by the one that joined it
+    if (gokore_atomic_fetch_sub_acq_rel(&w->owners, 1) != 1) return; // acq_rel: the last one sees what the other did
+    gokore_doc_free_(&w->seen.arena);
+    gokore_free_(NULL, w, w->size);
+}
+
+static bool gokore_watch_is_mine_(gokore_watch_ *w) {                            // called by its callback?
+    return gokore_atomic_load_relaxed(&w->tid) == (uint32_t)gokore_thread_id_(); // relaxed: only its own thread finds itself
+}
+
+static void gokore_watch_run_(void *arg) {
+    gokore_watch_ *w = (gokore_watch_ *)arg;
+    gokore_thread_name_("gokore-policy");
+    gokore_atomic_store_relaxed(&w->tid, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+    gokore_watch_look_(w, true);
+    gokore_atomic_store_release(&w->looked, 1); // pairs with the acquire in gokore_policy_watch_start
+    GOKORE_SEAM_WAKE_(&w->looked, 1);
+    while (gokore_atomic_load_acquire(&w->stop) == 0) { // pairs with the release in gokore_policy_watch_stop
+        int64_t until = gokore_policy_after_(gokore_now_ns(), w->interval_ns);
+        while (gokore_atomic_load_acquire(&w->stop) == 0 && gokore_now_ns() < until)
+            (void)GOKORE_SEAM_WAIT_(&w->stop, 0, until);                             // likewise
+        if (gokore_atomic_load_acquire(&w->stop) == 0) gokore_watch_look_(w, false); // likewise
+    }
+}
+
+gokore_status gokore_policy_watch_start(const char *path, int64_t interval_ns, gokore_policy_watch_fn *fn, void *user) {
+    if (!path || interval_ns < 0) return GOKORE_INVALID;
+    size_t size = sizeof(gokore_watch_) + strlen(path) + 1;
+    gokore_watch_ *w = (gokore_watch_ *)gokore_alloc_zeroed_(NULL, size, 16);
+    if (!w) return GOKORE_NO_MEMORY;
+    memcpy(w->path, path, strlen(path) + 1);
+    w->size = size;
+    w->interval_ns = interval_ns ? interval_ns : INT64_C(1000000000);
+    w->fn = fn;
+    w->user = user;
+    gokore_atomic_store_relaxed(&w->owners, 2); // relaxed: before sharing
+    gokore_latch_lock_(&gokore_watching_.latch);
+    gokore_watch_ *ended = gokore_watching_.now; // by its own callback
+    if (ended && (gokore_watch_is_mine_(ended) || gokore_atomic_load_acquire(&ended->stop) == 0))
+        ended = NULL; // pairs with watch_stop
+    if (ended) gokore_watching_.now = NULL;
+    gokore_status status = gokore_watching_.now ? GOKORE_BUSY : GOKORE_SEAM_THREAD_START_(&w->thread, gokore_watch_run_, w, 0);
+    if (status == GOKORE_OK) gokore_watching_.now = w;
+    gokore_latch_unlock_(&gokore_watching_.latch);
+    if (ended) GOKORE_SEAM_THREAD_JOIN_(&ended->thread);
+    if (ended) gokore_watch_drop_(ended);
+    if (status != GOKORE_OK) gokore_watch_drop_(w);
+    while (status == GOKORE_OK && gokore_atomic_load_acquire(&w->looked) == 0) // pairs with the release in gokore_watch_run_
+        (void)GOKORE_SEAM_WAIT_(&w->looked, 0, INT64_MAX);
+    gokore_watch_drop_(w);
+    return status;
+}
+
+void gokore_policy_watch_stop(void) {
+    gokore_latch_lock_(&gokore_watching_.latch);
+    gokore_watch_ *w = gokore_watching_.now;
+    bool mine = w && gokore_watch_is_mine_(w);
+    if (!mine) gokore_watching_.now = NULL;
+    gokore_latch_unlock_(&gokore_watching_.latch);
+    if (!w) return;
+    gokore_atomic_store_release(&w->stop, 1); // pairs with the acquires in gokore_watch_run_
+    GOKORE_SEAM_WAKE_(&w->stop, 1);
+    if (mine) return; // the next start or stop joins it
+    GOKORE_SEAM_THREAD_JOIN_(&w->thread);
+    gokore_watch_drop_(w);
 }
 
 // >>writing
@@ -3303,6 +4253,1119 @@ gokore_status gokore_policy_write_json(const gokore_policy *policy, gokore_write
 }
 gokore_status gokore_policy_write_yaml(const gokore_policy *policy, gokore_writer writer) {
     return gokore_policy_write_(policy, writer, true);
+}
+
+// >>published: structs that any thread reads while one replaces them
+typedef struct gokore_published_ { // a copy behind it, GOKORE_CACHE_LINE bytes further
+    struct gokore_published_ *next;
+} gokore_published_;
+static struct {
+    gokore_latch_ latch;
+    gokore_published_ *kept; // all that were ever published, for their readers and for leak checkers
+} gokore_publications_;
+
+// A copy of size bytes that lasts as long as the process, NULL: no memory.
+static void *gokore_publish_copy_(const void *what, size_t size) {
+    gokore_published_ *p = (gokore_published_ *)gokore_alloc_zeroed_(NULL, GOKORE_CACHE_LINE + size, GOKORE_CACHE_LINE);
+    if (!p) return NULL;
+    gokore_latch_lock_(&gokore_publications_.latch);
+    p->next = gokore_publications_.kept;
+    gokore_publications_.kept = p;
+    gokore_latch_unlock_(&gokore_publications_.latch);
+    void *copy = (char *)p + GOKORE_CACHE_LINE;
+    if (what) memcpy(copy, what, size);
+    return copy;
+}
+
+static gokore_status gokore_publish_(gokore_atomic_ptr *where, const void *what, size_t size) {
+    void *copy = what ? gokore_publish_copy_(what, size) : NULL;
+    if (what && !copy) return GOKORE_NO_MEMORY;
+    gokore_atomic_store_release(where, copy); // pairs with the acquires of the readers
+    return GOKORE_OK;
+}
+
+// >>metrics
+#define GOKORE_METRIC_SHARDS_      16 // as gokore_counter has
+#define GOKORE_METRIC_BUCKETS_MAX_ 64
+#define GOKORE_METRIC_KEYED_MAX_   1000
+static const double gokore_metric_lock_buckets_[] = {
+    1e-06, 1e-05, 0.0001, 0.001, 0.005, 0.015, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0
+};
+
+typedef struct gokore_metric_family_ {
+    gokore_atomic_ptr next, first; // families by name, series in the order they came
+    const char *name, *help;
+    size_t base; // length of the name without _total
+    gokore_metric_type type;
+    const double *buckets;
+    size_t bucket_count;
+} gokore_metric_family_;
+
+struct gokore_metric {
+    gokore_counter count;
+    gokore_atomic_u64 bits; // of a gauge's double
+    gokore_atomic_ptr next;
+    gokore_metric_family_ *family;
+    const char *labels;       // as they are written, sorted by name: a="x",b="y"
+    const char *key;          // of those that were made as they were needed
+    gokore_atomic_u64 *cells; // GOKORE_METRIC_SHARDS_ times: counts of the buckets, of what is above them, and the sum's bits
+    size_t stride;
+};
+
+static struct {
+    gokore_latch_ latch;
+    gokore_atomic_ptr first; // families
+    gokore_atomic_ptr keyed[1024];
+    unsigned keyed_count; // at most GOKORE_METRIC_KEYED_MAX_, and that of what was dropped
+    gokore_atomic_bool begun;
+} gokore_metrics_;
+
+static bool gokore_metric_is_name_(const char *text) {
+    if (!text || !text[0] || gokore_doc_is_digit_(text[0])) return false;
+    for (const char *p = text; *p; p++)
+        if (!gokore_doc_is_digit_(*p) && *p != '_' && !(gokore_doc_lower_(*p) >= 'a' && gokore_doc_lower_(*p) <= 'z'))
+            return false;
+    return true;
+}
+
+static bool gokore_metric_desc_ok_(const gokore_metric_desc *d) {
+    static const char *const kept[] = { "_bucket", "_count", "_sum", "_created" }; // suffixes of samples
+    if ((unsigned)d->type > GOKORE_METRIC_HISTOGRAM || !gokore_metric_is_name_(d->name)) return false;
+    if (gokore_doc_ends_(d->name, "_total") != (d->type == GOKORE_METRIC_COUNTER)) return false;
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (gokore_doc_ends_(d->name, kept[i])) return false;
+    if (d->label_count && !d->labels) return false;
+    if (d->bucket_count > GOKORE_METRIC_BUCKETS_MAX_ ||
+        (d->bucket_count && (!d->buckets || d->type != GOKORE_METRIC_HISTOGRAM)))
+        return false;
+    for (size_t i = 0; i < d->bucket_count; i++)
+        if (!(d->buckets[i] - d->buckets[i] == 0) || (i && !(d->buckets[i] > d->buckets[i - 1])))
+            return false; // no number, no order
+    return true;
+}
+
+// \\ \" \n for label values; help keeps its quotes in the older format.
+static void gokore_metric_escape_(gokore_doc_out_ *out, const char *text, bool quotes) {
+    for (const char *p = text; *p; p++) {
+        if (*p == '\\' || (*p == '"' && quotes) || *p == '\n') gokore_doc_puts_(out, "\\");
+        gokore_doc_put_(out, *p == '\n' ? "n" : p, 1);
+    }
+}
+
+static gokore_status gokore_metric_collect_(void *user, const void *data, size_t len) { // into an arena, end to end
+    char **at = (char **)user;
+    if (*at) memcpy(*at, data, len);
+    *at += len;
+    return GOKORE_OK;
+}
+
+static bool gokore_metric_is_text_(const char *text) {
+    uint32_t c;
+    for (size_t left = text ? strlen(text) : 0, n; left; left -= n, text += n)
+        if ((n = gokore_doc_utf8_(text, left, &c)) == 0) return false;
+    return text != NULL;
+}
+
+// The labels as they are written, sorted by name, in memory that lasts; NULL: *status says why.
+static const char *gokore_metric_labels_(const gokore_metric_desc *d, gokore_status *status) {
+    size_t room = 1;
+    *status = GOKORE_INVALID;
+    for (size_t i = 0; i < d->label_count; i++) {
+        const char *name = d->labels[2 * i], *value = d->labels[2 * i + 1];
+        if (!gokore_metric_is_name_(name) || !gokore_metric_is_text_(value)) return NULL;
+        if ((name[0] == '_' && name[1] == '_') || strcmp(name, "le") == 0 || strcmp(name, "quantile") == 0) return NULL;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(name, d->labels[2 * k]) == 0) return NULL;
+        room += strlen(name) + 2 * strlen(value) + 4;
+    }
+    char *text = (char *)gokore_publish_copy_(NULL, room), *at = text;
+    *status = text ? GOKORE_OK : GOKORE_NO_MEMORY;
+    if (!text) return NULL;
+    gokore_doc_out_ out = { .writer = { gokore_metric_collect_, &at } };
+    for (const char *last = NULL; true;) {
+        size_t least = d->label_count; // the first name after the last
+        for (size_t i = 0; i < d->label_count; i++)
+            if ((!last || strcmp(d->labels[2 * i], last) > 0) &&
+                (least == d->label_count || strcmp(d->labels[2 * i], d->labels[2 * least]) < 0))
+                least = i;
+        if (least == d->label_count) break;
+        if (last) gokore_doc_puts_(&out, ",");
+        last = d->labels[2 * least];
+        gokore_doc_puts_(&out, last);
+        gokore_doc_puts_(&out, "=\"");
+        gokore_metric_escape_(&out, d->labels[2 * least + 1], true);
+        gokore_doc_puts_(&out, "\"");
+    }
+    gokore_doc_flush_(&out);
+    *at = 0;
+    return text;
+}
+
+static char *gokore_metric_copy_(const char *text) {
+    size_t size = text ? strlen(text) + 1 : 1;
+    return (char *)gokore_publish_copy_(text ? text : "", size);
+}
+
+static bool gokore_metric_fits_(const gokore_metric_family_ *f,
+                                const gokore_metric_desc *d) { // may the family have this series?
+    if (f->type != d->type || strcmp(f->name, d->name) != 0) return false;
+    if (f->type != GOKORE_METRIC_HISTOGRAM) return true;
+    size_t count = d->bucket_count ? d->bucket_count : sizeof gokore_metric_lock_buckets_ / sizeof(double);
+    const double *buckets = d->bucket_count ? d->buckets : gokore_metric_lock_buckets_;
+    return count == f->bucket_count && memcmp(buckets, f->buckets, count * sizeof *buckets) == 0;
+}
+
+// The family of a name, made if there is none. Under the latch.
+static gokore_metric_family_ *gokore_metric_family_of_(const gokore_metric_desc *d, gokore_status *status) {
+    size_t base = strlen(d->name) - (d->type == GOKORE_METRIC_COUNTER ? strlen("_total") : 0);
+    gokore_atomic_ptr *link = &gokore_metrics_.first;
+    gokore_metric_family_ *f = (gokore_metric_family_ *)gokore_atomic_load_relaxed(link); // relaxed: under the latch
+    for (; f; link = &f->next, f = (gokore_metric_family_ *)gokore_atomic_load_relaxed(link)) {
+        if (f->base == base && memcmp(f->name, d->name, base) == 0) {
+            *status = gokore_metric_fits_(f, d) ? GOKORE_OK : GOKORE_INVALID;
+            return *status == GOKORE_OK ? f : NULL;
+        }
+        if (strcmp(f->name, d->name) > 0) break;
+    }
+    for (gokore_metric_family_ *g = f; g;
+         g = (gokore_metric_family_ *)gokore_atomic_load_relaxed(&g->next)) // x_total after x_a, x
+        if (g->base == base && memcmp(g->name, d->name, base) == 0)
+            return *status = GOKORE_INVALID, (gokore_metric_family_ *)NULL;
+    *status = GOKORE_NO_MEMORY;
+    gokore_metric_family_ *made = (gokore_metric_family_ *)gokore_publish_copy_(NULL, sizeof *made);
+    if (!made || !(made->name = gokore_metric_copy_(d->name)) || !(made->help = gokore_metric_copy_(d->help))) return NULL;
+    made->base = base;
+    made->type = d->type;
+    made->buckets = gokore_metric_lock_buckets_;
+    made->bucket_count = sizeof gokore_metric_lock_buckets_ / sizeof(double);
+    if (d->bucket_count) {
+        made->buckets = (const double *)gokore_publish_copy_(d->buckets, d->bucket_count * sizeof(double));
+        made->bucket_count = d->bucket_count;
+        if (!made->buckets) return NULL;
+    }
+    gokore_atomic_store_relaxed(&made->next,
+                                f); // relaxed: not seen before the next store, which pairs with the readers' acquires
+    gokore_atomic_store_release(link, made);
+    *status = GOKORE_OK;
+    return made;
+}
+
+static gokore_status gokore_metric_make_(gokore_metric **out, const gokore_metric_desc *d,
+                                         const char *labels) { // under the latch
+    gokore_status status;
+    gokore_metric_family_ *f = gokore_metric_family_of_(d, &status);
+    if (!f) return status;
+    gokore_atomic_ptr *link = &f->first;
+    for (gokore_metric *m; (m = (gokore_metric *)gokore_atomic_load_relaxed(link)) != NULL;
+         link = &m->next) // relaxed: under the latch
+        if (strcmp(m->labels, labels) == 0) return GOKORE_INVALID;
+    gokore_metric *m = (gokore_metric *)gokore_publish_copy_(NULL, sizeof *m);
+    if (!m) return GOKORE_NO_MEMORY;
+    m->family = f;
+    m->labels = labels;
+    if (f->type == GOKORE_METRIC_HISTOGRAM) {
+        size_t line = GOKORE_CACHE_LINE / sizeof *m->cells;
+        m->stride = (f->bucket_count + 2 + line - 1) / line * line;
+        m->cells = (gokore_atomic_u64 *)gokore_publish_copy_(NULL, GOKORE_METRIC_SHARDS_ * m->stride * sizeof *m->cells);
+        if (!m->cells) return GOKORE_NO_MEMORY;
+    }
+    gokore_atomic_store_release(link, m); // pairs with the acquire in gokore_metrics_write_
+    *out = m;
+    return GOKORE_OK;
+}
+
+gokore_status gokore_metric_register(gokore_metric **out, const gokore_metric_desc *desc) {
+    *out = NULL;
+    if (!GOKORE_METRICS) return GOKORE_UNSUPPORTED;
+    if (!desc || !gokore_metric_desc_ok_(desc)) return GOKORE_INVALID;
+    gokore_status status;
+    const char *labels = gokore_metric_labels_(desc, &status);
+    if (!labels) return status;
+    gokore_latch_lock_(&gokore_metrics_.latch);
+    status = gokore_metric_make_(out, desc, labels);
+    gokore_latch_unlock_(&gokore_metrics_.latch);
+    return status;
+}
+
+// >>metrics: recording
+static double gokore_metric_double_(uint64_t bits) {
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static void gokore_metric_add_double_(gokore_atomic_u64 *bits, double n) {
+    uint64_t old = gokore_atomic_load_relaxed(bits), wanted; // relaxed, all: a number by itself
+    do {
+        double sum = gokore_metric_double_(old) + n;
+        memcpy(&wanted, &sum, sizeof wanted);
+    } while (!gokore_atomic_compare_exchange_weak_relaxed(bits, &old, wanted));
+}
+
+void gokore_metric_add(gokore_metric *metric, uint64_t n) {
+    if (!metric) return;
+    if (metric->family->type == GOKORE_METRIC_COUNTER) gokore_counter_add(&metric->count, (int64_t)n);
+    if (metric->family->type == GOKORE_METRIC_GAUGE) gokore_metric_add_double_(&metric->bits, (double)n);
+}
+
+void gokore_metric_set(gokore_metric *metric, double value) {
+    uint64_t bits;
+    if (!metric || metric->family->type != GOKORE_METRIC_GAUGE) return;
+    memcpy(&bits, &value, sizeof bits);
+    gokore_atomic_store_relaxed(&metric->bits, bits); // relaxed: a number by itself
+}
+
+void gokore_metric_observe(gokore_metric *metric, double value) {
+    if (!metric || metric->family->type != GOKORE_METRIC_HISTOGRAM || !(value == value)) return;
+    const gokore_metric_family_ *f = metric->family;
+    size_t low = 0, high = f->bucket_count; // the first bucket whose bound is not below the value
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (f->buckets[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    gokore_atomic_u64 *cells = metric->cells + gokore_thread_cell_() % GOKORE_METRIC_SHARDS_ * metric->stride;
+    (void)gokore_atomic_fetch_add_relaxed(&cells[low], 1); // relaxed: a count
+    gokore_metric_add_double_(&cells[f->bucket_count + 1], value);
+}
+
+// >>metrics: writing
+// The shortest digits that read back as the value. bound: a whole number gets its .0, as OpenMetrics has it.
+static void gokore_metric_number_(gokore_doc_out_ *out, double value, bool bound) {
+    char text[40], *to = text;
+    if (!(value - value == 0)) {
+        gokore_doc_puts_(out, value > 0 ? "+Inf" : value < 0 ? "-Inf" : "NaN");
+        return;
+    }
+    double most = bound ? 1e6 : 1e15; // below it whole numbers have no exponent
+    (void)snprintf(text, sizeof text, "%.0f", value > -most && value < most ? value : 0.0);
+    for (int digits = 1; digits <= 17 && (strtod(text, NULL) < value || strtod(text, NULL) > value); digits++)
+        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+    bool whole = true;
+    for (const char *p = text; *p; p++) { // the locale's decimal point, of one or more bytes, becomes a dot
+        bool known = gokore_doc_is_digit_(*p) || strchr("+-e", *p);
+        whole = whole && known && *p != 'e';
+        if (known || to == text || to[-1] != '.') *to++ = known ? *p : '.';
+    }
+    *to = 0;
+    gokore_doc_puts_(out, text);
+    if (bound && whole) gokore_doc_puts_(out, ".0");
+}
+
+static void gokore_metric_head_(gokore_doc_out_ *out, const gokore_metric_family_ *f, bool open) {
+    static const char *const types[] = { "counter", "gauge", "histogram" };
+    size_t len = open ? f->base : strlen(f->name);
+    const char *unit = strrchr(f->name, '_');
+    if (f->type == GOKORE_METRIC_COUNTER && unit)
+        for (unit--; unit > f->name && *unit != '_'; unit--) {}
+    bool known = unit && *unit == '_' && (strncmp(unit, "_seconds", 8) == 0 || strncmp(unit, "_bytes", 6) == 0);
+    gokore_doc_puts_(out, "# TYPE ");
+    gokore_doc_put_(out, f->name, len);
+    gokore_doc_puts_(out, " ");
+    gokore_doc_puts_(out, types[f->type]);
+    if (open && known) {
+        gokore_doc_puts_(out, "\n# UNIT ");
+        gokore_doc_put_(out, f->name, len);
+        gokore_doc_puts_(out, unit[1] == 's' ? " seconds" : " bytes");
+    }
+    gokore_doc_puts_(out, "\n");
+    if (!f->help[0]) return;
+    gokore_doc_puts_(out, "# HELP ");
+    gokore_doc_put_(out, f->name, len);
+    gokore_doc_puts_(out, " ");
+    gokore_metric_escape_(out, f->help, open);
+    gokore_doc_puts_(out, "\n");
+}
+
+static void gokore_metric_sample_(gokore_doc_out_ *out, const gokore_metric *m, const char *suffix,
+                                  const char *bound) { // up to its value
+    gokore_doc_puts_(out, m->family->name);
+    gokore_doc_puts_(out, suffix);
+    if (m->labels[0] || bound) gokore_doc_puts_(out, "{");
+    gokore_doc_puts_(out, m->labels);
+    if (bound) gokore_doc_puts_(out, m->labels[0] ? ",le=\"" : "le=\"");
+    if (bound) gokore_doc_puts_(out, bound);
+    if (bound) gokore_doc_puts_(out, "\"");
+    gokore_doc_puts_(out, m->labels[0] || bound ? "} " : " ");
+}
+
+static void gokore_metric_count_(gokore_doc_out_ *out, uint64_t n) {
+    char text[32];
+    (void)snprintf(text, sizeof text, "%llu\n", (unsigned long long)n);
+    gokore_doc_puts_(out, text);
+}
+
+static void gokore_metric_histogram_(gokore_doc_out_ *out, const gokore_metric *m) {
+    const gokore_metric_family_ *f = m->family;
+    uint64_t count = 0;
+    double sum = 0;
+    for (size_t i = 0; i <= f->bucket_count; i++) {
+        char bound[48];
+        gokore_buffer buffer = { bound, sizeof bound, 0 };
+        gokore_doc_out_ text = { .writer = gokore_writer_buffer(&buffer) };
+        for (size_t k = 0; k < GOKORE_METRIC_SHARDS_; k++)
+            count += gokore_atomic_load_relaxed(&m->cells[k * m->stride + i]); // relaxed: a count
+        if (i < f->bucket_count)
+            gokore_metric_number_(&text, f->buckets[i], true);
+        else
+            gokore_doc_puts_(&text, "+Inf");
+        gokore_doc_flush_(&text);
+        gokore_metric_sample_(out, m, "_bucket", bound);
+        gokore_metric_count_(out, count);
+    }
+    for (size_t k = 0; k < GOKORE_METRIC_SHARDS_; k++)
+        sum += gokore_metric_double_(
+            gokore_atomic_load_relaxed(&m->cells[k * m->stride + f->bucket_count + 1])); // relaxed: likewise
+    gokore_metric_sample_(out, m, "_sum", NULL);
+    gokore_metric_number_(out, sum, false);
+    gokore_doc_puts_(out, "\n");
+    gokore_metric_sample_(out, m, "_count", NULL);
+    gokore_metric_count_(out, count);
+}
+
+static void gokore_metrics_begin_(void);
+
+static gokore_status gokore_metrics_write_(gokore_writer writer, bool open) {
+    if (!GOKORE_METRICS) return GOKORE_UNSUPPORTED;
+    gokore_metrics_begin_();
+    gokore_doc_out_ out = { .writer = writer };
+    gokore_metric_family_ *f = (gokore_metric_family_ *)gokore_atomic_load_acquire(&gokore_metrics_.first); // pairs with the
+    for (; f && out.status == GOKORE_OK;
+         f = (gokore_metric_family_ *)gokore_atomic_load_acquire(&f->next)) {      // releases where these
+        gokore_metric *m = (gokore_metric *)gokore_atomic_load_acquire(&f->first); // were linked
+        if (m) gokore_metric_head_(&out, f, open);
+        for (; m; m = (gokore_metric *)gokore_atomic_load_acquire(&m->next)) {
+            if (f->type == GOKORE_METRIC_HISTOGRAM) {
+                gokore_metric_histogram_(&out, m);
+                continue;
+            }
+            gokore_metric_sample_(&out, m, "", NULL);
+            if (f->type == GOKORE_METRIC_COUNTER) {
+                gokore_metric_count_(&out, (uint64_t)gokore_counter_read(&m->count));
+                continue;
+            }
+            gokore_metric_number_(&out, gokore_metric_double_(gokore_atomic_load_relaxed(&m->bits)),
+                                  false); // relaxed: a number
+            gokore_doc_puts_(&out, "\n");
+        }
+    }
+    if (open) gokore_doc_puts_(&out, "# EOF\n");
+    gokore_doc_flush_(&out);
+    return out.status;
+}
+
+gokore_status gokore_metrics_write_prometheus(gokore_writer writer) { return gokore_metrics_write_(writer, false); }
+gokore_status gokore_metrics_write_openmetrics(gokore_writer writer) { return gokore_metrics_write_(writer, true); }
+
+// >>metrics: those of the library, made as they are needed
+typedef struct gokore_metric_kind_ {
+    const char *name, *help;
+    gokore_metric_type type;
+    const char *labels[2];
+} gokore_metric_kind_;
+static const gokore_metric_kind_ gokore_metric_acquisitions_ = {
+    "gokore_lock_acquisitions_total", "Lock calls by their result.", GOKORE_METRIC_COUNTER, { "lock", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_lock_wait_ = {
+    "gokore_lock_wait_seconds", "Time from a lock call to its end.", GOKORE_METRIC_HISTOGRAM, { "lock", "qos" }
+};
+static const gokore_metric_kind_ gokore_metric_lock_hold_ = {
+    "gokore_lock_hold_seconds", "Time a lock was held.", GOKORE_METRIC_HISTOGRAM, { "lock", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_retries_ = {
+    "gokore_lock_retries_total", "Tries after the first one.", GOKORE_METRIC_COUNTER, { "lock", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_violations_ = {
+    "gokore_lock_violations_total", "Findings by their report id.", GOKORE_METRIC_COUNTER, { "kind", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_deadlocks_ = {
+    "gokore_lock_deadlocks_total", "Deadlocks found.", GOKORE_METRIC_COUNTER, { NULL, NULL }
+};
+static const gokore_metric_kind_ gokore_metric_tasks_ = {
+    "gokore_pool_tasks_total", "Tasks by what became of them.", GOKORE_METRIC_COUNTER, { "pool", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_running_ = {
+    "gokore_pool_tasks_running", "Tasks that run now.", GOKORE_METRIC_GAUGE, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_task_ = {
+    "gokore_pool_task_seconds", "Time tasks ran.", GOKORE_METRIC_HISTOGRAM, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_steals_ = {
+    "gokore_pool_steals_total", "Tasks taken from another worker.", GOKORE_METRIC_COUNTER, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_crossings_ = {
+    "gokore_pool_numa_crossings_total", "Tasks taken from another node.", GOKORE_METRIC_COUNTER, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_workers_ = {
+    "gokore_pool_workers", "Threads of a pool.", GOKORE_METRIC_GAUGE, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_queue_ = {
+    "gokore_pool_queue_depth", "Tasks that wait.", GOKORE_METRIC_GAUGE, { "pool", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_sent_ = {
+    "gokore_channel_sends_total", "Sends by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_received_ = {
+    "gokore_channel_receives_total", "Receives by their result.", GOKORE_METRIC_COUNTER, { "channel", "result" }
+};
+static const gokore_metric_kind_ gokore_metric_blocked_ = {
+    "gokore_channel_blocked_seconds", "Time sends and receives were blocked.", GOKORE_METRIC_HISTOGRAM, { "channel", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_atomic_ = {
+    "gokore_atomic_ops_total", "Operations on tracked atomics.", GOKORE_METRIC_COUNTER, { "op", NULL }
+};
+static const gokore_metric_kind_ gokore_metric_dropped_ = {
+    "gokore_metrics_dropped_total", "Records of series that were too many.", GOKORE_METRIC_COUNTER, { NULL, NULL }
+};
+
+static gokore_metric *gokore_metric_make_keyed_(gokore_atomic_ptr *slot, const gokore_metric_kind_ *kind, const char *a,
+                                                const char *b, const char *key) {
+    const char *labels[4] = { kind->labels[0], a, kind->labels[1], b };
+    gokore_metric_desc desc = { .name = kind->name, .help = kind->help, .type = kind->type, .labels = labels };
+    desc.label_count = (kind->labels[0] != NULL) + (size_t)(kind->labels[1] != NULL);
+    gokore_status status;
+    if (gokore_metrics_.keyed_count >= GOKORE_METRIC_KEYED_MAX_ && kind != &gokore_metric_dropped_) return NULL;
+    const char *text = gokore_metric_labels_(&desc, &status), *copy = text ? gokore_metric_copy_(key) : NULL;
+    gokore_metric *m = copy ? (gokore_metric *)gokore_atomic_load_relaxed(slot) : NULL; // relaxed: under the latch
+    if (!copy || m) return m && strcmp(m->key, key) == 0 ? m : NULL;
+    if (gokore_metric_make_(&m, &desc, text) != GOKORE_OK) return NULL;
+    m->key = copy;
+    gokore_metrics_.keyed_count++;
+    gokore_atomic_store_release(slot, m); // pairs with the acquire in gokore_metric_of_
+    return m;
+}
+
+// The series of a kind with these labels; NULL: there are too many. Takes the latch only where it is new.
+static gokore_metric *gokore_metric_of_(const gokore_metric_kind_ *kind, const char *a, const char *b) {
+    char key[256];
+    size_t size = sizeof gokore_metrics_.keyed / sizeof gokore_metrics_.keyed[0];
+    (void)snprintf(key, sizeof key, "%s/%.100s/%.40s", kind->name, a, b);
+    uint64_t hash = UINT64_C(14695981039346656037); // FNV-1a
+    for (const char *p = key; *p; p++) hash = (hash ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < size; i++) {
+        gokore_atomic_ptr *slot = &gokore_metrics_.keyed[(size_t)(hash >> 20) % size];
+        gokore_metric *m =
+            (gokore_metric *)gokore_atomic_load_acquire(slot); // pairs with the release in gokore_metric_make_keyed_
+        if (!m) {
+            gokore_latch_lock_(&gokore_metrics_.latch);
+            m = gokore_metric_make_keyed_(slot, kind, a, b, key);
+            gokore_latch_unlock_(&gokore_metrics_.latch);
+            if (m) return m;
+            m = (gokore_metric *)gokore_atomic_load_acquire(slot); // taken by another meanwhile? pairs likewise
+            if (!m) return NULL;
+        }
+        if (strcmp(m->key, key) == 0) return m;
+        hash += (uint64_t)1 << 20;
+    }
+    return NULL;
+}
+
+static void gokore_metric_count_one_(const gokore_metric_kind_ *kind, const char *a, const char *b, uint64_t n) {
+    gokore_metric *m = gokore_metric_of_(kind, a, b);
+    gokore_metric_add(m ? m : gokore_metric_of_(&gokore_metric_dropped_, "", ""), m ? n : 1);
+}
+
+static const char *gokore_metric_result_(gokore_status status, char out[24]) { // "timeout"
+    size_t i = 0;
+    for (const char *p = gokore_status_name(status); *p && i < 23; p++) out[i++] = gokore_doc_lower_(*p);
+    out[i] = 0;
+    return out;
+}
+
+static void gokore_record_lock_wait_(void *user, const char *lock, gokore_qos qos, gokore_status result, int64_t waited_ns) {
+    char text[24];
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_acquisitions_, lock, gokore_metric_result_(result, text), 1);
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_lock_wait_, lock, gokore_qos_name(gokore_qos_known_(qos))),
+                          (double)waited_ns / 1e9);
+}
+static void gokore_record_lock_held_(void *user, const char *lock, int64_t held_ns) {
+    (void)user;
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_lock_hold_, lock, ""), (double)held_ns / 1e9);
+}
+static void gokore_record_retry_(void *user, const char *lock) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_retries_, lock, "", 1);
+}
+static void gokore_record_violation_(void *user, gokore_report_id kind) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_violations_, gokore_report_id_name(kind), "", 1);
+}
+static void gokore_record_deadlock_(void *user) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_deadlocks_, "", "", 1);
+}
+static void gokore_record_task_begin_(void *user, const char *pool) {
+    (void)user;
+    gokore_metric_add(gokore_metric_of_(&gokore_metric_running_, pool, ""), 1);
+}
+static void gokore_record_task_end_(void *user, const char *pool, int64_t ran_ns) {
+    gokore_metric *running = gokore_metric_of_(&gokore_metric_running_, pool, "");
+    (void)user;
+    if (running) gokore_metric_add_double_(&running->bits, -1);
+    gokore_metric_count_one_(&gokore_metric_tasks_, pool, "ok", 1);
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_task_, pool, ""), (double)ran_ns / 1e9);
+}
+static void gokore_record_task_cancel_(void *user, const char *pool, gokore_status why) {
+    char text[24];
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_tasks_, pool, gokore_metric_result_(why, text), 1);
+}
+static void gokore_record_steal_(void *user, const char *pool, bool crossed_nodes) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_steals_, pool, "", 1);
+    if (crossed_nodes) gokore_metric_count_one_(&gokore_metric_crossings_, pool, "", 1);
+}
+static void gokore_record_pool_(void *user, const char *pool, unsigned workers, size_t queued) {
+    (void)user;
+    gokore_metric_set(gokore_metric_of_(&gokore_metric_workers_, pool, ""), (double)workers);
+    gokore_metric_set(gokore_metric_of_(&gokore_metric_queue_, pool, ""), (double)queued);
+}
+static void gokore_record_channel_(void *user, const char *channel, bool is_send, gokore_status result, int64_t blocked_ns) {
+    char text[24];
+    (void)user;
+    gokore_metric_count_one_(is_send ? &gokore_metric_sent_ : &gokore_metric_received_, channel,
+                             gokore_metric_result_(result, text), 1);
+    gokore_metric_observe(gokore_metric_of_(&gokore_metric_blocked_, channel, ""), (double)blocked_ns / 1e9);
+}
+static void gokore_record_atomic_(void *user, const char *op, uint64_t count) {
+    (void)user;
+    gokore_metric_count_one_(&gokore_metric_atomic_, op, "", count);
+}
+
+static const gokore_instrumenter gokore_instrumenters_[2] = {
+    // by GOKORE_METRICS
+    { .user = NULL },
+    { gokore_record_lock_wait_, gokore_record_lock_held_, gokore_record_retry_, gokore_record_violation_,
+      gokore_record_deadlock_, gokore_record_task_begin_, gokore_record_task_end_, gokore_record_task_cancel_,
+      gokore_record_steal_, gokore_record_pool_, gokore_record_channel_, gokore_record_atomic_, NULL },
+};
+static gokore_atomic_ptr gokore_instrumenter_now_; // NULL = the default
+
+gokore_status gokore_instrumenter_set(const gokore_instrumenter *instrumenter) {
+    return gokore_publish_(&gokore_instrumenter_now_, instrumenter, sizeof *instrumenter);
+}
+
+const gokore_instrumenter *gokore_instrumenter_get(void) {
+    const gokore_instrumenter *now =
+        (const gokore_instrumenter *)gokore_atomic_load_acquire(&gokore_instrumenter_now_); // pairs with gokore_publish_
+    return now ? now : &gokore_instrumenters_[GOKORE_METRICS];
+}
+
+static void gokore_metrics_begin_(void) { // what is known of the process
+    if (gokore_atomic_exchange(&gokore_metrics_.begun, true)) return;
+    static const char *const labels[] = { "version", GOKORE_VERSION };
+    gokore_metric_desc build = {
+        .name = "gokore_build_info", .help = "The library.", .type = GOKORE_METRIC_GAUGE, .labels = labels, .label_count = 1
+    };
+    gokore_metric *m;
+    gokore_lent_container_ c;
+    if (gokore_metric_register(&m, &build) == GOKORE_OK) gokore_metric_set(m, 1);
+    if (!gokore_lent_machine_here_ || gokore_lent_machine_here_->container_facts(&c) != GOKORE_OK) return;
+    char version[8];
+    (void)snprintf(version, sizeof version, "%d", c.cgroup_version);
+    const char *facts[] = { "qos", c.qos ? gokore_qos_name(c.qos) : "", "cgroup_version", version, "source", c.source };
+    gokore_metric_desc container = { .name = "gokore_container_info",
+                                     .help = "What the container says.",
+                                     .type = GOKORE_METRIC_GAUGE,
+                                     .labels = facts,
+                                     .label_count = 3 };
+    if (gokore_metric_register(&m, &container) == GOKORE_OK) gokore_metric_set(m, 1);
+}
+
+// >>limits
+static gokore_atomic_ptr gokore_adjusted_;       // const gokore_resource_adjustment *, NULL = none yet
+static gokore_atomic_ptr gokore_qos_policy_now_; // const gokore_qos_policy *, NULL = nothing
+
+static const gokore_resource_adjustment *gokore_adjustment_now_(uint32_t field) { // NULL: that field was never adjusted
+    const gokore_resource_adjustment *a =
+        (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
+    return a && (a->fields & field) ? a : NULL;
+}
+
+const gokore_lock_policy *gokore_lock_policy_current(void) {
+    const gokore_policy_set *set = gokore_policy_current();
+    const char *here =
+        (const char *)gokore_atomic_load_acquire(&gokore_report_container_); // pairs with gokore_report_identity_
+    for (size_t i = 0; set && i < set->count; i++) {
+        const gokore_lock_policy *p = set->policies[i].lock;
+        if (p && (!p->container_id[0] || (here && strcmp(p->container_id, here) == 0))) return p;
+    }
+    return NULL;
+}
+
+gokore_qos gokore_qos_current(void) {
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_QOS);
+    const gokore_lock_policy *p = a ? NULL : gokore_lock_policy_current();
+    return gokore_qos_known_(a ? a->qos : p ? p->qos : GOKORE_QOS_DEFAULT);
+}
+
+static void gokore_limit_take_(gokore_limit *limit, int64_t value, const char *format, ...) GOKORE_PRINTF_(3);
+static void gokore_limit_take_(gokore_limit *limit, int64_t value, const char *format, ...) { // if it is smaller
+    if (value <= 0 || (limit->value && limit->value <= value)) return;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(limit->source, sizeof limit->source, format, args);
+    va_end(args);
+    limit->value = value;
+}
+
+static const char *gokore_limit_name_(const gokore_lock_policy *p) {
+    return p->name && p->name[0] ? p->name : "without a name";
+}
+
+gokore_limit gokore_limit_hold_ns(const gokore_lock_policy *policy, const char *lock_class, const char *other) {
+    gokore_limit limit = { 0, "" };
+    const gokore_lock_policy *p = policy ? policy : gokore_lock_policy_current();
+    gokore_qos qos = policy ? gokore_qos_known_(policy->qos) : gokore_qos_current();
+    gokore_limit_take_(&limit, gokore_qos_row_of_(qos).hold_ns, "class %s", gokore_qos_name(qos));
+    if (!p) return limit;
+    gokore_limit_take_(&limit, p->max_hold_ns, "policy %.100s", gokore_limit_name_(p));
+    for (size_t i = 0; lock_class && other && i < p->pair_limit_count; i++) {
+        const gokore_pair_limit *pair = &p->pair_limits[i];
+        bool same = strcmp(pair->a, lock_class) == 0 && strcmp(pair->b, other) == 0;
+        if (same || (strcmp(pair->a, other) == 0 && strcmp(pair->b, lock_class) == 0))
+            gokore_limit_take_(&limit, pair->max_hold_ns, "pair %.32s+%.32s of %.32s", pair->a, pair->b, gokore_limit_name_(p));
+    }
+    return limit;
+}
+
+gokore_limit gokore_limit_wait_ns(const gokore_lock_policy *policy) {
+    gokore_limit limit = { 0, "" };
+    const gokore_lock_policy *p = policy ? policy : gokore_lock_policy_current();
+    gokore_qos qos = policy ? gokore_qos_known_(policy->qos) : gokore_qos_current();
+    gokore_limit_take_(&limit, gokore_qos_row_of_(qos).wait_ns, "class %s", gokore_qos_name(qos));
+    if (p) gokore_limit_take_(&limit, p->retry.max_wait_ns, "policy %.100s", gokore_limit_name_(p));
+    return limit;
+}
+
+gokore_status gokore_qos_policy_set(const gokore_qos_policy *policy) {
+    return gokore_publish_(&gokore_qos_policy_now_, policy, sizeof *policy);
+}
+
+gokore_qos_policy gokore_qos_policy_get(void) {
+    gokore_qos_policy none = { .guaranteed = { .qos = GOKORE_QOS_GUARANTEED },
+                               .burstable = { .qos = GOKORE_QOS_BURSTABLE },
+                               .best_effort = { .qos = GOKORE_QOS_BEST_EFFORT } };
+    const gokore_qos_policy *now =
+        (const gokore_qos_policy *)gokore_atomic_load_acquire(&gokore_qos_policy_now_); // pairs with gokore_publish_
+    return now ? *now : none;
+}
+
+static gokore_resources gokore_resources_now_(void) {
+    gokore_qos_policy all = gokore_qos_policy_get();
+    gokore_qos qos = gokore_qos_current();
+    return qos == GOKORE_QOS_GUARANTEED ? all.guaranteed : qos == GOKORE_QOS_BURSTABLE ? all.burstable : all.best_effort;
+}
+
+static bool gokore_limit_container_(gokore_lent_container_ *out) {
+    return gokore_lent_machine_here_ && gokore_lent_machine_here_->container_facts(out) == GOKORE_OK;
+}
+
+gokore_limit gokore_limit_locks(void) {
+    gokore_limit limit = { 0, "" };
+    gokore_lent_container_ c;
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_LOCK_LIMIT);
+    gokore_limit_take_(&limit, gokore_resources_now_().max_locks, "resources of %s", gokore_qos_name(gokore_qos_current()));
+    if (a) gokore_limit_take_(&limit, a->lock_limit, "adjustment");
+    if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, c.max_locks, "container GOKORE_MAX_LOCKS");
+    return limit;
+}
+
+gokore_limit gokore_limit_workers(void) {
+    gokore_limit limit = { 0, "" };
+    gokore_lent_container_ c;
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_WORKERS);
+    gokore_resources r = gokore_resources_now_();
+    gokore_limit_take_(&limit, r.max_workers, "resources of %s", gokore_qos_name(gokore_qos_current()));
+    gokore_limit_take_(&limit, r.cpu_millicores ? ((int64_t)r.cpu_millicores + 999) / 1000 : 0,
+                       "resources of %s: %u millicores", gokore_qos_name(gokore_qos_current()), (unsigned)r.cpu_millicores);
+    if (a) gokore_limit_take_(&limit, a->workers, "adjustment");
+    if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, c.workers, "container %.100s", c.source);
+    return limit;
+}
+
+gokore_limit gokore_limit_memory_bytes(void) {
+    gokore_limit limit = { 0, "" };
+    gokore_lent_container_ c;
+    int64_t most = INT64_MAX;
+    const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_MEMORY);
+    uint64_t given = gokore_resources_now_().memory_bytes;
+    gokore_limit_take_(&limit, given > (uint64_t)most ? most : (int64_t)given, "resources of %s",
+                       gokore_qos_name(gokore_qos_current()));
+    if (a) gokore_limit_take_(&limit, a->memory_bytes > (uint64_t)most ? most : (int64_t)a->memory_bytes, "adjustment");
+    if (gokore_limit_container_(&c)) gokore_limit_take_(&limit, (int64_t)c.memory_bytes, "container %.100s", c.memory_source);
+    return limit;
+}
+
+// >>adjustments
+static struct {
+    gokore_latch_ latch; // held while targets apply
+    gokore_resource_target *first;
+} gokore_targets_;
+
+void gokore_resource_target_add(gokore_resource_target *target) {
+    gokore_latch_lock_(&gokore_targets_.latch);
+    target->next_ = gokore_targets_.first;
+    gokore_targets_.first = target;
+    gokore_latch_unlock_(&gokore_targets_.latch);
+}
+
+void gokore_resource_target_remove(gokore_resource_target *target) {
+    gokore_latch_lock_(&gokore_targets_.latch);
+    gokore_resource_target **link = &gokore_targets_.first;
+    while (*link && *link != target) link = &(*link)->next_;
+    if (*link) *link = target->next_;
+    gokore_latch_unlock_(&gokore_targets_.latch);
+}
+
+static gokore_status gokore_target_slots_(gokore_resource_target *target, const gokore_resource_adjustment *a) {
+    gokore_slots_set_total((gokore_slots *)target->object, a->gpu_slots);
+    return GOKORE_OK;
+}
+
+gokore_resource_target gokore_resource_target_slots(gokore_slots *slots) {
+    return (gokore_resource_target) { .fields = GOKORE_ADJUST_GPU_SLOTS, .apply = gokore_target_slots_, .object = slots };
+}
+
+static gokore_status gokore_target_memory_(gokore_resource_target *target, const gokore_resource_adjustment *a) {
+    if (!a->numa.preferred_node_count) return GOKORE_INVALID;
+    const gokore_provider *p = gokore_provider_get();
+    return p->migrate(p->user, target->object, target->size, a->numa.preferred_nodes[0]);
+}
+
+gokore_resource_target gokore_resource_target_memory(void *addr, size_t len) {
+    return (
+        gokore_resource_target) { .fields = GOKORE_ADJUST_NUMA, .apply = gokore_target_memory_, .object = addr, .size = len };
+}
+
+// The class of a priority's name; GOKORE_QOS_DEFAULT: nobody knows it.
+static gokore_qos gokore_priority_class_(const char *name) {
+    const gokore_policy_set *set = gokore_policy_current();
+    gokore_qos qos = GOKORE_QOS_DEFAULT;
+    for (size_t i = 0; set && name && i < set->count; i++) {
+        const gokore_concurrency_policy *p = set->policies[i].concurrency;
+        for (size_t k = 0; p && k < p->class_count; k++)
+            if (strcmp(p->classes[k].name, name) == 0) return p->classes[k].qos;
+    }
+    (void)!gokore_qos_parse(name, &qos);
+    return qos;
+}
+
+static gokore_status gokore_adjustment_check_(const gokore_resource_adjustment *a, gokore_qos *qos) {
+    uint32_t known = GOKORE_ADJUST_NUMA * 2 - 1, fields = a->fields;
+    *qos = a->qos;
+    if (fields & ~known) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_MIN_QOS) && (unsigned)a->min_qos > GOKORE_QOS_BEST_EFFORT) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_QOS) && (unsigned)a->qos > GOKORE_QOS_BEST_EFFORT) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_NUMA) && a->numa.preferred_node_count && !a->numa.preferred_nodes) return GOKORE_INVALID;
+    if ((fields & GOKORE_ADJUST_MIN_QOS) && gokore_qos_current() > gokore_qos_known_(a->min_qos)) return GOKORE_DENIED;
+    if (!(fields & GOKORE_ADJUST_PRIORITY)) return GOKORE_OK;
+    gokore_qos named = gokore_priority_class_(a->priority);
+    if (named == GOKORE_QOS_DEFAULT) return GOKORE_NOT_FOUND;
+    if (!(fields & GOKORE_ADJUST_QOS)) *qos = named; // a class that is said goes before one that follows
+    return GOKORE_OK;
+}
+
+// Keeps what later questions ask for: earlier adjustments with this one's fields over them. Under the latch of the targets.
+static gokore_status gokore_adjustment_keep_(const gokore_resource_adjustment *a, gokore_qos qos) {
+    gokore_resource_adjustment next = { 0 };
+    const gokore_resource_adjustment *before =
+        (const gokore_resource_adjustment *)gokore_atomic_load_acquire(&gokore_adjusted_); // pairs with gokore_publish_
+    if (before) next = *before;
+    next.fields |= a->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_LOCK_LIMIT | GOKORE_ADJUST_WORKERS);
+    if (a->fields & GOKORE_ADJUST_MEMORY) next.memory_bytes = a->memory_bytes;
+    if (a->fields & GOKORE_ADJUST_LOCK_LIMIT) next.lock_limit = a->lock_limit;
+    if (a->fields & GOKORE_ADJUST_WORKERS) next.workers = a->workers;
+    if (a->fields & (GOKORE_ADJUST_QOS | GOKORE_ADJUST_PRIORITY)) {
+        next.qos = qos;
+        next.fields = qos ? next.fields | GOKORE_ADJUST_QOS : next.fields & ~(uint32_t)GOKORE_ADJUST_QOS;
+    }
+    return gokore_publish_(&gokore_adjusted_, &next, sizeof next);
+}
+
+gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustment, uint32_t *applied) {
+    gokore_qos qos;
+    uint32_t done = 0;
+    if (applied) *applied = 0;
+    if (!adjustment) return GOKORE_INVALID;
+    gokore_latch_lock_(&gokore_targets_.latch);
+    gokore_status status = gokore_adjustment_check_(adjustment, &qos), kept = GOKORE_OK;
+    if (status == GOKORE_OK) status = kept = gokore_adjustment_keep_(adjustment, qos);
+    bool go = status == GOKORE_OK;
+    if (go)
+        done = adjustment->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_PRIORITY | GOKORE_ADJUST_MIN_QOS | GOKORE_ADJUST_QOS);
+    if (go && (adjustment->fields & GOKORE_ADJUST_LOCK_LIMIT) && gokore_lent_locks_here_ &&
+        gokore_lent_locks_here_->set_max_locks) {
+        gokore_lent_locks_here_->set_max_locks((uint32_t)adjustment->lock_limit);
+        done |= GOKORE_ADJUST_LOCK_LIMIT;
+    }
+    for (gokore_resource_target *t = gokore_targets_.first; go && t; t = t->next_) {
+        if (!(t->fields & adjustment->fields)) continue;
+        gokore_status answer = t->apply(t, adjustment);
+        if (answer == GOKORE_OK) done |= t->fields & adjustment->fields;
+        if (status == GOKORE_OK) status = answer;
+    }
+    gokore_latch_unlock_(&gokore_targets_.latch);
+    if (applied) *applied = done;
+    return status == GOKORE_OK && done != adjustment->fields ? GOKORE_UNSUPPORTED : status;
+}
+
+// >>violations
+static gokore_atomic_u64 gokore_remedy_; // 0 = none, else 2^32 + the node
+
+void gokore_remediation_set(bool auto_remediate, int preferred_node) {
+    gokore_atomic_store(&gokore_remedy_, auto_remediate ? (uint64_t)1 << 32 | (uint32_t)preferred_node : 0);
+}
+
+gokore_status gokore_qos_violation_report(const gokore_qos_violation *violation) {
+    const gokore_provider *p = gokore_provider_get();
+    return p->report_violation(p->user, violation);
+}
+
+// >>provider: the built-in answers
+static gokore_lock_policy gokore_answer_lock_policy_(void *user) {
+    const gokore_lock_policy *p = gokore_lock_policy_current();
+    (void)user;
+    return p ? *p : gokore_lock_policy_default(gokore_qos_current());
+}
+static gokore_retry_policy gokore_answer_retry_(void *user) { return gokore_answer_lock_policy_(user).retry; }
+static gokore_numa_policy gokore_answer_numa_(void *user) { return gokore_answer_lock_policy_(user).numa; }
+static gokore_qos gokore_answer_qos_(void *user) {
+    (void)user;
+    return gokore_qos_current();
+}
+static gokore_qos_policy gokore_answer_qos_policy_(void *user) {
+    (void)user;
+    return gokore_qos_policy_get();
+}
+static gokore_status gokore_answer_hints_(void *user, gokore_topology_hints *out) {
+    const char *zone = getenv("GOKORE_ZONE"), *name = getenv("NODE_NAME");
+    *out = (gokore_topology_hints) { .numa_node = -1 };
+    (void)snprintf(out->zone, sizeof out->zone, "%s", zone ? zone : "");
+    (void)snprintf(out->node_name, sizeof out->node_name, "%s", name ? name : "");
+    out->policy = gokore_answer_numa_(user);
+    out->lock_policy = gokore_lock_policy_current();
+    if (!gokore_lent_machine_here_) return GOKORE_UNSUPPORTED;
+    out->numa_node = gokore_lent_machine_here_->current_node();
+    out->preferred_node_count = gokore_lent_machine_here_->nearest(out->numa_node, out->preferred_nodes, 64);
+    return GOKORE_OK;
+}
+static gokore_status gokore_answer_container_(void *user, gokore_container *out) {
+    (void)user;
+    return gokore_lent_machine_here_ ? gokore_lent_machine_here_->container(out) : GOKORE_UNSUPPORTED;
+}
+static int gokore_answer_distance_(void *user, int from, int to) {
+    (void)user;
+    return gokore_lent_machine_here_ ? gokore_lent_machine_here_->distance(from, to) : -1;
+}
+static gokore_status gokore_answer_migrate_(void *user, void *addr, size_t len, int node) {
+    (void)user;
+    return gokore_lent_machine_here_ ? gokore_lent_machine_here_->migrate(addr, len, node) : GOKORE_UNSUPPORTED;
+}
+static void gokore_answer_error_(void *user, const gokore_report *report) { // the process's report hook
+    gokore_report copy = *report;
+    (void)user;
+    gokore_report_emit_(&copy);
+}
+static void gokore_answer_deadlock_(void *user, const gokore_deadlock *deadlock) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    (void)user;
+    (void)deadlock;
+    if (i->deadlock) i->deadlock(i->user);
+}
+static gokore_status gokore_answer_resolve_(void *user, const gokore_deadlock *deadlock, gokore_resolution *out) {
+    (void)user;
+    bool known = gokore_lent_locks_here_ && gokore_lent_locks_here_->resolve;
+    return known ? gokore_lent_locks_here_->resolve(deadlock, out) : GOKORE_UNSUPPORTED;
+}
+static const gokore_metric_kind_ gokore_metric_qos_ = {
+    "gokore_qos_violations_total", "Limits of a class that were passed.", GOKORE_METRIC_COUNTER, { "kind", "qos" }
+};
+static gokore_status gokore_answer_violation_(void *user, const gokore_qos_violation *v) {
+    uint64_t remedy = gokore_atomic_load(&gokore_remedy_);
+    const gokore_provider *p = gokore_provider_get();
+    (void)user;
+    if (GOKORE_METRICS)
+        gokore_metric_count_one_(&gokore_metric_qos_, v->kind ? v->kind : "", gokore_qos_name(gokore_qos_known_(v->qos)), 1);
+    if (!remedy || !v->resource) return GOKORE_OK;
+    return p->migrate(p->user, v->resource, v->resource_size, (int)(uint32_t)remedy);
+}
+static const gokore_metric_kind_ gokore_metric_anomaly_ = {
+    "gokore_anomaly", "The last value of each anomaly.", GOKORE_METRIC_GAUGE, { "metric", NULL }
+};
+static void gokore_answer_anomaly_(void *user, const char *metric, double value) {
+    (void)user;
+    if (GOKORE_METRICS) gokore_metric_set(gokore_metric_of_(&gokore_metric_anomaly_, metric, ""), value);
+}
+static gokore_status gokore_answer_order_(void *user, const char *const *held, size_t n, const char *incoming,
+                                          gokore_lock_verdict *out) {
+    (void)user;
+    bool known = gokore_lent_locks_here_ && gokore_lent_locks_here_->check_names;
+    return known ? gokore_lent_locks_here_->check_names(held, n, incoming, out) : GOKORE_UNSUPPORTED;
+}
+static gokore_status gokore_answer_check_(void *user, const gokore_policy *policy, gokore_diagnostics *diagnostics) {
+    (void)user;
+    return gokore_policy_validate(policy, diagnostics);
+}
+static gokore_status gokore_answer_memory_(void *user) {
+    (void)user;
+    return gokore_memory_model_check();
+}
+static gokore_cluster_coordinator *gokore_answer_coordinator_(void *user) {
+    (void)user;
+    return gokore_lent_coordinator_ ? gokore_lent_coordinator_() : NULL;
+}
+static const gokore_instrumenter *gokore_answer_instrumenter_(void *user) {
+    (void)user;
+    return gokore_instrumenter_get();
+}
+
+typedef struct gokore_text_ { // grows as it is written
+    char *data;
+    size_t len, cap;
+} gokore_text_;
+static gokore_status gokore_text_write_(void *user, const void *data, size_t len) {
+    gokore_text_ *t = (gokore_text_ *)user;
+    if (t->cap - t->len < len) {
+        size_t cap = t->cap * 2 + len;
+        char *more = (char *)gokore_alloc_(NULL, cap, 1);
+        if (!more) return GOKORE_NO_MEMORY;
+        if (t->len) memcpy(more, t->data, t->len);
+        gokore_free_(NULL, t->data, t->cap);
+        t->data = more;
+        t->cap = cap;
+    }
+    memcpy(t->data + t->len, data, len);
+    t->len += len;
+    return GOKORE_OK;
+}
+
+// The set in force with this policy in it, in the place of the one that has its name, or behind the others.
+static gokore_status gokore_answer_apply_(void *user, const gokore_lock_policy *policy) {
+    gokore_text_ text = { NULL, 0, 0 };
+    gokore_writer writer = { gokore_text_write_, &text };
+    gokore_policy mine = { GOKORE_POLICY_LOCK, policy, NULL };
+    const gokore_policy_set *now = gokore_policy_current();
+    gokore_policy_set *next;
+    bool placed = false;
+    (void)user;
+    gokore_status status = policy ? gokore_policy_validate(&mine, NULL) : GOKORE_INVALID;
+    for (size_t i = 0; now && status == GOKORE_OK && i < now->count; i++) {
+        const gokore_lock_policy *p = now->policies[i].lock;
+        const char *space = policy->namespace_name ? policy->namespace_name : "";
+        bool same = p && strcmp(p->name, policy->name) == 0 && strcmp(p->namespace_name, space) == 0;
+        status = gokore_policy_write_yaml(same ? &mine : &now->policies[i], writer);
+        if (status == GOKORE_OK) status = gokore_write_(writer, "---\n");
+        placed = placed || same;
+    }
+    if (status == GOKORE_OK && !placed) status = gokore_policy_write_yaml(&mine, writer);
+    if (status == GOKORE_OK) status = gokore_policy_load(&next, text.data, text.len, NULL, NULL);
+    if (status == GOKORE_OK) {
+        status = gokore_policy_apply(next);
+        gokore_policy_set_destroy(next);
+    }
+    gokore_free_(NULL, text.data, text.cap);
+    return status;
+}
+
+static const gokore_provider gokore_provider_default_ = {
+    gokore_answer_retry_,       gokore_answer_numa_,         gokore_answer_lock_policy_,
+    gokore_answer_qos_,         gokore_answer_qos_policy_,   gokore_answer_hints_,
+    gokore_answer_container_,   gokore_answer_distance_,     gokore_answer_migrate_,
+    gokore_answer_error_,       gokore_answer_deadlock_,     gokore_answer_resolve_,
+    gokore_answer_violation_,   gokore_answer_anomaly_,      gokore_answer_order_,
+    gokore_answer_check_,       gokore_answer_apply_,        gokore_answer_memory_,
+    gokore_answer_coordinator_, gokore_answer_instrumenter_, NULL,
+};
+
+// A struct of functions and a user pointer at its end; those that are NULL are taken from another.
+static void gokore_policy_fill_functions_(void *functions, const void *others, size_t size) {
+    static const char none[sizeof(void (*)(void))] = { 0 };
+    for (size_t at = 0; at + sizeof none + sizeof(void *) <= size; at += sizeof none)
+        if (memcmp((char *)functions + at, none, sizeof none) == 0)
+            memcpy((char *)functions + at, (const char *)others + at, sizeof none);
+}
+
+static gokore_atomic_ptr gokore_provider_now_, gokore_operator_now_; // NULL = the built-in one
+
+gokore_status gokore_provider_set(const gokore_provider *provider) {
+    gokore_provider full;
+    if (!provider) return gokore_publish_(&gokore_provider_now_, NULL, 0);
+    full = *provider;
+    gokore_policy_fill_functions_(&full, &gokore_provider_default_, sizeof full);
+    return gokore_publish_(&gokore_provider_now_, &full, sizeof full);
+}
+
+const gokore_provider *gokore_provider_get(void) {
+    const gokore_provider *now =
+        (const gokore_provider *)gokore_atomic_load_acquire(&gokore_provider_now_); // pairs with gokore_publish_
+    return now ? now : &gokore_provider_default_;
+}
+
+// >>cluster operator: the built-in one
+static gokore_status gokore_operator_register_(void *user, const gokore_lock_policy *policy) {
+    const gokore_provider *p = gokore_provider_get();
+    (void)user;
+    return p->apply_lock_policy(p->user, policy);
+}
+static void gokore_operator_deadlock_(void *user, const gokore_deadlock *deadlock) {
+    const gokore_provider *p = gokore_provider_get();
+    (void)user;
+    p->report_deadlock(p->user, deadlock);
+}
+static gokore_status gokore_operator_affinity_(void *user, gokore_numa_view *out) {
+    const gokore_policy_set *set = gokore_policy_current();
+    (void)user;
+    *out = (gokore_numa_view) { .node = -1, .qos_weight = { -1, -1, -1 } };
+    for (size_t i = 0; set && i < set->count; i++) {
+        const gokore_concurrency_policy *p = set->policies[i].concurrency;
+        for (size_t k = 0; p && k < p->class_count; k++) {
+            int *weight = &out->qos_weight[(int)gokore_qos_known_(p->classes[k].qos) - 1];
+            if (*weight < 0 || p->classes[k].priority < *weight) *weight = p->classes[k].priority;
+        }
+    }
+    if (!gokore_lent_machine_here_) return GOKORE_UNSUPPORTED;
+    out->node = gokore_lent_machine_here_->current_node();
+    out->allowed_count = gokore_lent_machine_here_->allowed_nodes(out->allowed_nodes, 64);
+    for (size_t i = 0; i < out->allowed_count && i < 64; i++)
+        out->distances[i] = gokore_lent_machine_here_->distance(out->node, out->allowed_nodes[i]);
+    return GOKORE_OK;
+}
+static gokore_status gokore_operator_adjust_(void *user, const gokore_resource_adjustment *adjustment) {
+    (void)user;
+    return gokore_resources_adjust(adjustment, NULL);
+}
+static gokore_status gokore_operator_levels_(void *user, gokore_lock_level_fn *fn, void *fn_user) {
+    (void)user;
+    if (!gokore_lent_locks_here_ || !gokore_lent_locks_here_->levels) return GOKORE_UNSUPPORTED;
+    gokore_lent_locks_here_->levels(fn, fn_user);
+    return GOKORE_OK;
+}
+static const gokore_cluster_operator gokore_operator_default_ = { gokore_operator_register_,
+                                                                  gokore_operator_deadlock_,
+                                                                  gokore_operator_affinity_,
+                                                                  gokore_operator_adjust_,
+                                                                  gokore_operator_levels_,
+                                                                  gokore_answer_qos_,
+                                                                  NULL };
+
+const gokore_cluster_operator *gokore_cluster_operator_default(void) { return &gokore_operator_default_; }
+
+gokore_status gokore_cluster_operator_set(const gokore_cluster_operator *cluster_operator) {
+    gokore_cluster_operator full;
+    if (!cluster_operator) return gokore_publish_(&gokore_operator_now_, NULL, 0);
+    full = *cluster_operator;
+    gokore_policy_fill_functions_(&full, &gokore_operator_default_, sizeof full);
+    return gokore_publish_(&gokore_operator_now_, &full, sizeof full);
+}
+
+const gokore_cluster_operator *gokore_cluster_operator_get(void) {
+    const gokore_cluster_operator *now =
+        (const gokore_cluster_operator *)gokore_atomic_load_acquire(&gokore_operator_now_); // pairs with gokore_publish_
+    return now ? now : &gokore_operator_default_;
 }
 
 #endif // GOKORE_IMPLEMENTATION

@@ -147,6 +147,11 @@ GOKORE_API void gokore_mutex_deinit(gokore_mutex *m);
 // Blocks until the mutex is held (GOKORE_OK, acquire) or the context is over (its status, even if the mutex is free). With
 // GOKORE_LOCKORDER: GOKORE_DEADLOCK if this thread holds it, GOKORE_ORDER if refused. Anything but GOKORE_OK: not held.
 GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_mutex_lock(gokore_mutex *m, gokore_context *ctx);
+// The same for the lock checker's eyes. _rank: the second of two locks of one class, which subclass orders: rising. _nested:
+// while the thread holds outer, which keeps locks of one class from being taken by two threads at once: then their order among
+// themselves is free; LOCK_NOT_HELD if it does not.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx);
 // 0: takes it if it is free, else GOKORE_BUSY, never blocks. Otherwise waits for up to timeout_ns, then GOKORE_TIMEOUT.
 GOKORE_INLINE_ GOKORE_NODISCARD gokore_status gokore_mutex_try_lock(gokore_mutex *m, int64_t timeout_ns);
 // As the policy in force says (its first LockPolicy; without one, the table of the compiled-in class): tries at once, then
@@ -177,7 +182,7 @@ typedef struct gokore_cond { gokore_sync_ sync_; } gokore_cond;
 // between. A signal that chose this waiter counts even if the context ends meanwhile. Locks held besides m are LOCK_WAIT_HELD.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx);
 // Wakes the one who waits longest, or all. No system call when nobody waits. What was changed under the mutex before the call
-// is seen by those woken; the mutex need not be held.
+// is seen by those woken; the mutex need not be held. Does not touch the condition once the last one has been woken.
 GOKORE_API void gokore_cond_signal(gokore_cond *c);
 GOKORE_API void gokore_cond_broadcast(gokore_cond *c);
 GOKORE_API void gokore_cond_set_observer(gokore_cond *c, gokore_lock_observer *observer);
@@ -291,7 +296,7 @@ GOKORE_INLINE_ void gokore_semaphore_unlock_(gokore_semaphore *s) { gokore_semap
 #define GOKORE_SYNC_COUNT_   0xfffffff0u
 // One CAS each way, in the caller: a call before it would cost as much as a third of it, since the CAS waits for the stores.
 // What the library was built with is asked at run time, because the caller may be built with other options.
-extern const bool gokore_sync_inline_; // false with GOKORE_LOCKORDER: every call goes to the library
+GOKORE_DATA_ bool gokore_sync_inline_; // constant; false with GOKORE_LOCKORDER: every call goes to the library
 GOKORE_INLINE_ bool gokore_sync_is_inline_(void) { return GOKORE_STATIC ? !GOKORE_LOCKORDER : gokore_sync_inline_; }
 // Live for sure, and no clock to be asked.
 GOKORE_INLINE_ bool gokore_context_is_live_(gokore_context *ctx) {
@@ -346,20 +351,24 @@ GOKORE_INLINE_ void gokore_rwlock_write_unlock(gokore_rwlock *rw) {
 }
 
 // >>private shared part: waiting
-// One blocked call. state_ is what its thread sleeps on: 0 = waiting, then WOKEN by the one who took it off its queue (stored
-// under the queue's latch, so that a waiter who finds itself off the queue needs nothing more), or POKED because its context
-// is over. POKED may become WOKEN, never the reverse.
-enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_ };
+// One blocked call. state_ is what its thread sleeps on: 0 = waiting, ASLEEP once it needs a kick, then WOKEN by the one who
+// took it off its queue (stored under the queue's latch, so that a waiter who finds itself off the queue needs nothing more),
+// or POKED because its context is over, or DOOMED because it was chosen to end a deadlock. These may become WOKEN, never the
+// reverse. A call that waits in several queues at once has a record in each, whose owner_ is the record its thread sleeps on.
+enum { GOKORE_WAITER_WAITING_, GOKORE_WAITER_WOKEN_, GOKORE_WAITER_POKED_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_DOOMED_ };
 typedef struct gokore_waiter_ {
     gokore_atomic_u32 state_;
     uint32_t answer_;                                  // what the waker says
     struct gokore_waiter_ *next_, *prev_;              // in the object's queue
     struct gokore_waiter_ *context_next_, *context_prev_; // context_prev_ is itself when its context has taken it off
+    struct gokore_waiter_ *owner_;                     // NULL = itself
     const void *key_;                                  // whose queue
     void *item_;                                       // a channel's: what to send, where to receive
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
     int64_t since_ns_;                                 // when the call began to wait
+    uint32_t kind_, end_;                              // what the lock checker is told of it, see gokore_wait_; 0 = nothing
     bool queued_;                                      // under the queue's latch
+    bool steadfast_;                                   // can't be ended as a deadlock's victim
     bool sleeps_;                                      // at once: it has spun already, or it is likely to wait for long
 } gokore_waiter_;
 typedef struct gokore_wait_queue_ {
@@ -372,7 +381,8 @@ GOKORE_API void gokore_wait_queue_remove_(gokore_wait_queue_ *q, gokore_waiter_ 
 GOKORE_API gokore_waiter_ *gokore_wait_queue_wake_(gokore_wait_queue_ *q, uint32_t answer);
 // After the latch: the sleeper is woken. w itself may be gone, so its word is passed.
 GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
-// Sleeps until woken (GOKORE_OK), until the context is over (its status) or the deadline (GOKORE_TIMEOUT).
+// Sleeps until woken (GOKORE_OK), until the context is over (its status) or the deadline (GOKORE_TIMEOUT), or until it is
+// chosen to end a deadlock (GOKORE_DEADLOCK).
 GOKORE_API gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns);
 GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout, saturating
 
@@ -483,6 +493,13 @@ static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
     gokore_latch_unlock_(&ctx->latch_);
 }
 
+// The lock checker is told for what this thread is about to sleep.
+static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
+    gokore_wait_ wait = { .object = w->key_, .kind = w->kind_, .end = w->end_, .deadline_ns = deadline_ns, .state = &w->state_,
+                          .idle = GOKORE_WAITER_ASLEEP_, .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
+    gokore_wait_begin_(&wait);
+}
+
 gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     gokore_status why = gokore_context_status(ctx);
     if (why != GOKORE_OK) return why;
@@ -493,14 +510,20 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
         GOKORE_SEAM_PAUSE_();
         state = gokore_atomic_load_acquire(&w->state_); // pairs with the release in gokore_waiter_woken_
     }
-    while (state == GOKORE_WAITER_WAITING_ && why == GOKORE_OK) {
-        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_WAITING_, deadline_ns);
-        state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
+    (void)gokore_atomic_cas_relaxed(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_ASLEEP_); // relaxed: no data behind it
+    state = gokore_atomic_load_acquire(&w->state_); // pairs likewise
+    bool told = GOKORE_LOCKORDER && w->kind_ && state == GOKORE_WAITER_ASLEEP_;
+    if (told) gokore_waiter_tell_(w, deadline_ns);
+    while (state == GOKORE_WAITER_ASLEEP_ && why == GOKORE_OK) {
+        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
+        state = gokore_atomic_load_acquire(&w->state_); // pairs likewise, and with gokore_deadlock_cancel_
     }
+    if (told) gokore_wait_end_();
     if (ctx && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
     bool woken = state == GOKORE_WAITER_WOKEN_;
     gokore_status over = woken ? GOKORE_OK : gokore_context_status(ctx);
     if (ctx) (void)gokore_atomic_fetch_sub_release(&ctx->waiting_, 1); // pairs with gokore_context_deinit
+    if (state == GOKORE_WAITER_DOOMED_) return GOKORE_DEADLOCK;
     return woken || over != GOKORE_OK ? over : why;
 }
 
@@ -557,7 +580,8 @@ static int gokore_context_poke_(gokore_context *ctx, gokore_atomic_u32 **sleeper
         ctx->waiters_ = w->context_next_;
         if (ctx->waiters_) ctx->waiters_->context_prev_ = NULL;
         w->context_prev_ = w;
-        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_WAITING_, GOKORE_WAITER_POKED_)) continue; // pairs with gokore_waiter_wait_
+        if (gokore_atomic_cas_release(&w->state_, GOKORE_WAITER_ASLEEP_, GOKORE_WAITER_POKED_))            // pairs likewise
             sleepers[count++] = &w->state_;
     }
     gokore_latch_unlock_(&ctx->latch_);
@@ -635,7 +659,7 @@ gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
 // queues hashed by its address. Deviations: hand-over is decided by how long the waiter has waited, not by a random timer;
 // the table does not grow.
 #if !GOKORE_STATIC
-const bool gokore_sync_inline_ = !GOKORE_LOCKORDER;
+bool gokore_sync_inline_ = !GOKORE_LOCKORDER;
 #endif
 enum { GOKORE_SYNC_RETRY_, GOKORE_SYNC_HANDED_ }; // a waker's answer: try again; what was asked for is yours
 #define GOKORE_SYNC_PATIENCE_NS_ 1000000          // a waiter that has waited for so long is handed the lock
@@ -795,7 +819,7 @@ static gokore_inherit_ *gokore_sync_inherit_(const gokore_sync_ *s) { // NULL = 
 
 static gokore_lock_identity_ gokore_sync_identity_(gokore_sync_ *s) {
     gokore_inherit_ *inherit = gokore_sync_inherit_(s);
-    return (gokore_lock_identity_) { s, inherit ? inherit->cls : s->class_, &s->record_ };
+    return (gokore_lock_identity_) { .lock = s, .cls = inherit ? inherit->cls : s->class_, .slot = &s->record_ };
 }
 
 static void gokore_sync_report_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_report_id id, const char *what) {
@@ -846,6 +870,7 @@ static void gokore_sync_init_(gokore_sync_ *s, const gokore_sync_kind_ *kind, co
     s->class_ = desc->lock_class;
     if (GOKORE_LOCKORDER || desc->name || desc->observer || desc->numa_node)
         gokore_lock_describe_(gokore_sync_identity_(s), desc->name, desc->observer, desc->numa_node);
+    if (GOKORE_LOCKORDER && desc->rank) gokore_lock_rank_(gokore_sync_identity_(s), desc->rank);
     if (desc->observer) gokore_sync_set_observer_(s, desc->observer);
 }
 
@@ -869,19 +894,26 @@ static gokore_status gokore_sync_get_(gokore_sync_ *s, const gokore_sync_kind_ *
     return status;
 }
 
-// Every lock call that is more than one CAS: the checker, the context, the wait, the observer. w says what is asked for.
-static gokore_status gokore_sync_lock_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx,
-                                       int64_t deadline_ns, unsigned mode) {
+// Every lock call that is more than one CAS: the checker, which knows the lock as who, the context, the wait, the observer. w
+// says what is asked for.
+static gokore_status gokore_sync_lock_as_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_lock_identity_ who, gokore_waiter_ *w,
+                                          gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
     gokore_status status = gokore_context_status(ctx);
-    if (status == GOKORE_OK) status = gokore_lockorder_before_(gokore_sync_identity_(s), mode);
+    if (GOKORE_LOCKORDER && (deadline_ns != INT64_MAX || gokore_context_deadline_ns(ctx) != INT64_MAX)) mode |= GOKORE_LOCK_TIMED_;
+    if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
     if (status != GOKORE_OK) return status;
     int64_t waited_ns = 0;
     status = gokore_sync_get_(s, kind, w, ctx, deadline_ns, mode, &waited_ns);
     if (status == GOKORE_BUSY) return status;
-    if (status == GOKORE_OK) gokore_lockorder_acquired_(gokore_sync_identity_(s), mode);
+    if (status == GOKORE_OK) gokore_lockorder_acquired_(who, mode);
     gokore_lock_observer *observer = gokore_sync_observer_(s);
     if (observer) gokore_sync_observe_(observer, s, status, waited_ns);
     return status;
+}
+
+static gokore_status gokore_sync_lock_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx,
+                                       int64_t deadline_ns, unsigned mode) {
+    return gokore_sync_lock_as_(s, kind, gokore_sync_identity_(s), w, ctx, deadline_ns, mode);
 }
 
 static void gokore_sync_unlocked_(gokore_sync_ *s, const gokore_sync_kind_ *kind) { // before the word is
@@ -911,7 +943,8 @@ static void gokore_mutex_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t giv
 
 static const gokore_sync_kind_ gokore_mutex_kind_ = { "mutex", gokore_sync_take_, gokore_mutex_serve_, NULL };
 
-#define GOKORE_WAITER_EXCLUSIVE_(s) { .key_ = (s), .need_ = GOKORE_SYNC_LOCKED_, .bars_ = GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_ }
+#define GOKORE_WAITER_EXCLUSIVE_(s) \
+    { .key_ = (s), .need_ = GOKORE_SYNC_LOCKED_, .bars_ = GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_, .kind_ = GOKORE_WAIT_EXCLUSIVE_ }
 
 // >>mutex: priority inheritance, by the kernel's futexes (futex(2), FUTEX_LOCK_PI)
 #define GOKORE_INHERIT_THREAD_ 0x3fffffffu
@@ -926,30 +959,42 @@ static bool gokore_inherit_take_(gokore_sync_ *s, uint32_t *v, const gokore_wait
     return true;
 }
 
-// The owner's thread has ended without unlocking: its lock passes on, and somebody should know.
+// The owner's thread has ended without unlocking: its lock passes on, and somebody should know. The lock checker said so when
+// the thread ended.
 static void gokore_inherit_orphan_(gokore_sync_ *s) {
+    if (GOKORE_LOCKORDER) return;
     char title[64];
     gokore_lock_title_(s, gokore_sync_identity_(s).cls, gokore_atomic_load_acquire(&s->record_), title, sizeof title); // pairs with gokore_lock_find_
     gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "mutex '%s' passes on from a thread that ended while it held it", title);
 }
 
+// The kernel says that the owner has ended. Asked again under a latch: nobody else changes the word of one that has ended, so
+// it still names it if it has not changed. Without the latch, it might name the next owner by now. As gokore_futex_lock_pi_.
+static int gokore_inherit_adopt_(gokore_inherit_ *inherit, bool *orphan) {
+    static gokore_latch_ latch;
+    gokore_latch_lock_(&latch);
+    uint32_t v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
+    int error = gokore_futex_lock_pi_(&inherit->owner, 1);    // long past: does not wait
+    *orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+    gokore_latch_unlock_(&latch);
+    return *orphan ? 0 : error;
+}
+
 static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
     gokore_inherit_ *inherit = gokore_sync_inherit_(s);
-    for (uint32_t v = 0;;) {
+    for (bool orphan = false;;) {
         gokore_status status = gokore_context_status(ctx);
         int64_t now = gokore_now_ns(), until = ctx && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
         if (status == GOKORE_OK && now >= deadline_ns) status = GOKORE_TIMEOUT;
         if (status != GOKORE_OK) return status;
         int error = gokore_futex_lock_pi_(&inherit->owner, until);
-        v = gokore_atomic_load_relaxed(&inherit->owner); // relaxed: turn orders
-        bool orphan = error == ESRCH && gokore_atomic_cas_relaxed(&inherit->owner, v, (uint32_t)gokore_thread_id_()); // relaxed: likewise
+        if (error == ESRCH) error = gokore_inherit_adopt_(inherit, &orphan);
         if (error == EDEADLK) return GOKORE_DEADLOCK;
-        if (error != 0 && !orphan && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
-        if (error != 0 && !orphan) continue;
+        if (error != 0 && error != EAGAIN && error != EINTR && error != ETIMEDOUT && error != ESRCH) return GOKORE_SYSTEM;
+        if (error != 0) continue;
         (void)gokore_atomic_load_acquire(&inherit->turn); // pairs with unlock
-        orphan |= v & GOKORE_INHERIT_DIED_;
-        (void)gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
-        if (orphan) gokore_inherit_orphan_(s);
+        uint32_t v = gokore_atomic_fetch_and_relaxed(&inherit->owner, ~GOKORE_INHERIT_DIED_); // relaxed: this thread's lock
+        if (orphan || (v & GOKORE_INHERIT_DIED_)) gokore_inherit_orphan_(s);
         return GOKORE_OK;
     }
 }
@@ -988,8 +1033,36 @@ static gokore_status gokore_mutex_acquire_(gokore_mutex *m, gokore_context *ctx,
     return gokore_sync_lock_(&m->sync_, gokore_mutex_kind_of_(m), &w, ctx, deadline_ns, mode);
 }
 
+// The same for a mutex that is watched: false = not free, or the checker has more to do than look.
+static inline bool gokore_mutex_lock_watched_(gokore_mutex *m) {
+    gokore_warm_ w;
+    if (!gokore_lock_warms_(m, &m->sync_.record_, &w)) return false;
+    if (!gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_)) return false; // pairs with unlock
+    gokore_lock_warmed_(m, &m->sync_.record_, &w);
+    return true;
+}
+
 gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
+    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_watched_(m))) return GOKORE_OK;
     return gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+// The same, with what only the checker has to know.
+static gokore_status gokore_mutex_lock_as_(gokore_mutex *m, gokore_lock_identity_ who, gokore_context *ctx) {
+    gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
+    return gokore_sync_lock_as_(&m->sync_, gokore_mutex_kind_of_(m), who, &w, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx) {
+    gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
+    who.subclass = subclass;
+    return gokore_mutex_lock_as_(m, who, ctx);
+}
+
+gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx) {
+    gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
+    who.outer = outer;
+    return gokore_mutex_lock_as_(m, who, ctx);
 }
 
 gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
@@ -997,7 +1070,16 @@ gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
     return gokore_mutex_acquire_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
 
+static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
+    uint32_t v = gokore_atomic_load_relaxed(&m->sync_.word_); // relaxed: the CAS decides; observers and inheritance are for the slow path
+    if ((v & ~GOKORE_SYNC_PARKED_) != GOKORE_SYNC_LOCKED_ || !gokore_lock_cools_(m)) return false;
+    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
+        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+    return true;
+}
+
 void gokore_mutex_unlock_slow_(gokore_mutex *m) {
+    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
     if (!gokore_mutex_is_held(m)) {
         gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
         return;
@@ -1037,9 +1119,8 @@ void gokore_mutex_deinit(gokore_mutex *m) {
 
 // >>mutex: the policy in force
 static gokore_lock_policy gokore_lock_policy_now_(void) {
-    const gokore_policy_set *set = gokore_policy_current();
-    const gokore_lock_policy *policy = set ? gokore_policy_set_lock_policy(set, NULL) : NULL;
-    return policy ? *policy : gokore_lock_policy_default(GOKORE_QOS_DEFAULT);
+    const gokore_lock_policy *policy = gokore_lock_policy_current();
+    return policy ? *policy : gokore_lock_policy_default(gokore_qos_current());
 }
 
 // allowed_distance: 0 = the same node; up to 9 = so many different distances; above = the firmware's distance.
@@ -1089,9 +1170,13 @@ static bool gokore_cond_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
 
 // given = how many to wake.
 static void gokore_cond_serve_(gokore_sync_ *s, gokore_bucket_ *b, uint32_t given, gokore_kicks_ *kicks) {
-    gokore_waiter_ *w;
-    for (; given && (w = gokore_bucket_first_(b->queue.head, s)) != NULL; given--) gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
-    gokore_sync_serve_none_(s, b);
+    gokore_waiter_ *end = gokore_bucket_first_(b->queue.head, s), *more; // those before end are woken
+    for (; end && given; given--) end = gokore_bucket_first_(end->next_, s);
+    if (!end) (void)gokore_atomic_fetch_and_relaxed(&s->word_, ~GOKORE_SYNC_PARKED_); // relaxed: under the latch
+    for (gokore_waiter_ *w = gokore_bucket_first_(b->queue.head, s); w != end; w = more) {
+        more = gokore_bucket_first_(w->next_, s);
+        gokore_sync_wake_(b, w, GOKORE_SYNC_HANDED_, kicks);
+    }
 }
 
 static const gokore_sync_kind_ gokore_cond_kind_ = { "condition", gokore_cond_take_, gokore_cond_serve_, NULL };
@@ -1101,6 +1186,7 @@ static void gokore_cond_relock_(gokore_mutex *m) {
     gokore_status refused = gokore_lockorder_before_(gokore_sync_identity_(&m->sync_), GOKORE_LOCK_EXCLUSIVE);
     (void)refused;
     gokore_waiter_ w = GOKORE_WAITER_EXCLUSIVE_(m);
+    w.steadfast_ = true;
     w.sleeps_ = true; // if the lock is held it is by the one who woke this thread, perhaps on this very CPU
     int64_t waited_ns = 0;
     (void)gokore_sync_get_(&m->sync_, gokore_mutex_kind_of_(m), &w, NULL, INT64_MAX, 0, &waited_ns);
@@ -1146,7 +1232,7 @@ static uint32_t gokore_rwlock_next_(gokore_sync_ *s, uint32_t rest, gokore_waite
     gokore_waiter_ *head = *first;
     for (gokore_waiter_ *w = head; w; w = gokore_bucket_first_(w->next_, s)) *(gokore_waiter_reads_(w) ? &readers : &writers) += 1;
     if (!head) return open;
-    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_))
+    if (gokore_waiter_reads_(head) && !(rest & GOKORE_SYNC_LOCKED_) && readers <= (GOKORE_SYNC_COUNT_ - (rest & GOKORE_SYNC_COUNT_)) / GOKORE_SYNC_ONE_)
         return open + readers * GOKORE_SYNC_ONE_ + (writers ? GOKORE_SYNC_PARKED_ : 0);
     if (rest & (GOKORE_SYNC_LOCKED_ | GOKORE_SYNC_COUNT_)) {
         *first = NULL;
@@ -1212,7 +1298,8 @@ static void gokore_reads_remove_(const void *lock) {
 static gokore_status gokore_rwlock_read_slow_(gokore_rwlock *rw, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
     bool recursive = gokore_atomic_load_relaxed(&rw->sync_.word_) & GOKORE_SYNC_MODE_; // relaxed: constant while in use
     bool passes = recursive && (gokore_reads_of_(rw) || gokore_reads_.elsewhere);
-    gokore_waiter_ w = { .key_ = rw, .need_ = GOKORE_SYNC_ONE_, .bars_ = GOKORE_SYNC_LOCKED_ | (passes ? 0 : GOKORE_SYNC_PARKED_) };
+    gokore_waiter_ w = { .key_ = rw, .need_ = GOKORE_SYNC_ONE_, .bars_ = GOKORE_SYNC_LOCKED_ | (passes ? 0 : GOKORE_SYNC_PARKED_),
+                         .kind_ = passes ? GOKORE_WAIT_SHARED_RECURSIVE_ : GOKORE_WAIT_SHARED_ };
     mode |= recursive ? GOKORE_LOCK_SHARED_RECURSIVE : GOKORE_LOCK_SHARED;
     gokore_status status = gokore_sync_lock_(&rw->sync_, &gokore_rwlock_kind_, &w, ctx, deadline_ns, mode);
     if (status == GOKORE_OK && recursive) gokore_reads_add_(rw);
@@ -1322,7 +1409,9 @@ static void gokore_once_run_here_(gokore_once_flag *once, void (*fn)(void *), vo
     gokore_lock_observer *observer = gokore_sync_observer_(&once->sync_);
     if (observer) gokore_sync_observe_(observer, once, GOKORE_OK, 0);
     gokore_once_running_ = &run;
+    gokore_wait_party_(once, 0);
     fn(user);
+    gokore_wait_left_(once, 0);
     gokore_once_running_ = run.outer;
     gokore_sync_observe_release_(&once->sync_);
     gokore_sync_release_(&once->sync_, &gokore_once_kind_, GOKORE_SYNC_LOCKED_);
@@ -1334,7 +1423,7 @@ static void gokore_once_wait_(gokore_once_flag *once) {
         gokore_sync_report_(&once->sync_, &gokore_once_kind_, GOKORE_REPORT_LOCK_RECURSION, "is called again by the function that it runs");
         return;
     }
-    gokore_waiter_ w = { .key_ = once };
+    gokore_waiter_ w = { .key_ = once, .kind_ = GOKORE_WAIT_PARTY_, .steadfast_ = true };
     int64_t since_ns = gokore_now_ns();
     (void)gokore_sync_acquire_(&once->sync_, &gokore_once_kind_, &w, NULL, INT64_MAX);
     (void)gokore_atomic_load_acquire(&once->sync_.word_); // pairs with gokore_once_serve_
@@ -1382,6 +1471,7 @@ void gokore_waitgroup_add(gokore_waitgroup *w, uint32_t n) {
 }
 
 void gokore_waitgroup_done(gokore_waitgroup *w) {
+    gokore_wait_party_(w, 0);
     uint32_t v = gokore_atomic_load_relaxed(&w->sync_.word_); // relaxed: the CAS decides
     for (;;) {
         if (!(v & GOKORE_SYNC_COUNT_)) {
@@ -1399,7 +1489,7 @@ gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
     if (status != GOKORE_OK || !(v & GOKORE_SYNC_COUNT_)) return status;
     gokore_lock_none_held_("while its thread waits for a wait group");
-    gokore_waiter_ waiter = { .key_ = w };
+    gokore_waiter_ waiter = { .key_ = w, .kind_ = GOKORE_WAIT_PARTY_ };
     int64_t since_ns = gokore_now_ns();
     status = gokore_sync_acquire_(&w->sync_, &gokore_waitgroup_kind_, &waiter, ctx, INT64_MAX);
     (void)gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
@@ -1438,9 +1528,10 @@ static gokore_status gokore_semaphore_acquire_slow_(gokore_semaphore *s, uint32_
     gokore_status status = gokore_context_status(ctx);
     if (n > GOKORE_SEMAPHORE_MAX) status = GOKORE_INVALID;
     if (status != GOKORE_OK || n == 0) return status;
-    gokore_waiter_ w = { .key_ = s, .need_ = n * GOKORE_SYNC_ONE_ };
+    gokore_waiter_ w = { .key_ = s, .need_ = n * GOKORE_SYNC_ONE_, .kind_ = GOKORE_WAIT_PERMITS_ };
     int64_t waited_ns = 0;
     status = gokore_sync_get_(&s->sync_, &gokore_semaphore_kind_, &w, ctx, deadline_ns, mode, &waited_ns);
+    if (status == GOKORE_OK) gokore_wait_permits_(s, true);
     gokore_lock_observer *observer = gokore_sync_observer_(&s->sync_);
     if (observer && status != GOKORE_BUSY) gokore_sync_observe_(observer, s, status, waited_ns);
     return status;
@@ -1448,7 +1539,7 @@ static gokore_status gokore_semaphore_acquire_slow_(gokore_semaphore *s, uint32_
 
 gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_relaxed(&s->sync_.word_); // relaxed: the CAS decides
-    if (n - 1 < GOKORE_SEMAPHORE_MAX && !(v & ~GOKORE_SYNC_COUNT_) && v >= n * GOKORE_SYNC_ONE_ && gokore_context_is_live_(ctx) &&
+    if (!GOKORE_LOCKORDER && n - 1 < GOKORE_SEMAPHORE_MAX && !(v & ~GOKORE_SYNC_COUNT_) && v >= n * GOKORE_SYNC_ONE_ && gokore_context_is_live_(ctx) &&
         gokore_atomic_cas_acquire(&s->sync_.word_, v, v - n * GOKORE_SYNC_ONE_)) // pairs with release
         return GOKORE_OK;
     return gokore_semaphore_acquire_slow_(s, n, ctx, INT64_MAX, 0);
@@ -1461,6 +1552,7 @@ gokore_status gokore_semaphore_try_acquire(gokore_semaphore *s, uint32_t n, int6
 
 void gokore_semaphore_release(gokore_semaphore *s, uint32_t n) {
     if (n == 0) return;
+    gokore_wait_permits_(s, false);
     gokore_sync_observe_release_(&s->sync_);
     uint32_t v = gokore_atomic_load_relaxed(&s->sync_.word_); // relaxed: the CAS decides
     do {
@@ -1497,7 +1589,7 @@ static gokore_status gokore_locker_get_(const gokore_locker *l, gokore_context *
 
 static gokore_status gokore_locker_take_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
     if (!l->lock || !l->unlock) return GOKORE_INVALID;
-    gokore_lock_identity_ who = { l->object, l->lock_class, NULL };
+    gokore_lock_identity_ who = { .lock = l->object, .cls = l->lock_class };
     gokore_status status = gokore_context_status(ctx);
     if (GOKORE_LOCKORDER && l->name) gokore_lock_describe_(who, l->name, NULL, -1);
     if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
@@ -1526,8 +1618,20 @@ void gokore_locker_unlock(const gokore_locker *l) {
     if (l->unlock(l->object) != 0) gokore_reportf_(GOKORE_REPORT_LOCK_NOT_HELD, l->name, "foreign lock %p refuses to be unlocked", l->object);
 }
 
-static int gokore_pthread_mutex_lock_(void *p) { return pthread_mutex_lock((pthread_mutex_t *)p); }
-static int gokore_pthread_mutex_try_lock_(void *p) { return pthread_mutex_trylock((pthread_mutex_t *)p); }
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+// A robust mutex whose holder has died is held by the caller, who should know.
+static int gokore_pthread_mutex_got_(pthread_mutex_t *m, int rc) {
+    if (rc != EOWNERDEAD) return rc;
+    gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, NULL, "pthread_mutex_t %p passes on from a thread that ended while it held it", (void *)m);
+    return pthread_mutex_consistent(m);
+}
+#else
+static int gokore_pthread_mutex_got_(pthread_mutex_t *m, int rc) { return (void)m, rc; }
+#endif
+static int gokore_pthread_mutex_lock_(void *p) { return gokore_pthread_mutex_got_((pthread_mutex_t *)p, pthread_mutex_lock((pthread_mutex_t *)p)); }
+static int gokore_pthread_mutex_try_lock_(void *p) {
+    return gokore_pthread_mutex_got_((pthread_mutex_t *)p, pthread_mutex_trylock((pthread_mutex_t *)p));
+}
 static int gokore_pthread_mutex_unlock_(void *p) { return pthread_mutex_unlock((pthread_mutex_t *)p); }
 static int gokore_pthread_rwlock_read_(void *p) { return pthread_rwlock_rdlock((pthread_rwlock_t *)p); }
 static int gokore_pthread_rwlock_try_read_(void *p) { return pthread_rwlock_tryrdlock((pthread_rwlock_t *)p); }
@@ -1560,6 +1664,24 @@ static int gokore_mtx_unlock_(void *p) { return (void)p, ENOSYS; }
 gokore_locker gokore_locker_of_mtx(void *mtx) {
     return (gokore_locker) { mtx, gokore_mtx_lock_, gokore_mtx_try_lock_, gokore_mtx_unlock_, NULL, NULL, NULL };
 }
+
+// >>waits lent to gokore_policy.h
+static gokore_status gokore_lent_wait_(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
+                                       void *user) {
+    gokore_waiter_ w = { .since_ns_ = gokore_now_ns() };
+    if (begin) begin(user, &w);
+    return gokore_waiter_wait_(&w, ctx, deadline_ns);
+}
+
+static void gokore_lent_wake_(gokore_waiter_ *w) {
+    gokore_atomic_u32 *state = &w->state_;
+    gokore_waiter_woken_(w, GOKORE_OK);
+    gokore_waiter_kick_(state);
+}
+
+static const gokore_lent_waits_ gokore_lent_waits_sync_ = { gokore_context_status, gokore_context_deadline_ns, gokore_lent_wait_,
+                                                            gokore_lent_wake_ };
+static const gokore_lent_waits_ *gokore_lent_waits_here_ = &gokore_lent_waits_sync_;
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

@@ -6,7 +6,8 @@
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_topology.h"
 //
-// NEEDS    gokore_atomic.h; Linux; link with -pthread.
+// NEEDS    gokore_atomic.h gokore_policy.h; link with -pthread. Elsewhere than on Linux the machine is one node with all CPUs, there are no limits
+//          of a container but those in the environment, and binding and pinning answer GOKORE_UNSUPPORTED.
 //
 // EXAMPLE
 //      #include <stdio.h>
@@ -24,7 +25,10 @@
 //      }
 //
 // OPTIONS  GOKORE_NUMA           [impl]  1   0: every machine is one node 0 with all CPUs; nothing is bound or migrated
-//          GOKORE_HWLOC          [impl]  0   reserved
+//          GOKORE_HWLOC          [impl]  0   1: hwloc (2.0 or newer; link with -lhwloc) is asked for nodes, their CPUs, memory and
+//                                            distances. Where it does not find the CPUs and nodes that are online, the
+//                                            files tell.
+//                                            A fake root is passed on in the environment, HWLOC_FSROOT, for that long.
 //          GOKORE_WORKERS_ROUND  [impl]  GOKORE_ROUND_CEIL   a quota of 2.5 CPUs gives 3 workers; GOKORE_ROUND_FLOOR: 2
 //          GOKORE_MIN_WORKERS    [impl]  1   no quota gives fewer workers than this; the CPUs still may
 //          GOKORE_OVERSUBSCRIBE  [impl]  1   how many workers a caller may ask for per worker that the limits allow
@@ -55,8 +59,9 @@
 #define GOKORE_TOPOLOGY_H 100 // 0.1.0
 
 #include "gokore_atomic.h"
-#if GOKORE_ATOMIC_H != 100
-#error "gokore_topology.h 0.1.0 needs gokore_atomic.h 0.1.0: copy headers from one release"
+#include "gokore_policy.h"
+#if GOKORE_ATOMIC_H != 100 || GOKORE_POLICY_H != 100
+#error "gokore_topology.h 0.1.0 needs gokore_atomic.h and gokore_policy.h 0.1.0: copy headers from one release"
 #endif
 
 // >>options
@@ -135,9 +140,10 @@ GOKORE_API int gokore_topology_current_node(const gokore_topology *topology);
 
 // >>placement: acts on the real machine, whatever root the topology was read from
 // The calling thread runs on the node's usable CPUs from now on. NOT_FOUND: no such node; INVALID: a node without usable
-// CPUs; DENIED. With GOKORE_NUMA=0 node 0 is OK and nothing is done.
+// CPUs; DENIED or UNSUPPORTED: the system refuses, the thread runs where it did. With GOKORE_NUMA=0 node 0 is OK and nothing
+// is done.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pin_thread_to_node(const gokore_topology *topology, int node);
-// The calling thread runs on this CPU only. NOT_FOUND: no such CPU, or the process may not use it; DENIED.
+// The calling thread runs on this CPU only. NOT_FOUND: no such CPU, or the process may not use it; DENIED, UNSUPPORTED.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pin_thread_to_cpu(int cpu);
 // Pages of this range that are touched from now on come from node (or, where that has no usable memory, from the nearest
 // that has some) as long as it has room. Whole pages: what shares the first and the last page goes along. NOT_FOUND: no
@@ -185,6 +191,12 @@ typedef struct gokore_container {
 // Reads what the container allows. desc may be NULL. Missing files are no error; NO_MEMORY leaves cpus and workers right
 // and the rest empty. After a read of the real machine, reports carry the container's id. Any thread; reads files.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_read(gokore_container *out, const gokore_container_desc *desc);
+// Reads again what may change while the process runs: limits, usage, CPUs; class, ids and environment stay. changed (may be
+// NULL): quota, CPUs, workers, or memory limits are not what they were. What is odd is counted in warnings and not reported
+// again. Anything but OK leaves container as it was. Opens the files anew, so that a process moved to another group is
+// followed. For a thread that may block, once a second or more seldom, not for each task. Any thread; reads files.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_refresh(gokore_container *container, const gokore_container_desc *desc,
+                                                                   bool *changed);
 // How many threads to compute with. base 0: min(cpus, quota rounded up). base > 0: at most base, at most
 // GOKORE_OVERSUBSCRIBE times that. GOKORE_MAX_WORKERS, as it was at the read, takes the place of cpus and quota. At least
 // 1. container NULL = the real machine, read now; else never blocks.
@@ -207,11 +219,43 @@ typedef struct gokore_pressure { // percent of the last ten seconds in which som
     double cpu_some_avg10, cpu_full_avg10;
     double memory_some_avg10, memory_full_avg10;
     double io_some_avg10, io_full_avg10;
+    gokore_pressure_level quota_level; // of the CPU periods since the watch's last look, how many the quota cut short, by the
+                                       // same percents; NONE where there is no last look
+    uint64_t cpu_periods;              // of the quota, since the group was made; 0 = no quota, or not known
+    uint64_t cpu_throttled_periods;    // in which the quota was used up; of all groups up to the mount point
+    uint64_t cpu_throttled_ns;         // for how long threads had to wait then
 } gokore_pressure;
 
-// Reads the kernel's pressure stall figures once, of the process's group, or else of the machine. UNSUPPORTED: there are
-// none; NO_MEMORY. root as in gokore_container_desc. Any thread; reads files.
+// Reads the kernel's pressure stall figures once, of the process's group, or else of the machine, and how often the CPU
+// quota was used up. UNSUPPORTED: there are no stall figures; NO_MEMORY. root as in gokore_container_desc. Any thread; reads
+// files.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_pressure(const char *root, gokore_pressure *out);
+
+// Called on the watch's thread with no lock held: both may use the library, and must not start or stop the watch. node is
+// -1, the whole container: the kernel tells of no single node.
+typedef void gokore_pressure_fn(int node, const gokore_pressure *pressure, void *user);
+typedef void gokore_container_fn(const gokore_container *container, void *user);
+typedef struct gokore_pressure_watch_desc {
+    gokore_container_desc container; // which one; its texts must live as long as the watch. cpus 0 = the main thread's affinity
+    int64_t interval_ns;             // how often to look; default 0 = 2 s
+    bool polls_only;                 // default false: where the kernel lets the process ask, it wakes the watch when memory
+                                     // stalls begin, at the earliest two seconds after it last did
+    gokore_container_fn *limits_fn;  // default NULL; told when gokore_container_refresh finds that something changed
+} gokore_pressure_watch_desc;
+
+// Starts the process's one watch, a thread that calls fn whenever level or quota_level is not what it was (NONE in the
+// beginning). There, level also obeys the share of the time since the last look, which rises sooner than avg10. fn NULL:
+// nothing is called, for gokore_pressure_watch_level. desc NULL = the defaults. BUSY: there is a watch; UNSUPPORTED: nothing
+// to watch, that is no stall figures, no quota figures, no limits_fn; INVALID, NO_MEMORY, SYSTEM. Any thread; reads files.
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pressure_watch_start(gokore_pressure_fn *fn, void *user,
+                                                                      const gokore_pressure_watch_desc *desc);
+// Ends the watch and waits for its thread; no call of fn after that. Harmless without a watch. A forked child has none, and may
+// start its own. Any thread but the watch's.
+GOKORE_API void gokore_pressure_watch_stop(void);
+// What the watch found last; NONE without a watch. Any thread, never blocks.
+GOKORE_API gokore_pressure_level gokore_pressure_watch_level(void);
+// The kernel wakes the watch; false: it looks every interval_ns only, or there is none. Any thread, never blocks.
+GOKORE_API bool gokore_pressure_watch_is_triggered(void);
 
 #ifdef __cplusplus
 }
@@ -221,19 +265,66 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_container_pressure(const char *
 #if defined(GOKORE_IMPLEMENTATION) && !defined(GOKORE_TOPOLOGY_IMPLEMENTED_)
 #define GOKORE_TOPOLOGY_IMPLEMENTED_
 #include "gokore_atomic.h"
+#include "gokore_policy.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+#include <sys/mman.h>
+#endif
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#endif
+#if GOKORE_HWLOC
+#include <hwloc.h>
+#endif
+
+// >>platform: files, pages, CPUs; what calls the kernel about CPUs and nodes comes after the sets
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+static int gokore_topology_open_(const char *path) { return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); }
+
+static ptrdiff_t gokore_topology_read_(int fd, void *out, size_t cap) { return read(fd, out, cap); }
+
+static size_t gokore_topology_page_(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+
+static long gokore_topology_online_(void) { return sysconf(_SC_NPROCESSORS_ONLN); }
+
+static void *gokore_numa_map_(size_t size) {
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void gokore_numa_unmap_(void *p, size_t size) { (void)munmap(p, size); }
+#else
+static int gokore_topology_open_(const char *path) { return _open(path, _O_RDONLY | _O_BINARY | _O_NOINHERIT); }
+
+static ptrdiff_t gokore_topology_read_(int fd, void *out, size_t cap) { return _read(fd, out, cap < 65536 ? (unsigned)cap : 65536); }
+
+static size_t gokore_topology_page_(void) {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
+static long gokore_topology_online_(void) { return (long)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS); }
+
+static void *gokore_numa_map_(size_t size) { return VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE); }
+
+static void gokore_numa_unmap_(void *p, size_t size) {
+    (void)size;
+    (void)VirtualFree(p, 0, MEM_RELEASE);
+}
+#endif
 
 // >>files
 #define GOKORE_TOPOLOGY_SMALL_ ((size_t)64 << 10) // most that one value or list may have
@@ -305,7 +396,7 @@ static gokore_status gokore_topology_slurp_(gokore_topology_files_ *f, int fd, s
     for (;;) {
         size_t want = f->text.len + 4096;
         if (!gokore_topology_reserve_(f->allocator, &f->text, want)) return GOKORE_NO_MEMORY;
-        ssize_t n = read(fd, f->text.data + f->text.len, f->text.cap - f->text.len - 1);
+        ptrdiff_t n = gokore_topology_read_(fd, f->text.data + f->text.len, f->text.cap - f->text.len - 1);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return GOKORE_NOT_FOUND;
         f->text.len += (size_t)n;
@@ -323,7 +414,7 @@ static GOKORE_PRINTF_(3) gokore_status gokore_topology_load_(gokore_topology_fil
     va_end(args);
     if (!named) return GOKORE_NO_MEMORY;
     int fd;
-    do fd = open(f->path.data, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    do fd = gokore_topology_open_(f->path.data);
     while (fd < 0 && errno == EINTR);
     if (fd < 0) return GOKORE_NOT_FOUND;
     gokore_status st = gokore_topology_slurp_(f, fd, most);
@@ -467,8 +558,8 @@ static void gokore_topology_fill_(gokore_topology_set_ *s, const int *ids, size_
         if (ids[i] >= 0 && ids[i] < GOKORE_TOPOLOGY_CPUS_) gokore_topology_put_(s, (size_t)ids[i]);
 }
 
-// One item of a list: "3", "0-7", or "0-31:2/8", the first 2 of each 8.
-static bool gokore_topology_item_(gokore_topology_span_ item, size_t limit, gokore_topology_set_ *set) {
+// One item of a list: "3", "0-7", or "0-31:2/8", the first 2 of each 8. *left: how many ids may still be looked at.
+static bool gokore_topology_item_(gokore_topology_span_ item, size_t limit, size_t *left, gokore_topology_set_ *set) {
     uint64_t first, last, used = 1, group = 1;
     item = gokore_topology_trim_(item.p, item.len);
     if (!gokore_topology_number_(&item, &first)) return false;
@@ -485,19 +576,22 @@ static bool gokore_topology_item_(gokore_topology_span_ item, size_t limit, goko
         item.p++, item.len--;
         if (!gokore_topology_number_(&item, &group) || group == 0 || used > group || item.len) return false;
     }
-    if (last >= limit) return false;
+    if (last >= limit || last - first >= *left) return false;
+    *left -= (size_t)(last - first + 1);
     for (uint64_t id = first; id <= last; id++)
         if ((id - first) % group < used) gokore_topology_put_(set, (size_t)id);
     return true;
 }
 
-// A list as the kernel writes it: "0-3,8". Blanks and NULs around items are dropped; empty is the empty set.
+// A list as the kernel writes it: "0-3,8". Blanks and NULs around items are dropped; empty is the empty set. Items may say the
+// same, but not without end.
 static bool gokore_topology_list_(const gokore_topology_text_ *text, size_t limit, gokore_topology_set_ *set) {
     memset(set, 0, sizeof *set);
     gokore_topology_span_ rest = gokore_topology_trim_(text->data, text->len), item;
+    size_t left = 4 * limit;
     if (rest.len == 0) return true;
     while (gokore_topology_cut_(&rest, ',', &item))
-        if (!gokore_topology_item_(item, limit, set)) return false;
+        if (!gokore_topology_item_(item, limit, &left, set)) return false;
     return true;
 }
 
@@ -533,7 +627,10 @@ static bool gokore_topology_map_(const gokore_topology_text_ *text, gokore_topol
     return digits > 0;
 }
 
-// >>system calls; where a system has no such call its number is -1, and the kernel says so
+// >>platform: Linux. Where a machine has no such system call its number is -1, and the kernel says so.
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#define GOKORE_TOPOLOGY_SYSFS_    1
+#define GOKORE_TOPOLOGY_CPUS_BY_  "affinity" // where a number of CPUs comes from
 #if defined(SYS_mbind) && defined(SYS_move_pages) && defined(SYS_get_mempolicy)
 #define GOKORE_NUMA_SYS_MBIND_         SYS_mbind
 #define GOKORE_NUMA_SYS_MOVE_PAGES_    SYS_move_pages
@@ -553,9 +650,105 @@ static bool gokore_topology_affinity_(pid_t thread, gokore_topology_set_ *set) {
     return syscall(SYS_sched_getaffinity, thread, sizeof set->words, set->words) > 0 && gokore_topology_size_(set) > 0;
 }
 
+static int gokore_topology_this_cpu_(void) { return sched_getcpu(); } // -1 = not known
+
+static gokore_status gokore_numa_pin_(const gokore_topology_set_ *set) {
+    if (syscall(SYS_sched_setaffinity, 0, sizeof set->words, set->words) == 0) return GOKORE_OK;
+    if (errno == EINVAL) return GOKORE_NOT_FOUND;
+    return errno == EPERM || errno == EACCES ? GOKORE_DENIED : errno == ENOSYS ? GOKORE_UNSUPPORTED : GOKORE_SYSTEM;
+}
+
+// The three answer 0 or an errno.
+static int gokore_numa_mems_allowed_(gokore_topology_set_ *set) {
+    return syscall(GOKORE_NUMA_SYS_GET_MEMPOLICY_, NULL, set->words, GOKORE_TOPOLOGY_NODES_ + 1UL, NULL, GOKORE_NUMA_MEMS_ALLOWED_) == 0 ? 0 : errno;
+}
+
+static int gokore_numa_mbind_(void *start, size_t size, const unsigned long *nodes) {
+    return syscall(GOKORE_NUMA_SYS_MBIND_, start, size, GOKORE_NUMA_PREFERRED_, nodes, GOKORE_TOPOLOGY_NODES_ + 1UL, 0) == 0 ? 0 : errno;
+}
+
+static int gokore_numa_move_pages_(size_t count, void **pages, const int *nodes, int *where) {
+    return syscall(GOKORE_NUMA_SYS_MOVE_PAGES_, 0, count, pages, nodes, where, GOKORE_NUMA_MOVE_) >= 0 ? 0 : errno;
+}
+
+// The kernel's pressure triggers, Documentation/accounting/psi.rst. 2 s is the only window that an unprivileged process may ask
+// for; 20 ms of it are the one percent that GOKORE_PRESSURE_LOW begins with. -1: the kernel does not let us.
+static int gokore_pressure_arm_at_(const char *path) {
+    static const char trigger[] = "some 20000 2000000"; // the terminator goes along, the kernel wants it
+    int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || write(fd, trigger, sizeof trigger) == (ssize_t)sizeof trigger) return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static int gokore_pressure_bell_(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+static void gokore_pressure_ring_(int bell) {
+    uint64_t one = 1;
+    ssize_t n = write(bell, &one, sizeof one); // nobody reads it: there is room for one
+    (void)n;
+}
+
+// Until the trigger fires, the bell rings, or so many nanoseconds are over. False: the trigger's group is gone.
+static bool gokore_pressure_poll_(int trigger, int bell, int64_t ns) {
+    struct pollfd files[2] = { { trigger, POLLPRI, 0 }, { bell, POLLIN, 0 } };
+    int64_t ms = (ns - 1) / 1000000 + 1;
+    (void)poll(files, 2, ms > INT32_MAX ? INT32_MAX : (int)ms);
+    return !(files[0].revents & (POLLERR | POLLNVAL));
+}
+#endif
+
+// >>platform: everything else: no nodes, no affinity
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_LINUX_
+#define GOKORE_TOPOLOGY_SYSFS_    0
+#define GOKORE_TOPOLOGY_CPUS_BY_  "system"
+
+static bool gokore_topology_affinity_(pid_t thread, gokore_topology_set_ *set) {
+    (void)thread;
+    memset(set, 0, sizeof *set);
+    return false;
+}
+
+static int gokore_topology_this_cpu_(void) { return -1; }
+
+static gokore_status gokore_numa_pin_(const gokore_topology_set_ *set) {
+    (void)set;
+    return GOKORE_UNSUPPORTED;
+}
+
+static int gokore_numa_mems_allowed_(gokore_topology_set_ *set) {
+    (void)set;
+    return ENOSYS;
+}
+
+static int gokore_pressure_arm_at_(const char *path) {
+    (void)path;
+    return -1;
+}
+
+static int gokore_pressure_bell_(void) { return -1; }
+
+static void gokore_pressure_ring_(int bell) { (void)bell; }
+
+static bool gokore_pressure_poll_(int trigger, int bell, int64_t ns) {
+    (void)trigger, (void)bell, (void)ns;
+    return false;
+}
+
+static int gokore_numa_mbind_(void *start, size_t size, const unsigned long *nodes) {
+    (void)start, (void)size, (void)nodes;
+    return ENOSYS;
+}
+
+static int gokore_numa_move_pages_(size_t count, void **pages, const int *nodes, int *where) {
+    (void)count, (void)pages, (void)nodes, (void)where;
+    return ENOSYS;
+}
+#endif
+
 static bool gokore_topology_affinity_or_count_(pid_t thread, gokore_topology_set_ *set) {
     if (gokore_topology_affinity_(thread, set)) return true;
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    long n = gokore_topology_online_();
     memset(set, 0, sizeof *set);
     gokore_topology_put_(set, 0);
     for (long i = 1; i < n && i < GOKORE_TOPOLOGY_CPUS_; i++) gokore_topology_put_(set, (size_t)i);
@@ -592,9 +785,10 @@ typedef struct gokore_topology_build_ { // what is needed while reading
     gokore_topology_files_ files;
     gokore_topology *t;
     const gokore_topology_desc *desc;
-    pid_t thread; // whose affinity counts
+    struct hwloc_topology *hwloc; // NULL = the files tell
+    pid_t thread;                 // whose affinity counts
     bool real, knows_cpus, one_node;
-    gokore_topology_set_ cpus, allowed, list, first, online, possible, allowed_nodes, with_memory;
+    gokore_topology_set_ cpus, allowed, list, first, other, online, possible, allowed_nodes, with_memory;
     bool knows_possible, knows_memory;
     uint16_t owners[GOKORE_TOPOLOGY_CPUS_];
     int row[GOKORE_TOPOLOGY_NODES_];
@@ -627,6 +821,138 @@ static gokore_status gokore_topology_optional_(gokore_status st, bool *found) {
     *found = st == GOKORE_OK;
     return st == GOKORE_NOT_FOUND ? GOKORE_OK : st;
 }
+
+// >>topology: hwloc
+#if GOKORE_HWLOC
+static void gokore_hwloc_set_(hwloc_const_bitmap_t from, size_t limit, gokore_topology_set_ *to) {
+    memset(to, 0, sizeof *to);
+    for (int id = -1; (id = hwloc_bitmap_next(from, id)) >= 0 && (size_t)id < limit;) gokore_topology_put_(to, (size_t)id);
+}
+
+// hwloc takes another root from the environment only.
+static int gokore_hwloc_load_(hwloc_topology_t h, const char *root) {
+    static gokore_latch_ latch;
+    static char before[4096];
+    if (!root[0]) return hwloc_topology_load(h);
+    gokore_latch_lock_(&latch);
+    const char *value = getenv("HWLOC_FSROOT");
+    bool had = value && strlen(value) < sizeof before;
+    if (had) memcpy(before, value, strlen(value) + 1);
+    int rc = setenv("HWLOC_FSROOT", root, 1) == 0 ? hwloc_topology_load(h) : -1;
+    if (had)
+        (void)setenv("HWLOC_FSROOT", before, 1);
+    else
+        (void)unsetenv("HWLOC_FSROOT");
+    gokore_latch_unlock_(&latch);
+    return rc;
+}
+
+// hwloc aborts on an empty list of nodes, and complains on stderr where it does not find what it reads. b->list: the nodes
+// that the files tell of.
+static bool gokore_hwloc_may_(gokore_topology_build_ *b) {
+    size_t first = b->knows_cpus ? gokore_topology_next_(&b->cpus, 0) : 0;
+    if (!GOKORE_NUMA) return false;
+    if (!GOKORE_TOPOLOGY_SYSFS_ && b->real) return true;
+    if (gokore_topology_size_(&b->list) == 0) return false;
+    return gokore_topology_directory_(&b->files, "/sys/devices/system/cpu/cpu%zu/topology", first) == GOKORE_OK;
+}
+
+// A node without CPUs gets those that are near, which is something else.
+static bool gokore_hwloc_shares_(gokore_topology_build_ *b, hwloc_topology_t h) {
+    memset(&b->other, 0, sizeof b->other);
+    for (hwloc_obj_t o = NULL; (o = hwloc_get_next_obj_by_type(h, HWLOC_OBJ_NUMANODE, o)) != NULL;) {
+        gokore_hwloc_set_(o->cpuset, GOKORE_TOPOLOGY_CPUS_, &b->first);
+        for (size_t i = 0; i < GOKORE_TOPOLOGY_WORDS_; i++)
+            if (b->first.words[i] & b->other.words[i]) return true;
+        gokore_topology_join_(&b->other, &b->first);
+    }
+    return false;
+}
+
+// hwloc always answers something; it knows the machine if it found the CPUs and the nodes that are online, each CPU in one of
+// them. Where there are no files to tell of nodes, it is believed.
+static bool gokore_hwloc_knows_(gokore_topology_build_ *b, hwloc_topology_t h) {
+    bool files = gokore_topology_size_(&b->list) > 0;
+    if (hwloc_get_root_obj(h)->total_memory == 0 || gokore_hwloc_shares_(b, h)) return false;
+    gokore_hwloc_set_(hwloc_topology_get_topology_cpuset(h), GOKORE_TOPOLOGY_CPUS_, &b->first);
+    gokore_hwloc_set_(hwloc_topology_get_topology_nodeset(h), GOKORE_TOPOLOGY_NODES_, &b->other);
+    if (b->knows_cpus && memcmp(&b->first, &b->cpus, sizeof b->first) != 0) return false;
+    if (files && memcmp(&b->other, &b->list, sizeof b->other) != 0) return false;
+    b->cpus = b->first;
+    b->list = b->other;
+    b->knows_cpus = true;
+    return true;
+}
+
+static void gokore_hwloc_open_(gokore_topology_build_ *b) {
+    hwloc_topology_t h;
+    if (!gokore_hwloc_may_(b) || hwloc_topology_init(&h) != 0) return;
+    bool ok = hwloc_topology_set_flags(h, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED) == 0;      // what is allowed is found out here
+    (void)hwloc_topology_set_all_types_filter(h, HWLOC_TYPE_FILTER_KEEP_NONE);               // but CPUs, nodes, and groups of CPUs
+    (void)hwloc_topology_set_type_filter(h, HWLOC_OBJ_GROUP, HWLOC_TYPE_FILTER_KEEP_STRUCTURE); // that share a node
+    (void)hwloc_topology_set_components(h, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86"); // moves the thread over all CPUs
+    if (ok && gokore_hwloc_load_(h, b->files.root) == 0 && gokore_hwloc_knows_(b, h)) {
+        b->hwloc = h;
+        b->t->source = "hwloc";
+    } else {
+        hwloc_topology_destroy(h);
+    }
+}
+
+static void gokore_hwloc_close_(gokore_topology_build_ *b) {
+    if (b->hwloc) hwloc_topology_destroy(b->hwloc);
+}
+
+static uint64_t gokore_hwloc_memory_(const gokore_topology_build_ *b, int id) {
+    return hwloc_get_numanode_obj_by_os_index(b->hwloc, (unsigned)id)->attr->numanode.local_memory;
+}
+
+static void gokore_hwloc_node_cpus_(gokore_topology_build_ *b, int id) {
+    gokore_hwloc_set_(hwloc_get_numanode_obj_by_os_index(b->hwloc, (unsigned)id)->cpuset, GOKORE_TOPOLOGY_CPUS_, &b->list);
+}
+
+// Fills row i of the distances from a matrix in which node j stands in column b->row[j].
+static bool gokore_hwloc_row_(gokore_topology_build_ *b, size_t i, const struct hwloc_distances_s *d) {
+    gokore_topology *t = b->t;
+    for (size_t j = 0; j < t->node_count; j++) {
+        hwloc_uint64_t v = d->values[(size_t)b->row[i] * d->nbobjs + (size_t)b->row[j]];
+        if (v < 10 || v > GOKORE_TOPOLOGY_FAR_) return false;
+        t->distances[i * t->node_count + j] = (uint8_t)v;
+    }
+    return t->distances[i * t->node_count + i] == 10;
+}
+
+static bool gokore_hwloc_distances_(gokore_topology_build_ *b) {
+    gokore_topology *t = b->t;
+    struct hwloc_distances_s *d = NULL;
+    unsigned count = 1;
+    if (hwloc_distances_get_by_name(b->hwloc, "NUMALatency", &count, &d, 0) != 0 || count == 0) return false;
+    size_t found = 0;
+    for (size_t j = 0; j < t->node_count; j++)
+        for (unsigned k = 0; k < d->nbobjs; k++)
+            if ((int)d->objs[k]->os_index == t->nodes[j].id) b->row[j] = (int)k, found++;
+    bool usable = found == t->node_count;
+    for (size_t i = 0; usable && i < t->node_count; i++) usable = gokore_hwloc_row_(b, i, d);
+    hwloc_distances_release(b->hwloc, d);
+    return usable;
+}
+#else
+static void gokore_hwloc_open_(gokore_topology_build_ *b) { b->hwloc = NULL; }
+
+static void gokore_hwloc_close_(gokore_topology_build_ *b) { (void)b; }
+
+static uint64_t gokore_hwloc_memory_(const gokore_topology_build_ *b, int id) {
+    (void)b, (void)id;
+    return 0;
+}
+
+static void gokore_hwloc_node_cpus_(gokore_topology_build_ *b, int id) { (void)b, (void)id; }
+
+static bool gokore_hwloc_distances_(gokore_topology_build_ *b) {
+    (void)b;
+    return false;
+}
+#endif
 
 // >>topology: CPUs of the machine
 static gokore_status gokore_topology_read_cpus_(gokore_topology_build_ *b) {
@@ -690,20 +1016,28 @@ static gokore_status gokore_topology_read_node_lists_(gokore_topology_build_ *b)
     return st;
 }
 
-static gokore_status gokore_topology_read_nodes_(gokore_topology_build_ *b) {
-    gokore_topology *t = b->t;
+// The nodes that are online, into b->list.
+static gokore_status gokore_topology_find_nodes_(gokore_topology_build_ *b) {
+    b->t->source = "sysfs:/sys/devices/system/node";
     gokore_status st = GOKORE_NUMA ? gokore_topology_scan_(b) : GOKORE_OK;
     if (st == GOKORE_OK && gokore_topology_size_(&b->list) > 0) {
         st = gokore_topology_read_node_lists_(b);
         gokore_topology_keep_(&b->list, &b->online);
     }
+    if (st == GOKORE_OK) gokore_hwloc_open_(b);
+    return st;
+}
+
+static gokore_status gokore_topology_read_nodes_(gokore_topology_build_ *b) {
+    gokore_topology *t = b->t;
+    gokore_status st = gokore_topology_find_nodes_(b);
     if (st != GOKORE_OK) return st;
-    t->source = "sysfs:/sys/devices/system/node";
     if (gokore_topology_size_(&b->list) == 0) {
         b->one_node = true;
         gokore_topology_put_(&b->list, 0);
-        if (GOKORE_NUMA) gokore_topology_warn_(t, "/sys/devices/system/node: no node there, all CPUs are one node 0");
-        t->source = !GOKORE_NUMA ? "GOKORE_NUMA=0" : b->knows_cpus ? "sysfs:/sys/devices/system/cpu/online" : "affinity";
+        if (GOKORE_NUMA && (GOKORE_TOPOLOGY_SYSFS_ || !b->real))
+            gokore_topology_warn_(t, "/sys/devices/system/node: no node there, all CPUs are one node 0");
+        t->source = !GOKORE_NUMA ? "GOKORE_NUMA=0" : b->knows_cpus ? "sysfs:/sys/devices/system/cpu/online" : GOKORE_TOPOLOGY_CPUS_BY_;
     }
     t->node_room = t->node_count = gokore_topology_size_(&b->list);
     t->nodes = (gokore_topology_node_ *)gokore_alloc_zeroed_(&t->allocator, t->node_room * sizeof *t->nodes, sizeof(void *));
@@ -720,9 +1054,7 @@ static gokore_status gokore_topology_read_nodes_(gokore_topology_build_ *b) {
 // The nodes whose memory the process may use, as the kernel says; false: it does not.
 static bool gokore_topology_mems_(gokore_topology_build_ *b) {
     memset(&b->allowed_nodes, 0, sizeof b->allowed_nodes);
-    if (syscall(GOKORE_NUMA_SYS_GET_MEMPOLICY_, NULL, b->allowed_nodes.words, GOKORE_TOPOLOGY_NODES_ + 1UL, NULL,
-                GOKORE_NUMA_MEMS_ALLOWED_) == 0)
-        return gokore_topology_size_(&b->allowed_nodes) > 0;
+    if (gokore_numa_mems_allowed_(&b->allowed_nodes) == 0) return gokore_topology_size_(&b->allowed_nodes) > 0;
     if (gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/proc/self/status") != GOKORE_OK) return false;
     const char *at = strstr(b->files.text.data, "\nMems_allowed_list:");
     if (!at) return false;
@@ -735,31 +1067,43 @@ static bool gokore_topology_mems_(gokore_topology_build_ *b) {
            gokore_topology_size_(&b->allowed_nodes) > 0;
 }
 
+static gokore_status gokore_topology_read_node_memory_(gokore_topology_build_ *b, gokore_topology_node_ *node) {
+    size_t id = (size_t)node->id;
+    gokore_status st = b->one_node ? gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/proc/meminfo")
+                                   : gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_,
+                                                           "/sys/devices/system/node/node%zu/meminfo", id);
+    if (st == GOKORE_NO_MEMORY) return st;
+    bool known = st == GOKORE_OK && gokore_topology_field_(&b->files.text, "MemTotal:", &node->memory);
+    if (!known && st != GOKORE_NOT_FOUND) gokore_topology_warn_(b->t, "%.120s: no MemTotal there", gokore_topology_file_(&b->files));
+    node->has_memory = !known || node->memory > 0;
+    if (!b->one_node && b->knows_memory && !gokore_topology_in_(&b->with_memory, id)) node->has_memory = false;
+    return GOKORE_OK;
+}
+
 static gokore_status gokore_topology_read_memory_(gokore_topology_build_ *b) {
     if (b->desc->allowed_nodes)
         gokore_topology_fill_(&b->allowed_nodes, b->desc->allowed_nodes, b->desc->allowed_node_count);
     else if (!b->real || b->one_node || !gokore_topology_mems_(b))
         memset(&b->allowed_nodes, 0xff, sizeof b->allowed_nodes);
-    for (size_t i = 0; i < b->t->node_count; i++) {
+    gokore_status st = GOKORE_OK;
+    for (size_t i = 0; st == GOKORE_OK && i < b->t->node_count; i++) {
         gokore_topology_node_ *node = &b->t->nodes[i];
-        size_t id = (size_t)node->id;
-        gokore_status st = b->one_node ? gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/proc/meminfo")
-                                       : gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_,
-                                                               "/sys/devices/system/node/node%zu/meminfo", id);
-        if (st == GOKORE_NO_MEMORY) return st;
-        bool known = st == GOKORE_OK && gokore_topology_field_(&b->files.text, "MemTotal:", &node->memory);
-        if (!known && st != GOKORE_NOT_FOUND)
-            gokore_topology_warn_(b->t, "%.120s: no MemTotal there", gokore_topology_file_(&b->files));
-        node->allowed = gokore_topology_in_(&b->allowed_nodes, id);
-        node->has_memory = !known || node->memory > 0;
-        if (!b->one_node && b->knows_memory && !gokore_topology_in_(&b->with_memory, id)) node->has_memory = false;
+        node->allowed = gokore_topology_in_(&b->allowed_nodes, (size_t)node->id);
+        if (b->hwloc)
+            node->memory = gokore_hwloc_memory_(b, node->id), node->has_memory = node->memory > 0;
+        else
+            st = gokore_topology_read_node_memory_(b, node);
     }
-    return GOKORE_OK;
+    return st;
 }
 
 // >>topology: CPUs of the nodes
 static gokore_status gokore_topology_read_node_cpus_(gokore_topology_build_ *b, int id) {
     memset(&b->list, 0, sizeof b->list);
+    if (b->hwloc) {
+        gokore_hwloc_node_cpus_(b, id);
+        return GOKORE_OK;
+    }
     gokore_status st =
         gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/sys/devices/system/node/node%d/cpulist", id);
     st = gokore_topology_list_file_(b, st, GOKORE_TOPOLOGY_CPUS_, &b->list);
@@ -772,6 +1116,17 @@ static gokore_status gokore_topology_read_node_cpus_(gokore_topology_build_ *b, 
         return GOKORE_OK;
     }
     return st;
+}
+
+// Takes those out of b->list that are offline, where old kernels have a file for each CPU only.
+static gokore_status gokore_topology_drop_offline_(gokore_topology_build_ *b) {
+    for (size_t cpu = 0; (cpu = gokore_topology_next_(&b->list, cpu)) < GOKORE_TOPOLOGY_CPUS_; cpu++) {
+        gokore_status st = gokore_topology_load_(&b->files, GOKORE_TOPOLOGY_SMALL_, "/sys/devices/system/cpu/cpu%zu/online", cpu);
+        if (st == GOKORE_NO_MEMORY) return st;
+        if (st == GOKORE_OK && b->files.text.data[0] == '0')
+            b->list.words[cpu / GOKORE_TOPOLOGY_WORD_] &= ~(1UL << cpu % GOKORE_TOPOLOGY_WORD_);
+    }
+    return GOKORE_OK;
 }
 
 // All nodes that have CPUs have the same: the first of them is the machine, the others are dropped.
@@ -802,6 +1157,7 @@ static gokore_status gokore_topology_assign_cpus_(gokore_topology_build_ *b) {
     memset(b->owners, 0xff, sizeof b->owners);
     for (size_t i = 0; i < t->node_count; i++) {
         gokore_status st = gokore_topology_read_node_cpus_(b, t->nodes[i].id);
+        if (st == GOKORE_OK && !b->knows_cpus) st = gokore_topology_drop_offline_(b);
         if (st != GOKORE_OK) return st;
         if (gokore_topology_size_(&b->list) == 0) continue;
         t->nodes[i].lists_cpus = true;
@@ -881,12 +1237,15 @@ static gokore_status gokore_topology_read_distances_(gokore_topology_build_ *b) 
     t->distance_room = n * n;
     t->distances = (uint8_t *)gokore_alloc_zeroed_(&t->allocator, t->distance_room, sizeof(void *));
     if (!t->distances) return GOKORE_NO_MEMORY;
-    for (size_t i = 0; i < n && usable && !b->one_node; i++) {
+    if (b->hwloc) usable = n == 1 || gokore_hwloc_distances_(b);
+    for (size_t i = 0; i < n && usable && !b->one_node && !b->hwloc; i++) {
         gokore_status st = gokore_topology_read_row_(b, i, &usable);
         if (st != GOKORE_OK) return st;
     }
     if (!usable)
-        gokore_topology_warn_(t, "%.120s: no usable row of distances, 10 and 20 are taken", gokore_topology_file_(&b->files));
+        gokore_topology_warn_(t, "%.120s: no usable row of distances, 10 and 20 are taken",
+                              b->hwloc ? t->source : gokore_topology_file_(&b->files));
+    if (b->hwloc && n == 1) t->distances[0] = 10; // hwloc has none for one node
     if (!usable || b->one_node)
         for (size_t i = 0; i < n * n; i++) t->distances[i] = i % (n + 1) ? 20 : 10;
     return GOKORE_OK;
@@ -956,6 +1315,7 @@ static gokore_status gokore_topology_make_(gokore_topology **out, const gokore_t
         b->thread = thread;
         b->real = b->files.root[0] == 0;
         st = gokore_topology_build_all_(b);
+        gokore_hwloc_close_(b);
         gokore_topology_close_(&b->files);
         gokore_free_(allocator, b, sizeof *b);
     }
@@ -1132,7 +1492,7 @@ const char *gokore_topology_source(const gokore_topology *topology) { return gok
 
 int gokore_topology_current_node(const gokore_topology *topology) {
     const gokore_topology *t = gokore_topology_or_default_(topology);
-    int cpu = sched_getcpu();
+    int cpu = gokore_topology_this_cpu_();
     if (cpu >= 0 && (size_t)cpu < t->owner_count && t->owners[cpu] != GOKORE_TOPOLOGY_NONE_)
         return t->nodes[t->owners[cpu]].id;
     int node = gokore_thread_node_();
@@ -1142,11 +1502,6 @@ int gokore_topology_current_node(const gokore_topology *topology) {
 
 // >>placement
 static gokore_atomic_u64 gokore_numa_refused_;
-
-static gokore_status gokore_numa_pin_(const gokore_topology_set_ *set) {
-    if (syscall(SYS_sched_setaffinity, 0, sizeof set->words, set->words) == 0) return GOKORE_OK;
-    return errno == EINVAL ? GOKORE_NOT_FOUND : errno == EPERM ? GOKORE_DENIED : GOKORE_SYSTEM;
-}
 
 gokore_status gokore_pin_thread_to_node(const gokore_topology *topology, int node) {
     const gokore_topology *t = gokore_topology_or_default_(topology);
@@ -1178,7 +1533,7 @@ static gokore_status gokore_numa_check_(void *addr, size_t len, int node, int *t
     const gokore_topology *t = gokore_topology_default();
     const gokore_topology_node_ *n = gokore_topology_find_(t, node);
     if (!n) return GOKORE_NOT_FOUND;
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)addr & (page - 1);
+    size_t page = gokore_topology_page_(), before = (uintptr_t)addr & (page - 1);
     if ((!addr && len) || len > SIZE_MAX - 2 * page || (uintptr_t)addr > UINTPTR_MAX - len - page) return GOKORE_INVALID;
     if (!GOKORE_NUMA) return GOKORE_UNSUPPORTED;
     n = gokore_numa_source_(t, n);
@@ -1205,9 +1560,8 @@ gokore_status gokore_memory_bind(void *addr, size_t len, int node) {
     if (st != GOKORE_OK || size == 0) return st;
     unsigned long nodes[GOKORE_TOPOLOGY_NODES_ / GOKORE_TOPOLOGY_WORD_] = { 0 };
     nodes[(size_t)target / GOKORE_TOPOLOGY_WORD_] = 1UL << (size_t)target % GOKORE_TOPOLOGY_WORD_;
-    if (syscall(GOKORE_NUMA_SYS_MBIND_, start, size, GOKORE_NUMA_PREFERRED_, nodes, GOKORE_TOPOLOGY_NODES_ + 1UL, 0) == 0)
-        return GOKORE_OK;
-    return gokore_numa_refuse_(errno);
+    int error = gokore_numa_mbind_(start, size, nodes);
+    return error ? gokore_numa_refuse_(error) : GOKORE_OK;
 }
 
 // Moves up to 64 pages.
@@ -1219,8 +1573,8 @@ static gokore_status gokore_numa_move_(char *start, size_t page, size_t count, i
         nodes[i] = target;
         where[i] = target;
     }
-    long rc = syscall(GOKORE_NUMA_SYS_MOVE_PAGES_, 0, count, pages, nodes, where, GOKORE_NUMA_MOVE_);
-    if (rc < 0) return errno == ENOENT ? GOKORE_OK : gokore_numa_refuse_(errno); // ENOENT: no page was touched yet
+    int error = gokore_numa_move_pages_(count, pages, nodes, where);
+    if (error) return error == ENOENT ? GOKORE_OK : gokore_numa_refuse_(error); // ENOENT: no page was touched yet
     gokore_status st = GOKORE_OK;
     for (size_t i = 0; i < count; i++) {
         if (where[i] == target || where[i] == -ENOENT || where[i] == -EFAULT) continue; // there, or not touched yet
@@ -1232,7 +1586,7 @@ static gokore_status gokore_numa_move_(char *start, size_t page, size_t count, i
 gokore_status gokore_memory_migrate(void *addr, size_t len, int node) {
     int target;
     char *start;
-    size_t size, page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size, page = gokore_topology_page_();
     gokore_status st = gokore_numa_check_(addr, len, node, &target, &start, &size);
     if (st != GOKORE_OK) return st;
     for (size_t at = 0; at < size; at += 64 * page) {
@@ -1245,22 +1599,22 @@ gokore_status gokore_memory_migrate(void *addr, size_t len, int node) {
 }
 
 static size_t gokore_numa_room_(size_t size) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = gokore_topology_page_();
     return size > SIZE_MAX - page ? 0 : (size + page - 1) & ~(page - 1);
 }
 
 void *gokore_numa_alloc(size_t size, int node) {
     size_t room = gokore_numa_room_(size);
     if (room == 0 || !gokore_topology_has_node(NULL, node)) return NULL;
-    void *p = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return NULL;
+    void *p = gokore_numa_map_(room);
+    if (!p) return NULL;
     gokore_status st = gokore_memory_bind(p, room, node);
     (void)st; // refused: first touch decides, and it was counted
     return p;
 }
 
 void gokore_numa_free(void *p, size_t size) {
-    if (p) (void)munmap(p, gokore_numa_room_(size));
+    if (p) gokore_numa_unmap_(p, gokore_numa_room_(size));
 }
 
 uint64_t gokore_numa_refusals(void) {
@@ -1282,6 +1636,7 @@ typedef struct gokore_cgroup_reader_ {
     gokore_container *out;
     char *(*getenv_fn)(const char *name);
     uint64_t mem_total; // 0 = not known
+    const gokore_container *before; // NULL = the first time; else the environment is not read again, and nothing reported
     gokore_status status;
 } gokore_cgroup_reader_;
 
@@ -1429,7 +1784,7 @@ static gokore_status gokore_cgroup_find_(gokore_cgroup_reader_ *r, const char *c
 static void gokore_container_warn_(gokore_cgroup_reader_ *r, const char *what) {
     const char *file = gokore_topology_file_(&r->files);
     r->out->warnings++;
-    gokore_reportf_(GOKORE_REPORT_TOPOLOGY, file, "%.300s: %s", file, what);
+    if (!r->before) gokore_reportf_(GOKORE_REPORT_TOPOLOGY, file, "%.300s: %s", file, what);
 }
 
 // A file of the group; false: there is none to read, or it is too long, which is a warning.
@@ -1719,7 +2074,7 @@ static const char *gokore_container_env_(const gokore_cgroup_reader_ *r, const c
 
 static void gokore_container_env_warn_(gokore_cgroup_reader_ *r, const char *name, const char *what) {
     r->out->warnings++;
-    gokore_reportf_(GOKORE_REPORT_TOPOLOGY, name, "%s: %s, ignored", name, what);
+    if (!r->before) gokore_reportf_(GOKORE_REPORT_TOPOLOGY, name, "%s: %s, ignored", name, what);
 }
 
 static bool gokore_container_env_number_(gokore_cgroup_reader_ *r, const char *name, unsigned *out) {
@@ -1861,6 +2216,12 @@ static void gokore_container_read_qos_(gokore_cgroup_reader_ *r) { // the path w
     if (qos != GOKORE_QOS_DEFAULT && source != c->qos_source) (void)snprintf(c->qos_source, sizeof c->qos_source, "%s", source);
 }
 
+static void gokore_container_read_maxima_(gokore_cgroup_reader_ *r) {
+    unsigned value = 0;
+    if (gokore_container_env_number_(r, "GOKORE_MAX_LOCKS", &value)) r->out->max_locks = value;
+    if (gokore_container_env_number_(r, "GOKORE_MAX_WORKERS", &value)) r->out->max_workers = value ? value : 1;
+}
+
 static void gokore_container_read_names_(gokore_cgroup_reader_ *r) {
     gokore_container *c = r->out;
     const char *uid = c->pod_uid[0] ? NULL : gokore_container_env_either_(r, "GOKORE_POD_UID", "POD_UID");
@@ -1891,9 +2252,9 @@ static unsigned gokore_container_allowed_(const gokore_container *c) {
     return (unsigned)(n < cpus ? n : cpus);
 }
 
-static unsigned gokore_container_cpus_(void) {
+static unsigned gokore_container_cpus_(pid_t thread) { // 0 = the calling one
     gokore_topology_set_ set;
-    (void)gokore_topology_affinity_or_count_(0, &set);
+    (void)gokore_topology_affinity_or_count_(thread, &set);
     return (unsigned)gokore_topology_size_(&set);
 }
 
@@ -1903,7 +2264,7 @@ unsigned gokore_container_worker_count(const gokore_container *container, unsign
         c = *container;
     else if (gokore_container_read(&c, NULL) != GOKORE_OK)
         c.max_workers = 0;
-    if (c.cpus == 0) c.cpus = gokore_container_cpus_();
+    if (c.cpus == 0) c.cpus = gokore_container_cpus_(0);
     uint64_t n = gokore_container_allowed_(&c);
     if (base) n *= GOKORE_OVERSUBSCRIBE;
     if (c.max_workers) n = c.max_workers;
@@ -1911,16 +2272,12 @@ unsigned gokore_container_worker_count(const gokore_container *container, unsign
     return n < 1 ? 1 : n > UINT32_MAX ? UINT32_MAX : (unsigned)n;
 }
 
-static void gokore_container_count_(gokore_cgroup_reader_ *r, bool given) {
-    gokore_container *c = r->out;
-    unsigned value = 0;
-    if (gokore_container_env_number_(r, "GOKORE_MAX_LOCKS", &value)) c->max_locks = value;
-    if (gokore_container_env_number_(r, "GOKORE_MAX_WORKERS", &value)) c->max_workers = value ? value : 1;
+static void gokore_container_count_(gokore_container *c, bool given) {
     c->workers = gokore_container_worker_count(c, 0);
     if (c->max_workers)
         (void)snprintf(c->source, sizeof c->source, "GOKORE_MAX_WORKERS:%u", c->max_workers);
     else if (c->quota_den == 0 || c->workers == c->cpus)
-        (void)snprintf(c->source, sizeof c->source, "%s:%u", given ? "cpus" : "affinity", c->cpus);
+        (void)snprintf(c->source, sizeof c->source, "%s:%u", given ? "cpus" : GOKORE_TOPOLOGY_CPUS_BY_, c->cpus);
 }
 
 // >>container: all of it
@@ -1949,6 +2306,17 @@ static void gokore_container_close_(gokore_cgroup_reader_ *r) {
     gokore_topology_release_(r->files.allocator, &r->point);
 }
 
+// What stays as it was: who the container is, and what the environment said.
+static void gokore_container_keep_(gokore_container *now, const gokore_container *before) {
+    now->qos = before->qos;
+    now->max_workers = before->max_workers;
+    now->max_locks = before->max_locks;
+    memcpy(now->container_id, before->container_id, sizeof now->container_id);
+    memcpy(now->pod_uid, before->pod_uid, sizeof now->pod_uid);
+    memcpy(now->namespace_name, before->namespace_name, sizeof now->namespace_name);
+    memcpy(now->qos_source, before->qos_source, sizeof now->qos_source);
+}
+
 static gokore_status gokore_container_read_all_(gokore_cgroup_reader_ *r, const char *root) {
     gokore_status st = gokore_container_open_(r, root);
     if (st != GOKORE_OK) return st;
@@ -1958,9 +2326,14 @@ static gokore_status gokore_container_read_all_(gokore_cgroup_reader_ *r, const 
     st = gokore_container_read_cpu_(r);
     if (st == GOKORE_OK) st = gokore_container_read_memory_(r);
     if (st != GOKORE_OK) return st;
-    gokore_container_identify_(r);
-    gokore_container_read_qos_(r);
-    gokore_container_read_names_(r);
+    if (r->before) {
+        gokore_container_keep_(r->out, r->before);
+    } else {
+        gokore_container_identify_(r);
+        gokore_container_read_qos_(r);
+        gokore_container_read_names_(r);
+        gokore_container_read_maxima_(r);
+    }
     return r->status;
 }
 
@@ -1978,19 +2351,17 @@ static void gokore_container_publish_(const gokore_container *c) {
     gokore_latch_unlock_(&kept.latch);
 }
 
-gokore_status gokore_container_read(gokore_container *out, const gokore_container_desc *desc) {
-    static const gokore_container_desc defaults = { 0 };
-    if (!out) return GOKORE_INVALID;
-    if (!desc) desc = &defaults;
+static gokore_status gokore_container_read_for_(gokore_container *out, const gokore_container_desc *desc, pid_t thread,
+                                                const gokore_container *before) {
     bool real = !desc->root || !desc->root[0];
-    unsigned cpus = desc->cpus ? desc->cpus : gokore_container_cpus_();
-    gokore_cgroup_reader_ r = { .out = out, .getenv_fn = desc->getenv_fn ? desc->getenv_fn : getenv };
+    unsigned cpus = desc->cpus ? desc->cpus : gokore_container_cpus_(thread);
+    gokore_cgroup_reader_ r = { .out = out, .getenv_fn = desc->getenv_fn ? desc->getenv_fn : getenv, .before = before };
     memset(out, 0, sizeof *out);
     out->cpus = cpus;
     out->numa_node = real ? gokore_thread_node_() : -1;
     gokore_status st = gokore_container_read_all_(&r, desc->root);
     if (st == GOKORE_OK) {
-        gokore_container_count_(&r, desc->cpus > 0);
+        gokore_container_count_(out, desc->cpus > 0);
         if (real) gokore_container_publish_(out);
     } else {
         memset(out, 0, sizeof *out);
@@ -1999,6 +2370,34 @@ gokore_status gokore_container_read(gokore_container *out, const gokore_containe
     }
     gokore_container_close_(&r);
     return st;
+}
+
+gokore_status gokore_container_read(gokore_container *out, const gokore_container_desc *desc) {
+    static const gokore_container_desc defaults = { 0 };
+    return out ? gokore_container_read_for_(out, desc ? desc : &defaults, 0, NULL) : GOKORE_INVALID;
+}
+
+static bool gokore_container_differs_(const gokore_container *a, const gokore_container *b) {
+    return a->quota_num != b->quota_num || a->quota_den != b->quota_den || a->cpus != b->cpus || a->workers != b->workers ||
+           a->memory_limit != b->memory_limit || a->memory_high != b->memory_high;
+}
+
+static gokore_status gokore_container_again_(gokore_container *c, const gokore_container_desc *desc, pid_t thread, bool *changed) {
+    gokore_container now;
+    gokore_status st = gokore_container_read_for_(&now, desc, thread, c);
+    *changed = false;
+    if (st != GOKORE_OK) return st;
+    *changed = gokore_container_differs_(&now, c);
+    *c = now;
+    return GOKORE_OK;
+}
+
+gokore_status gokore_container_refresh(gokore_container *container, const gokore_container_desc *desc, bool *changed) {
+    static const gokore_container_desc defaults = { 0 };
+    bool unused;
+    if (!changed) changed = &unused;
+    *changed = false;
+    return container ? gokore_container_again_(container, desc ? desc : &defaults, 0, changed) : GOKORE_INVALID;
 }
 
 int gokore_container_reclaim_percent(const gokore_container *container, double utilization) {
@@ -2012,68 +2411,325 @@ int gokore_container_reclaim_percent(const gokore_container *container, double u
 }
 
 // >>pressure
-// The number behind "avg10=" in the line that starts with this word.
-static bool gokore_container_avg10_(const gokore_topology_text_ *text, const char *word, double *out) {
-    gokore_topology_span_ rest = { text->data, text->len }, line, field;
+typedef struct gokore_pressure_look_ { // one look at the figures
+    gokore_pressure pressure;
+    bool stalls;          // the kernel has stall figures
+    uint64_t stalled_us;  // some tasks by memory, ever
+    gokore_status status; // NO_MEMORY, or OK
+} gokore_pressure_look_;
+
+// What stands behind the key in the line that starts with this word: "some avg10=0.12 avg60=... total=345".
+static bool gokore_pressure_field_(const gokore_topology_text_ *text, const char *word, const char *key, gokore_topology_span_ *out) {
+    gokore_topology_span_ rest = { text->data, text->len }, line;
     while (gokore_topology_cut_(&rest, '\n', &line)) {
-        if (!gokore_topology_cut_(&line, ' ', &field) || !gokore_topology_is_(field, word)) continue;
-        while (gokore_topology_cut_(&line, ' ', &field)) {
-            if (!gokore_topology_starts_(field, "avg10=")) continue;
-            gokore_topology_span_ s = { field.p + 6, field.len - 6 };
-            uint64_t v;
-            double scale = 0.1;
-            if (!gokore_topology_number_(&s, &v) || v > 100) return false;
-            *out = (double)v;
-            if (gokore_topology_starts_(s, "."))
-                for (size_t i = 1; i < s.len && gokore_topology_is_digit_(s.p[i]); i++, scale /= 10)
-                    *out += scale * (s.p[i] - '0');
+        if (!gokore_topology_cut_(&line, ' ', out) || !gokore_topology_is_(*out, word)) continue;
+        while (gokore_topology_cut_(&line, ' ', out)) {
+            if (!gokore_topology_starts_(*out, key)) continue;
+            *out = (gokore_topology_span_) { out->p + strlen(key), out->len - strlen(key) };
             return true;
         }
     }
     return false;
 }
 
-// The stall figures of one resource; false: there are none.
-static bool gokore_container_stalls_(gokore_cgroup_reader_ *r, const gokore_cgroup_ *cg, const char *resource, double *some,
-                                     double *full) {
+static bool gokore_pressure_avg10_(const gokore_topology_text_ *text, const char *word, double *out) {
+    gokore_topology_span_ s;
+    uint64_t v;
+    double scale = 0.1;
+    if (!gokore_pressure_field_(text, word, "avg10=", &s) || !gokore_topology_number_(&s, &v) || v > 100) return false;
+    *out = (double)v;
+    if (gokore_topology_starts_(s, "."))
+        for (size_t i = 1; i < s.len && gokore_topology_is_digit_(s.p[i]); i++, scale /= 10) *out += scale * (s.p[i] - '0');
+    return true;
+}
+
+// Loads the stall figures of one resource, of the group or else of the machine; false: there are none.
+static bool gokore_pressure_load_(gokore_cgroup_reader_ *r, const gokore_cgroup_ *cg, const char *resource, double *some) {
     for (int place = cg->version == 2 ? 0 : 1; place < 2; place++) {
         gokore_status st = place == 0 ? gokore_topology_load_(&r->files, GOKORE_TOPOLOGY_SMALL_, "%.*s/%s.pressure",
                                                               (int)cg->dir.len, cg->dir.data, resource)
                                       : gokore_topology_load_(&r->files, GOKORE_TOPOLOGY_SMALL_, "/proc/pressure/%s", resource);
         if (st == GOKORE_NO_MEMORY) r->status = st;
-        if (st != GOKORE_OK || !gokore_container_avg10_(&r->files.text, "some", some)) continue;
-        (void)gokore_container_avg10_(&r->files.text, "full", full); // older kernels have no such line for the CPU
-        return true;
+        if (st == GOKORE_OK && gokore_pressure_avg10_(&r->files.text, "some", some)) return true;
     }
     return false;
 }
 
-static gokore_pressure_level gokore_container_level_(double some, double full) {
+static bool gokore_pressure_of_(gokore_cgroup_reader_ *r, const gokore_cgroup_ *cg, const char *resource, double *some, double *full) {
+    if (!gokore_pressure_load_(r, cg, resource, some)) return false;
+    (void)gokore_pressure_avg10_(&r->files.text, "full", full); // older kernels have no such line for the CPU
+    return true;
+}
+
+static gokore_pressure_level gokore_pressure_level_of_(double some, double full) {
     if (some >= 50 || full >= 25) return GOKORE_PRESSURE_CRITICAL;
     if (some >= 25 || full >= 10) return GOKORE_PRESSURE_HIGH;
     return some >= 10 ? GOKORE_PRESSURE_MEDIUM : some >= 1 ? GOKORE_PRESSURE_LOW : GOKORE_PRESSURE_NONE;
 }
 
+static void gokore_pressure_stalls_(gokore_cgroup_reader_ *r, gokore_pressure_look_ *look) {
+    gokore_pressure *p = &look->pressure;
+    gokore_cgroup_ cg = { 0 };
+    gokore_status st = gokore_cgroup_find_(r, "", &cg);
+    if (st == GOKORE_OK) {
+        bool cpu = gokore_pressure_of_(r, &cg, "cpu", &p->cpu_some_avg10, &p->cpu_full_avg10);
+        bool io = gokore_pressure_of_(r, &cg, "io", &p->io_some_avg10, &p->io_full_avg10);
+        bool memory = gokore_pressure_of_(r, &cg, "memory", &p->memory_some_avg10, &p->memory_full_avg10);
+        gokore_topology_span_ total;
+        if (memory && gokore_pressure_field_(&r->files.text, "some", "total=", &total))
+            (void)gokore_topology_number_(&total, &look->stalled_us);
+        look->stalls = cpu || memory || io;
+        p->level = gokore_pressure_level_of_(p->memory_some_avg10, p->memory_full_avg10);
+    } else {
+        r->status = st;
+    }
+    gokore_topology_release_(r->files.allocator, &cg.dir);
+}
+
+// How often the quota was used up: of every group from the process's own to the mount point, since any of them may be the one
+// that has to wait.
+static void gokore_pressure_throttled_(gokore_cgroup_reader_ *r, gokore_pressure *p) {
+    gokore_cgroup_ cg = { 0 };
+    gokore_status st = gokore_cgroup_find_(r, "cpu", &cg);
+    if (st != GOKORE_OK) r->status = st;
+    for (size_t len = cg.dir.len; st == GOKORE_OK && cg.version; len = gokore_cgroup_above_(&cg.dir, len, cg.floor)) {
+        uint64_t periods = 0, throttled = 0, time = 0;
+        if (gokore_cgroup_load_(r, &cg, len, "cpu.stat")) {
+            (void)gokore_topology_field_(&r->files.text, "nr_periods", &periods);
+            (void)gokore_topology_field_(&r->files.text, "nr_throttled", &throttled);
+            if (!gokore_topology_field_(&r->files.text, "throttled_time", &time) && // version 1: nanoseconds
+                gokore_topology_field_(&r->files.text, "throttled_usec", &time))
+                time = time > UINT64_MAX / 1000 ? UINT64_MAX : time * 1000;
+        }
+        if (periods > p->cpu_periods) p->cpu_periods = periods;
+        p->cpu_throttled_periods += throttled;
+        p->cpu_throttled_ns += time;
+        if (len <= cg.floor) break;
+    }
+    gokore_topology_release_(r->files.allocator, &cg.dir);
+}
+
+static void gokore_pressure_look_at_(const char *root, gokore_pressure_look_ *look) {
+    static const gokore_container quiet; // what is odd in these files is no warning
+    gokore_container unused = { 0 };
+    gokore_cgroup_reader_ r = { .out = &unused, .before = &quiet };
+    memset(look, 0, sizeof *look);
+    r.status = gokore_container_open_(&r, root);
+    if (r.status == GOKORE_OK) gokore_pressure_stalls_(&r, look);
+    if (r.status == GOKORE_OK) gokore_pressure_throttled_(&r, &look->pressure);
+    look->status = r.status;
+    gokore_container_close_(&r);
+}
+
 gokore_status gokore_container_pressure(const char *root, gokore_pressure *out) {
     if (!out) return GOKORE_INVALID;
-    memset(out, 0, sizeof *out);
+    gokore_pressure_look_ look;
+    gokore_pressure_look_at_(root, &look);
+    gokore_status st = look.status != GOKORE_OK ? look.status : look.stalls ? GOKORE_OK : GOKORE_UNSUPPORTED;
+    if (st == GOKORE_OK)
+        *out = look.pressure;
+    else
+        memset(out, 0, sizeof *out);
+    return st;
+}
+
+// >>pressure: the watch
+#define GOKORE_PRESSURE_WINDOW_US_ 2000000u // of the kernel's trigger
+
+static struct gokore_pressure_watch_ {
+    gokore_latch_ latch; // of start and stop; what is no atomic is the thread's while it runs
+    bool running;
+    pid_t process;             // that runs it: a forked child does not
+    gokore_thread_ thread;
+    gokore_atomic_u32 stop;    // 1 = end
+    gokore_atomic_u32 level;   // a gokore_pressure_level
+    gokore_atomic_i32 trigger; // 1 + the file that the kernel's trigger is armed on, 0 = none
+    int bell;                  // ends gokore_pressure_poll_, -1 = none
+    gokore_pressure_fn *fn;
+    void *user;
+    gokore_pressure_watch_desc desc;
+    gokore_pressure_look_ look; // the last one
+    int64_t looked_ns;
+    gokore_container container;
+} gokore_pressure_watch_;
+static _Thread_local bool gokore_pressure_watching_; // this is the watch's thread
+
+// Arms the trigger on the group's memory.pressure, or else the machine's; -1: the kernel does not let us.
+static int gokore_pressure_arm_(void) {
     gokore_container unused = { 0 };
     gokore_cgroup_reader_ r = { .out = &unused };
     gokore_cgroup_ cg = { 0 };
-    gokore_status st = gokore_container_open_(&r, root);
+    int fd = -1;
+    gokore_status st = gokore_container_open_(&r, "");
     if (st == GOKORE_OK) st = gokore_cgroup_find_(&r, "", &cg);
-    if (st == GOKORE_OK) {
-        bool cpu = gokore_container_stalls_(&r, &cg, "cpu", &out->cpu_some_avg10, &out->cpu_full_avg10);
-        bool memory = gokore_container_stalls_(&r, &cg, "memory", &out->memory_some_avg10, &out->memory_full_avg10);
-        bool io = gokore_container_stalls_(&r, &cg, "io", &out->io_some_avg10, &out->io_full_avg10);
-        st = r.status != GOKORE_OK ? r.status : cpu || memory || io ? GOKORE_OK : GOKORE_UNSUPPORTED;
-        out->level = gokore_container_level_(out->memory_some_avg10, out->memory_full_avg10);
-    }
-    if (st != GOKORE_OK) memset(out, 0, sizeof *out);
+    if (st == GOKORE_OK && cg.version == 2 && gokore_topology_append_(NULL, &cg.dir, "/memory.pressure", 16))
+        fd = gokore_pressure_arm_at_(cg.dir.data);
+    if (fd < 0) fd = gokore_pressure_arm_at_("/proc/pressure/memory");
     gokore_topology_release_(r.files.allocator, &cg.dir);
     gokore_container_close_(&r);
+    return fd;
+}
+
+static void gokore_pressure_disarm_(struct gokore_pressure_watch_ *w) {
+    int32_t fd = gokore_atomic_exchange(&w->trigger, 0) - 1;
+    if (fd >= 0) (void)close(fd);
+}
+
+static void gokore_pressure_sleep_(struct gokore_pressure_watch_ *w) {
+    int32_t trigger = gokore_atomic_load(&w->trigger) - 1;
+    if (trigger < 0) {
+        int64_t now = gokore_now_ns();
+        bool endless = w->desc.interval_ns > INT64_MAX - now;
+        (void)GOKORE_SEAM_WAIT_(&w->stop, 0, endless ? INT64_MAX : now + w->desc.interval_ns);
+        return;
+    }
+    if (!gokore_pressure_poll_(trigger, w->bell, w->desc.interval_ns)) gokore_pressure_disarm_(w);
+}
+
+static uint64_t gokore_pressure_grown_(uint64_t now, uint64_t before) { return now > before ? now - before : 0; }
+
+// What the figures say that have changed since the last look.
+static void gokore_pressure_compare_(struct gokore_pressure_watch_ *w, gokore_pressure_look_ *look, int64_t now_ns) {
+    gokore_pressure *p = &look->pressure;
+    const gokore_pressure_look_ *last = &w->look;
+    uint64_t periods = gokore_pressure_grown_(p->cpu_periods, last->pressure.cpu_periods);
+    uint64_t throttled = gokore_pressure_grown_(p->cpu_throttled_periods, last->pressure.cpu_throttled_periods);
+    if (periods) p->quota_level = gokore_pressure_level_of_(100.0 * (double)throttled / (double)periods, 0);
+    if (!last->stalls || !look->stalls) return;
+    // The total decides, not that the trigger fired: it may do so falsely right after it was armed.
+    double stalled = (double)gokore_pressure_grown_(look->stalled_us, last->stalled_us);
+    double passed = (double)(now_ns - w->looked_ns) / 1000;
+    if (passed < GOKORE_PRESSURE_WINDOW_US_) passed = GOKORE_PRESSURE_WINDOW_US_; // less says too little
+    gokore_pressure_level level = gokore_pressure_level_of_(100 * stalled / passed, 0);
+    if (level > p->level) p->level = level;
+}
+
+static void gokore_pressure_turn_(struct gokore_pressure_watch_ *w) {
+    gokore_pressure_look_ look;
+    int64_t now = gokore_now_ns();
+    gokore_pressure_look_at_(w->desc.container.root, &look);
+    if (look.status != GOKORE_OK) return; // no memory for it: the next time
+    gokore_pressure_compare_(w, &look, now);
+    bool told = look.pressure.level != w->look.pressure.level || look.pressure.quota_level != w->look.pressure.quota_level;
+    w->look = look;
+    w->looked_ns = now;
+    gokore_atomic_store(&w->level, (uint32_t)look.pressure.level);
+    if (told && w->fn) w->fn(-1, &look.pressure, w->user);
+    bool changed = false;
+    if (!w->desc.limits_fn) return;
+    gokore_status st = gokore_container_again_(&w->container, &w->desc.container, getpid(), &changed);
+    if (st == GOKORE_OK && changed) w->desc.limits_fn(&w->container, w->user);
+}
+
+static void gokore_pressure_main_(void *arg) {
+    struct gokore_pressure_watch_ *w = (struct gokore_pressure_watch_ *)arg;
+    gokore_thread_name_("gokore-pressure");
+    gokore_pressure_watching_ = true;
+    while (!gokore_atomic_load(&w->stop)) {
+        gokore_pressure_turn_(w);
+        gokore_pressure_sleep_(w);
+    }
+}
+
+// The first look: what is there to watch, and what the later ones are compared with.
+static gokore_status gokore_pressure_begin_(struct gokore_pressure_watch_ *w) {
+    const gokore_container_desc *container = &w->desc.container;
+    gokore_pressure_look_at_(container->root, &w->look);
+    w->looked_ns = gokore_now_ns();
+    if (w->look.status != GOKORE_OK) return w->look.status;
+    if (!w->look.stalls && !w->look.pressure.cpu_periods && !w->desc.limits_fn) return GOKORE_UNSUPPORTED;
+    w->look.pressure.level = GOKORE_PRESSURE_NONE; // so that another one is told
+    bool real = !container->root || !container->root[0];
+    w->bell = gokore_pressure_bell_();
+    if (w->bell >= 0 && real && w->look.stalls && !w->desc.polls_only)
+        gokore_atomic_store(&w->trigger, gokore_pressure_arm_() + 1);
+    gokore_atomic_store(&w->stop, 0);
+    return GOKORE_SEAM_THREAD_START_(&w->thread, gokore_pressure_main_, w, 0);
+}
+
+static void gokore_pressure_end_(struct gokore_pressure_watch_ *w) {
+    gokore_pressure_disarm_(w);
+    if (w->bell >= 0) (void)close(w->bell);
+    gokore_atomic_store(&w->level, GOKORE_PRESSURE_NONE);
+}
+
+static bool gokore_pressure_runs_(struct gokore_pressure_watch_ *w) {
+    if (w->running && w->process != getpid()) {
+        gokore_pressure_end_(w);
+        w->running = false;
+    }
+    return w->running;
+}
+
+gokore_status gokore_pressure_watch_start(gokore_pressure_fn *fn, void *user, const gokore_pressure_watch_desc *desc) {
+    static const gokore_pressure_watch_desc defaults = { 0 };
+    struct gokore_pressure_watch_ *w = &gokore_pressure_watch_;
+    if (!desc) desc = &defaults;
+    if (desc->interval_ns < 0) return GOKORE_INVALID;
+    if (gokore_pressure_watching_) return GOKORE_BUSY;
+    gokore_container container = { 0 };
+    gokore_status st = GOKORE_OK; // without the latch, since reading may call the report hook, which may come here
+    if (desc->limits_fn) st = gokore_container_read_for_(&container, &desc->container, getpid(), NULL);
+    if (st != GOKORE_OK) return st;
+    gokore_latch_lock_(&w->latch);
+    st = GOKORE_BUSY;
+    if (!gokore_pressure_runs_(w)) {
+        w->container = container;
+        w->fn = fn;
+        w->user = user;
+        w->desc = *desc;
+        w->bell = -1;
+        w->process = getpid();
+        if (w->desc.interval_ns == 0) w->desc.interval_ns = 2000000000;
+        st = gokore_pressure_begin_(w);
+        w->running = st == GOKORE_OK;
+        if (!w->running) gokore_pressure_end_(w);
+    }
+    gokore_latch_unlock_(&w->latch);
     return st;
 }
+
+void gokore_pressure_watch_stop(void) {
+    struct gokore_pressure_watch_ *w = &gokore_pressure_watch_;
+    if (gokore_pressure_watching_) return;
+    gokore_latch_lock_(&w->latch);
+    if (gokore_pressure_runs_(w)) {
+        gokore_atomic_store(&w->stop, 1);
+        GOKORE_SEAM_WAKE_(&w->stop, 1);
+        if (w->bell >= 0) gokore_pressure_ring_(w->bell);
+        GOKORE_SEAM_THREAD_JOIN_(&w->thread);
+        gokore_pressure_end_(w);
+        w->running = false;
+    }
+    gokore_latch_unlock_(&w->latch);
+}
+
+gokore_pressure_level gokore_pressure_watch_level(void) {
+    return (gokore_pressure_level)gokore_atomic_load(&gokore_pressure_watch_.level);
+}
+
+bool gokore_pressure_watch_is_triggered(void) { return gokore_atomic_load(&gokore_pressure_watch_.trigger) != 0; }
+
+// >>lent to gokore_policy.h
+static int gokore_lent_node_(void) { return gokore_topology_current_node(NULL); }
+static size_t gokore_lent_allowed_(int *out, size_t cap) { return gokore_topology_allowed_nodes(NULL, out, cap); }
+static size_t gokore_lent_nearest_(int from, int *out, size_t cap) { return gokore_topology_nearest(NULL, from, out, cap); }
+static int gokore_lent_distance_(int from, int to) { return gokore_topology_distance(NULL, from, to); }
+static gokore_status gokore_lent_read_(gokore_container *out) { return gokore_container_read(out, NULL); }
+
+static gokore_status gokore_lent_facts_(gokore_lent_container_ *out) {
+    gokore_container c;
+    gokore_status status = gokore_container_read(&c, NULL);
+    if (status != GOKORE_OK) return status;
+    *out = (gokore_lent_container_) { c.max_locks, c.workers, c.memory_limit, c.qos, c.cgroup_version, "", "" };
+    memcpy(out->source, c.source, sizeof out->source);
+    memcpy(out->memory_source, c.memory_source, sizeof out->memory_source);
+    return GOKORE_OK;
+}
+
+static const gokore_lent_machine_ gokore_lent_machine_topology_ = { gokore_lent_node_,        gokore_lent_allowed_, gokore_lent_nearest_, gokore_lent_distance_,
+                                                                    gokore_memory_migrate, gokore_lent_read_,   gokore_lent_facts_ };
+static const gokore_lent_machine_ *gokore_lent_machine_here_ = &gokore_lent_machine_topology_;
 
 #endif // GOKORE_IMPLEMENTATION
 // License: MIT, see LICENSE.

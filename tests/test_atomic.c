@@ -418,27 +418,45 @@ TEST(futex, wake_wakes) {
 }
 
 static void look_at_thread(void *arg) {
-    char name[32] = "";
-    sigset_t blocked;
     *(uint64_t *)arg = gokore_thread_id_();
-    CHECK_UINT((uint64_t)syscall(SYS_gettid), gokore_thread_id_());
+    CHECK_UINT(*(uint64_t *)arg, gokore_thread_id_());
+}
+TEST(thread, has_an_id_of_its_own) {
+    gokore_thread_ thread;
+    uint64_t id = 0;
+    REQUIRE_STATUS(GOKORE_OK, gokore_thread_start_(&thread, look_at_thread, &id, 256 * 1024));
+    gokore_thread_join_(&thread);
+    CHECK(id != 0 && id != gokore_thread_id_());
+    CHECK(gokore_thread_node_() >= -1);
+}
+static void look_at_signals(void *arg) {
+    sigset_t blocked;
+    (void)arg;
     (void)pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     CHECK(sigismember(&blocked, SIGTERM) == 1 && sigismember(&blocked, SIGINT) == 1 && sigismember(&blocked, SIGUSR1) == 1);
+}
+TEST(thread, takes_no_signals_that_others_send) {
+    gokore_thread_ thread;
+    sigset_t blocked;
+    REQUIRE_STATUS(GOKORE_OK, gokore_thread_start_(&thread, look_at_signals, NULL, 0));
+    gokore_thread_join_(&thread);
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    CHECK(sigismember(&blocked, SIGTERM) == 0); // the starter's own mask is as before
+}
+static void look_at_linux_thread(void *arg) {
+    char name[32] = "";
+    (void)arg;
+    CHECK_UINT((uint64_t)syscall(SYS_gettid), gokore_thread_id_());
     gokore_thread_name_("a name that is too long");
     (void)prctl(PR_GET_NAME, name, 0, 0, 0);
     CHECK_STR("a name that is ", name);
 }
-TEST(thread, has_its_id_its_name_and_no_signals) {
+TEST(thread, has_the_id_and_the_name_that_linux_shows) {
+    test_only_with("PLATFORM=LINUX");
     gokore_thread_ thread;
-    uint64_t id = 0;
-    sigset_t blocked;
-    REQUIRE_STATUS(GOKORE_OK, gokore_thread_start_(&thread, look_at_thread, &id, 256 * 1024));
+    REQUIRE_STATUS(GOKORE_OK, gokore_thread_start_(&thread, look_at_linux_thread, NULL, 0));
     gokore_thread_join_(&thread);
-    CHECK(id != 0 && id != gokore_thread_id_());
     CHECK_UINT((uint64_t)getpid(), gokore_thread_id_()); // the main thread's id is the process's
-    (void)pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    CHECK(sigismember(&blocked, SIGTERM) == 0); // the starter's own mask is as before
-    CHECK(gokore_thread_node_() >= -1);
 }
 TEST(thread, impossible_stack_size_is_invalid) {
     gokore_thread_ thread;
@@ -694,6 +712,7 @@ TEST(config, names_every_option_with_its_number) {
     CHECK(config_has("CHECKS", GOKORE_CHECKS));
     CHECK(config_has("ATOMIC_CHECKS", GOKORE_ATOMIC_CHECKS));
     CHECK(config_has("ATOMIC_COUNT", GOKORE_ATOMIC_COUNT));
+    CHECK(config_has("FUTEX", GOKORE_FUTEX));
     CHECK(config_has("LOCKORDER", GOKORE_LOCKORDER));
     CHECK(config_has("POLICY", GOKORE_POLICY));
     CHECK(config_has("ON_VIOLATION", GOKORE_ON_VIOLATION));
@@ -740,7 +759,7 @@ static void look_at_report(const gokore_report *r, void *user) {
     CHECK_STR("held for 7 ms", r->message);
     CHECK_STR("", r->resource); // none was given
     CHECK_STR("", r->container_id);
-    CHECK_UINT((uint64_t)syscall(SYS_gettid), r->thread);
+    CHECK_UINT(gokore_thread_id_(), r->thread);
     CHECK(r->numa_node >= -1);
     REQUIRE(r->stack_depth > 0 && r->stack_depth <= GOKORE_STACK_MAX_);
     for (uint32_t i = 0; i < r->stack_depth; i++) CHECK(r->stack[i] != NULL);

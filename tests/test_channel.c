@@ -1,8 +1,5 @@
 // test_channel.c - gokore_channel.h: what goes in comes out once and in order, and every wait ends
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-#include "support/test.h"
+#include "support/threads.h"
 #include "../gokore_channel.h"
 
 #include <pthread.h>
@@ -14,50 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SLOW 8 // how much less the long tests do
-#elif __has_feature(address_sanitizer)
-#define SLOW 2
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define SLOW 8
-#elif defined(__SANITIZE_ADDRESS__)
-#define SLOW 2
-#endif
-#ifndef SLOW
-#define SLOW 1
-#endif
-#define MS 1000000 // nanoseconds
 
 // ---- helpers
-
-static void nap(long ns) {
-    struct timespec t = { 0, ns };
-    (void)nanosleep(&t, NULL);
-}
-
-static void spin(uint64_t n) {
-    for (volatile uint64_t i = 0; i < n; i++) {}
-}
-
-static bool looks_asleep(int64_t tid) {
-    char path[64], text[512];
-    (void)snprintf(path, sizeof path, "/proc/self/task/%lld/stat", (long long)tid);
-    FILE *f = fopen(path, "r");
-    if (!f) return true; // no /proc: the naps must do
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    (void)fclose(f);
-    text[n] = 0;
-    const char *end = strrchr(text, ')');
-    return end && end[1] && end[2] == 'S';
-}
-
-// Returns when the thread that stores its id there and then makes a blocking call sleeps in that call.
-static void await_asleep(gokore_atomic_i64 *tid) {
-    while (gokore_atomic_load(tid) == 0) nap(MS / 10);
-    for (int seen = 0; seen < 5; nap(MS)) seen = looks_asleep(gokore_atomic_load(tid)) ? seen + 1 : 0;
-}
 
 static gokore_channel *channel_of(size_t item_size, size_t capacity) {
     gokore_channel *ch = NULL;
@@ -98,7 +53,7 @@ typedef struct call {
 
 static void *call_main(void *p) {
     call *c = (call *)p;
-    gokore_atomic_store(&c->tid, (int64_t)syscall(SYS_gettid));
+    gokore_atomic_store(&c->tid, thread_id());
     c->status = c->sends ? gokore_channel_send(c->ch, &c->item, c->ctx) : gokore_channel_recv(c->ch, &c->item, c->ctx);
     c->ended_ns = gokore_now_ns();
     gokore_atomic_store(&c->done, true);
@@ -114,14 +69,14 @@ static void call_begin(call *c, gokore_channel *ch, gokore_context *ctx) {
 static void sends(call *c, gokore_channel *ch, uint64_t item, gokore_context *ctx) { // and sleeps in it
     *c = (call) { .sends = true, .item = item };
     call_begin(c, ch, ctx);
-    await_asleep(&c->tid);
+    await_asleep_in(&c->tid);
     CHECK(!gokore_atomic_load(&c->done));
 }
 
 static void receives(call *c, gokore_channel *ch, gokore_context *ctx) { // and sleeps in it
     *c = (call) { .item = 0 };
     call_begin(c, ch, ctx);
-    await_asleep(&c->tid);
+    await_asleep_in(&c->tid);
     CHECK(!gokore_atomic_load(&c->done));
 }
 
@@ -801,8 +756,14 @@ static void answer_many_times(bool partner_sends) {
     REQUIRE(pthread_create(&thread, NULL, answers_partner, &a) == 0);
     for (int i = 0; i < 20000 / SLOW; i++) {
         gokore_channel *ch = channel_of(sizeof(uint64_t), partner_sends ? (size_t)(i % 2) : 0);
-        gokore_atomic_store(&a.channel, ch);
+        bool full = partner_sends && i % 4 == 3; // then the partner has to wait for its place
         uint64_t item = 0;
+        if (full) CHECK_STATUS(GOKORE_OK, gokore_channel_send(ch, &item, NULL));
+        gokore_atomic_store(&a.channel, ch);
+        if (full) {
+            spin(test_random(&state) % 2000);
+            CHECK_STATUS(GOKORE_OK, gokore_channel_recv(ch, &item, NULL));
+        }
         spin(test_random(&state) % 200);
         CHECK_STATUS(GOKORE_OK, partner_sends ? gokore_channel_recv(ch, &item, NULL) : gokore_channel_send(ch, &item, NULL));
         gokore_channel_destroy(ch);

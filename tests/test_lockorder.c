@@ -19,6 +19,7 @@
 static void watched(void) {
     test_only_with("LOCKORDER=1");
     test_only_with("ON_VIOLATION=0");
+    gokore_lockorder_hold_limit(NULL, INT64_MAX); // machines may be slow
 }
 
 // Classes of a compiled rule: the writer comes first.
@@ -915,22 +916,23 @@ TEST(order, thread_may_hold_a_hundred_locks) { // case S81
     CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
 }
 
-TEST(order, thread_may_hold_more_than_are_watched) { // "A thread's first 256 held locks are watched."
+TEST(order, thread_may_hold_any_number_of_locks) {
     watched();
-    enum { N = 300 };
+    enum { N = 1000 };
     static gokore_mutex m[N];
+    gokore_lockorder_hold_limit(NULL, INT64_MAX);
     for (int newest_first = 0; newest_first < 2; newest_first++) {
         test_reports_capture();
         for (int i = 0; i < N; i++) take(&m[i]);
-        CHECK(test_reports_count(GOKORE_REPORT_LOCK_TABLE) <= 1); // told once, not for each lock
-        CHECK(test_reports_count(GOKORE_REPORT_LOCK_TABLE) == 1 || newest_first);
-        CHECK_UINT(test_reports_count(GOKORE_REPORT_LOCK_TABLE), test_reports_count(GOKORE_REPORT_NONE));
         for (int i = 0; i < N; i++) gokore_mutex_assert_held(&m[i]);
-        CHECK_UINT(0, test_reports_count(GOKORE_REPORT_LOCK_WRONG_THREAD));
+        CHECK_UINT(N, gokore_lockorder_held(NULL, 0));
         for (int i = 0; i < N; i++) give(&m[newest_first ? N - 1 - i : i]);
-        CHECK_UINT(0, test_reports_count(GOKORE_REPORT_LOCK_WRONG_THREAD));
+        CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
         CHECK_UINT(0, gokore_lockorder_held(NULL, 0));
     }
+    take(&m[N - 1]), take(&m[0]); // the oldest and the newest of a thousand
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_INVERSION));
+    give(&m[0]), give(&m[N - 1]);
 }
 
 // ---- locks that come and go
@@ -1685,6 +1687,37 @@ TEST(deny, info_is_never_denied) {
     CHECK_STATUS(GOKORE_OK, p->last);
 }
 
+TEST(deny, what_is_beyond_a_limit_is_refused) {
+    deny_only();
+    program *p = program_new();
+    test_reports_capture();
+    gokore_lockorder_set_limits(0, 1);
+    program_run(p, "L(a)L(b)");
+    CHECK_STATUS(GOKORE_LIMIT, p->last);
+    program_run(p, "L(a)T(b)");
+    CHECK_STATUS(GOKORE_LIMIT, p->last);
+    gokore_lockorder_set_limits(2, 0);
+    program_run(p, "L(a)L(b)L(c)");
+    CHECK_STATUS(GOKORE_LIMIT, p->last);
+    CHECK_UINT(3, test_reports_count(GOKORE_REPORT_LOCK_LIMIT));
+    gokore_lockorder_set_limits(0, 0);
+    program_run(p, "L(a)L(b)L(c)");
+    CHECK_STATUS(GOKORE_OK, p->last);
+}
+
+TEST(deny, mild_cycles_are_refused_in_strict_mode_only) {
+    deny_only();
+    program *p = program_new();
+    test_reports_capture();
+    program_run(p, "L(g)L(a)L(b) | L(g)L(b)L(a)");
+    CHECK_STATUS(GOKORE_OK, p->last); // g keeps them apart
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_GATED));
+    gokore_lockorder_reset();
+    gokore_lockorder_set_mode(GOKORE_LOCKORDER_STRICT);
+    program_run(p, "L(g)L(a)L(b) | L(g)L(b)L(a)");
+    CHECK_STATUS(GOKORE_ORDER, p->last);
+}
+
 TEST(deny, right_order_is_free_after_the_wrong_one_was_refused_to_a_second_thread) {
     deny_only();
     program *p = program_new();
@@ -1779,90 +1812,128 @@ TEST(abort, does_not_come_where_all_is_well) {
     CHECK_STR("went on\n", out);
 }
 
-// ---- random programs, and an oracle that shares no code with the checker: a matrix of edges, searched depth first
+// ---- random programs, and an oracle that shares no code with the checker: every acquisition is kept as it was seen, and every
+// way round is tried
 
-enum { N = 7, STEPS = 9 };
+enum { N = 6, STEPS = 9, SEEN = 400 };
+enum verdict { NO_CYCLE, GATED, ALONE, OPEN };
+typedef struct sight { // b was taken by a thread that held these locks, a among them
+    int from, to, thread;
+    uint64_t held;      // by their births
+} sight;
 typedef struct oracle {
     gokore_mutex lock[N];
     uint64_t weight[N][N];  // [from][to]
-    uint32_t makers[N][N];  // bit t: thread t made it
+    sight seen[SEEN];
+    size_t seen_count;
+    int born[N], births;    // a destroyed lock is another one afterwards
     int thread;             // the one that runs
     bool held[N];
     int stack[N], depth;
-    size_t inversions;      // edges that closed a cycle when they were made
-    size_t serious;         // and one that no thread had made alone
+    size_t counts[4];       // of verdicts
     bool retake;            // a thread may take a lock again that it has unlocked
-    bool denies;            // what closes a cycle is refused
+    bool denies;            // what could hang is refused
     size_t refusals;
     uint64_t rng;
 } oracle;
 
-static bool oracle_reaches(const oracle *o, int from, int to, uint32_t *seen) {
-    if (from == to) return true;
-    *seen |= 1u << from;
-    for (int next = 0; next < N; next++)
-        if (o->weight[from][next] && !(*seen >> next & 1) && oracle_reaches(o, next, to, seen)) return true;
-    return false;
+// The worst cycle that the last of n sights on the way closes. Two that hold a lock in common can't happen at once.
+static enum verdict oracle_worst(const oracle *o, const sight **way, size_t n, int goal) {
+    const sight *last = way[n - 1];
+    enum verdict worst = NO_CYCLE;
+    if (last->to == goal) {
+        bool gated = false, alone = true;
+        for (size_t i = 0; i < n; i++) {
+            for (size_t k = i + 1; k < n; k++) gated |= (way[i]->held & way[k]->held) != 0;
+            alone &= way[i]->thread == o->thread;
+        }
+        return gated ? GATED : alone ? ALONE : OPEN;
+    }
+    for (size_t i = 0; i < o->seen_count && worst != OPEN; i++) {
+        const sight *next = &o->seen[i];
+        bool again = next->from != last->to;
+        for (size_t k = 0; k < n; k++) again |= way[k]->to == next->to;
+        if (again || (next->to == goal ? false : n + 1 >= N)) continue;
+        way[n] = next;
+        enum verdict one = oracle_worst(o, way, n + 1, goal);
+        if (one > worst) worst = one;
+    }
+    return worst;
 }
-static bool oracle_path(const oracle *o, int from, int to) {
-    uint32_t seen = 0;
-    return oracle_reaches(o, from, to, &seen);
+static enum verdict oracle_judge(const oracle *o, int from, int to) {
+    sight new = { from, to, o->thread, 0 };
+    for (int k = 0; k < o->depth; k++) new.held |= 1ull << o->born[o->stack[k]];
+    const sight *way[N + 1] = { &new };
+    return oracle_worst(o, way, 1, from);
+}
+static bool oracle_reaches(const oracle *o, int from, int to, uint32_t seen) {
+    for (int next = 0; next < N; next++)
+        if (o->weight[from][next] && !(seen >> next & 1) && (next == to || oracle_reaches(o, next, to, seen | 1u << next))) return true;
+    return false;
 }
 static bool oracle_has_cycle(const oracle *o) {
     for (int a = 0; a < N; a++)
-        for (int b = 0; b < N; b++)
-            if (o->weight[a][b] && oracle_path(o, b, a)) return true;
+        if (oracle_reaches(o, a, a, 0)) return true;
     return false;
 }
+static void oracle_see(oracle *o, int from, int to) {
+    sight new = { from, to, o->thread, 0 };
+    for (int k = 0; k < o->depth; k++) new.held |= 1ull << o->born[o->stack[k]];
+    o->weight[from][to]++;
+    for (size_t i = 0; i < o->seen_count; i++)
+        if (o->seen[i].from == from && o->seen[i].to == to && o->seen[i].thread == o->thread && o->seen[i].held == new.held) return;
+    REQUIRE(o->seen_count < SEEN);
+    o->seen[o->seen_count++] = new;
+}
 
-// Is there a way from `at` to `to`, no lock twice, on which another thread has made an edge, too?
-static bool oracle_helped_path(const oracle *o, int at, int to, uint32_t on_path, bool helped) {
-    if (at == to) return helped;
-    for (int next = 0; next < N; next++) {
-        if (!o->weight[at][next] || on_path >> next & 1) continue;
-        bool by_others = o->makers[at][next] & ~(1u << o->thread);
-        if (oracle_helped_path(o, next, to, on_path | 1u << next, helped || by_others)) return true;
+static void oracle_forget(oracle *o, int from, int to) {
+    size_t kept = 0;
+    for (size_t i = 0; i < o->seen_count; i++)
+        if (o->seen[i].from != from || o->seen[i].to != to) o->seen[kept++] = o->seen[i];
+    o->seen_count = kept;
+    o->weight[from][to] = 0;
+}
+
+static size_t told(gokore_report_id id, gokore_severity severity) {
+    size_t n = 0, all = test_reports_count(GOKORE_REPORT_NONE);
+    const test_report *first = test_reports_find(GOKORE_REPORT_NONE); // they lie in a row
+    for (size_t i = 0; i < all && i < 200; i++) n += first[i].id == id && first[i].severity == severity;
+    return n;
+}
+static void oracle_expect(oracle *o, int i, const enum verdict *verdicts) {
+    size_t open = 0, fresh = 0, mild = 0, mild_fresh = 0;
+    for (int k = 0; k < o->depth; k++) {
+        bool is_new = o->weight[o->stack[k]][i] == 0;
+        o->counts[verdicts[k]]++;
+        open += verdicts[k] == OPEN;
+        fresh += verdicts[k] == OPEN && is_new;
+        mild += verdicts[k] == ALONE || verdicts[k] == GATED;
+        mild_fresh += (verdicts[k] == ALONE || verdicts[k] == GATED) && is_new;
     }
-    return false;
+    size_t errors = told(GOKORE_REPORT_LOCK_INVERSION, GOKORE_SEVERITY_ERROR);
+    size_t infos = told(GOKORE_REPORT_LOCK_GATED, GOKORE_SEVERITY_INFO) + told(GOKORE_REPORT_LOCK_INVERSION, GOKORE_SEVERITY_INFO);
+    CHECK(errors >= (o->denies ? 0 : fresh) && errors <= open); // a pair is told once, perhaps as part of another's cycle
+    CHECK(infos >= (o->denies ? 0 : mild_fresh) && infos <= mild);
+    CHECK_UINT(errors + infos, test_reports_count(GOKORE_REPORT_NONE));
 }
-
-// Do two edges of different threads lie in one strongly connected part? It may hold no mixed cycle all the same.
-static bool oracle_has_mixed_part(const oracle *o) {
-    for (int first = 0; first < N; first++) {
-        uint32_t makers = 0;
-        for (int a = 0; a < N; a++)
-            for (int b = 0; b < N; b++)
-                if (o->weight[a][b] && oracle_path(o, first, a) && oracle_path(o, b, first))
-                    makers |= o->makers[a][b];
-        if (makers & (makers - 1)) return true;
-    }
-    return false;
-}
-
 static void oracle_lock(oracle *o, int i, bool try_it) {
-    gokore_status expected = GOKORE_OK;
-    for (int k = 0; k < o->depth; k++)
-        if (oracle_path(o, i, o->stack[k])) expected = GOKORE_ORDER;
-    CHECK_STATUS(expected, gokore_lockorder_validate(&o->lock[i]));
-    if (o->denies && !try_it && expected != GOKORE_OK) {
-        CHECK_STATUS(GOKORE_ORDER, gokore_mutex_lock(&o->lock[i], NULL));
-        CHECK(!gokore_mutex_is_held(&o->lock[i]));
-        o->refusals++;
-        return;
+    enum verdict verdicts[N], worst = NO_CYCLE;
+    for (int k = 0; k < o->depth; k++) {
+        verdicts[k] = oracle_judge(o, o->stack[k], i);
+        if (verdicts[k] > worst) worst = verdicts[k];
     }
-    for (int k = 0; k < o->depth && !try_it; k++) {
-        if (o->weight[o->stack[k]][i] || !oracle_path(o, i, o->stack[k])) continue;
-        o->inversions++;
-        if (oracle_helped_path(o, i, o->stack[k], 1u << i, false)) o->serious++;
-    }
-    for (int k = 0; k < o->depth && !try_it; k++) {
-        o->weight[o->stack[k]][i]++;
-        o->makers[o->stack[k]][i] |= 1u << o->thread;
-    }
-    if (try_it)
-        CHECK_STATUS(GOKORE_OK, gokore_mutex_try_lock(&o->lock[i], 0));
-    else
-        take(&o->lock[i]);
+    CHECK_STATUS(worst == NO_CYCLE ? GOKORE_OK : GOKORE_ORDER, gokore_lockorder_validate(&o->lock[i]));
+    test_reports_capture();
+    bool refused = o->denies && !try_it && worst == OPEN;
+    gokore_status status = try_it ? gokore_mutex_try_lock(&o->lock[i], 0) : gokore_mutex_lock(&o->lock[i], NULL);
+    CHECK_STATUS(refused ? GOKORE_ORDER : GOKORE_OK, status);
+    if (try_it) CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+    if (!try_it) oracle_expect(o, i, verdicts);
+    o->refusals += refused;
+    for (int k = 0; refused && k < o->depth; k++)
+        if (verdicts[k] == OPEN) oracle_forget(o, o->stack[k], i); // refused to all: what was mild until now goes
+    if (refused) return;
+    for (int k = 0; k < o->depth && !try_it; k++) oracle_see(o, o->stack[k], i);
     o->stack[o->depth++] = i;
     o->held[i] = true;
 }
@@ -1886,11 +1957,15 @@ static void oracle_thread(void *arg) {
     }
     while (o->depth) oracle_unlock(o, o->depth - 1);
 }
-static void oracle_begin(oracle *o, bool retake) {
+static void oracle_begin(oracle *o, bool retake, bool denies) {
     gokore_lockorder_reset();
-    test_reports_capture();
+    gokore_lockorder_hold_limit(NULL, INT64_MAX);
     uint64_t rng = o->rng;
-    *o = (oracle) { .retake = retake, .rng = rng };
+    size_t counts[4];
+    memcpy(counts, o->counts, sizeof counts);
+    *o = (oracle) { .retake = retake, .denies = denies, .rng = rng };
+    memcpy(o->counts, counts, sizeof counts);
+    for (int i = 0; i < N; i++) o->born[i] = o->births++;
 }
 static void oracle_check_graph(const oracle *o) {
     gokore_lock_graph g;
@@ -1903,73 +1978,43 @@ static void oracle_check_graph(const oracle *o) {
         size_t a = (g.edges[i].from - (uintptr_t)o->lock) / sizeof o->lock[0];
         size_t b = (g.edges[i].to - (uintptr_t)o->lock) / sizeof o->lock[0];
         REQUIRE(a < N && b < N);
-        CHECK_UINT(o->weight[a][b], g.edges[i].weight);
+        CHECK(o->weight[a][b] != 0);
+        if (!o->denies) CHECK_UINT(o->weight[a][b], g.edges[i].weight); // a refused edge that comes back has its count back
     }
     gokore_lock_graph_deinit(&g);
 }
 
-// Each thread takes each lock once, so that nobody makes a cycle alone.
-TEST(oracle, agrees_about_every_inversion_of_random_programs) {
+TEST(oracle, agrees_about_every_acquisition_of_random_programs) {
     watched();
     static oracle o;
     o.rng = test_seed();
-    size_t inversions = 0;
     for (int round = 0; round < 150; round++) {
-        oracle_begin(&o, false);
-        for (o.thread = 0; o.thread < 6; o.thread++) {
-            test_on_thread(oracle_thread, &o);
-            CHECK_UINT(o.inversions, test_reports_count(GOKORE_REPORT_LOCK_INVERSION));
-        }
-        CHECK_UINT(o.inversions, test_reports_count(GOKORE_REPORT_NONE));
+        oracle_begin(&o, round % 2, false);
+        for (o.thread = 0; o.thread < 4; o.thread++) test_on_thread(oracle_thread, &o);
         CHECK_STATUS(oracle_has_cycle(&o) ? GOKORE_ORDER : GOKORE_OK, gokore_lockorder_verify());
         oracle_check_graph(&o);
-        inversions += o.inversions;
     }
-    CHECK(inversions > 0);
-}
-
-static size_t reports_of(gokore_severity severity) {
-    size_t n = 0;
-    const test_report *first = test_reports_find(GOKORE_REPORT_LOCK_INVERSION);
-    size_t all = first ? test_reports_count(GOKORE_REPORT_NONE) : 0; // nothing but inversions: they lie in a row
-    for (size_t i = 0; i < all && i < 200; i++) n += first[i].severity == severity;
-    return n;
-}
-TEST(oracle, agrees_which_cycles_one_thread_alone_has_made) {
-    watched();
-    static oracle o;
-    o.rng = test_seed();
-    size_t kinds[3] = { 0 };
-    for (int round = 0; round < 200; round++) {
-        oracle_begin(&o, true);
-        for (o.thread = 0; o.thread < 3; o.thread++) test_on_thread(oracle_thread, &o);
-        bool cycle = oracle_has_cycle(&o);
-        kinds[cycle + (o.serious > 0)]++;
-        CHECK((reports_of(GOKORE_SEVERITY_INFO) + reports_of(GOKORE_SEVERITY_ERROR) > 0) == cycle);
-        CHECK(reports_of(GOKORE_SEVERITY_ERROR) >= o.serious);
-        if (!oracle_has_mixed_part(&o)) CHECK_UINT(0, reports_of(GOKORE_SEVERITY_ERROR));
-        CHECK_STATUS(cycle ? GOKORE_ORDER : GOKORE_OK, gokore_lockorder_verify());
-        oracle_check_graph(&o);
-    }
-    CHECK(kinds[0] && kinds[1] && kinds[2]);
+    CHECK(o.counts[NO_CYCLE] && o.counts[GATED] && o.counts[ALONE] && o.counts[OPEN]);
 }
 
 TEST(oracle, agrees_where_locks_are_destroyed_between_threads) {
     watched();
     static oracle o;
     o.rng = test_seed();
-    for (int round = 0; round < 150; round++) {
-        oracle_begin(&o, false);
-        for (o.thread = 0; o.thread < 8; o.thread++) {
+    for (int round = 0; round < 100; round++) {
+        oracle_begin(&o, round % 2, false);
+        for (o.thread = 0; o.thread < 6; o.thread++) {
             test_on_thread(oracle_thread, &o);
             int gone = (int)(test_random(&o.rng) % N);
             if (test_random(&o.rng) % 2) continue;
             gokore_mutex_deinit(&o.lock[gone]);
+            size_t kept = 0;
+            for (size_t i = 0; i < o.seen_count; i++)
+                if (o.seen[i].from != gone && o.seen[i].to != gone) o.seen[kept++] = o.seen[i];
+            o.seen_count = kept;
+            o.born[gone] = o.births++;
             for (int i = 0; i < N; i++) o.weight[i][gone] = o.weight[gone][i] = 0;
-            for (int i = 0; i < N; i++) o.makers[i][gone] = o.makers[gone][i] = 0;
         }
-        CHECK_UINT(o.inversions, test_reports_count(GOKORE_REPORT_LOCK_INVERSION));
-        CHECK_UINT(o.inversions, test_reports_count(GOKORE_REPORT_NONE));
         CHECK_STATUS(oracle_has_cycle(&o) ? GOKORE_ORDER : GOKORE_OK, gokore_lockorder_verify());
         oracle_check_graph(&o);
         for (int i = 0; i < N; i++) gokore_mutex_deinit(&o.lock[i]);
@@ -1982,13 +2027,11 @@ TEST(oracle, agrees_about_every_refusal) {
     o.rng = test_seed();
     size_t refusals = 0;
     for (int round = 0; round < 150; round++) {
-        oracle_begin(&o, false);
-        o.denies = true;
-        for (o.thread = 0; o.thread < 8; o.thread++) {
+        oracle_begin(&o, false, true);
+        for (o.thread = 0; o.thread < 6; o.thread++) {
             test_on_thread(oracle_thread, &o);
             oracle_check_graph(&o); // a refused acquisition has left nothing
         }
-        CHECK_STATUS(GOKORE_OK, gokore_lockorder_verify());
         refusals += o.refusals;
     }
     CHECK(refusals > 0);

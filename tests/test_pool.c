@@ -1,8 +1,5 @@
 // test_pool.c - gokore_pool.h: the deque against a model and against thieves; the pool: every task exactly once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-#include "support/test.h"
+#include "support/threads.h"
 #include "../gokore_pool.h"
 
 #include <dirent.h>
@@ -18,33 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SLOW 10 // how much less the long tests do
-#elif __has_feature(address_sanitizer)
-#define SLOW 2
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define SLOW 10
-#elif defined(__SANITIZE_ADDRESS__)
-#define SLOW 2
-#endif
-#ifndef SLOW
-#define SLOW 1
-#endif
-#define MS      1000000 // nanoseconds
-#define BOUND_S 5       // how long a test waits for what must happen, where the wait would otherwise hang it
+#define BOUND_S 5 // how long a test waits for what must happen, where the wait would otherwise hang it
 
 // ---- helpers
-
-static void nap(long ns) {
-    struct timespec t = { 0, ns };
-    (void)nanosleep(&t, NULL);
-}
-
-static void spin(uint64_t n) {
-    for (volatile uint64_t i = 0; i < n; i++) {}
-}
 
 static void gap(uint64_t *state) { // nothing, a moment, or long enough for workers to fall asleep
     uint64_t x = test_random(state);
@@ -52,25 +25,6 @@ static void gap(uint64_t *state) { // nothing, a moment, or long enough for work
         nap((long)(x >> 8) % 100000);
     else if (x % 8 < 6)
         spin((x >> 8) % 4000);
-}
-
-static int64_t thread_id(void) { return (int64_t)syscall(SYS_gettid); }
-
-static bool looks_asleep(int64_t tid) {
-    char path[64], text[512];
-    (void)snprintf(path, sizeof path, "/proc/self/task/%lld/stat", (long long)tid);
-    FILE *f = fopen(path, "r");
-    if (!f) return true; // no /proc: the naps must do
-    size_t n = fread(text, 1, sizeof text - 1, f);
-    (void)fclose(f);
-    text[n] = 0;
-    const char *end = strrchr(text, ')');
-    return end && end[1] && end[2] == 'S';
-}
-
-// Returns when that thread sleeps, or after a while.
-static void await_asleep(int64_t tid) {
-    for (int tries = 0, seen = 0; tries < 300 && seen < 5; tries++, nap(MS)) seen = looks_asleep(tid) ? seen + 1 : 0;
 }
 
 static bool comes_true(gokore_atomic_bool *flag) { // within BOUND_S

@@ -930,7 +930,14 @@ static bool is_asleep(const waiter *w) { // in a system call
     const char *behind = strrchr(text, ')'); // of the thread's name
     return behind && behind[1] == ' ' && behind[2] == 'S';
 }
+static int64_t waits_since(gokore_context *ctx) { // 0 = not now
+    gokore_latch_lock_(&ctx->latch_);
+    int64_t since_ns = ctx->waiters_ ? ctx->waiters_->since_ns_ : 0;
+    gokore_latch_unlock_(&ctx->latch_);
+    return since_ns;
+}
 TEST(mutex, one_who_is_woken_and_beaten_to_it_keeps_his_place) {
+    test_only_with("PLATFORM=LINUX"); // asks /proc whether they sleep
     static gokore_mutex m;
     int beaten = 0;
     for (int round = 0; round < 200 && beaten < 20; round++) {
@@ -943,10 +950,13 @@ TEST(mutex, one_who_is_woken_and_beaten_to_it_keeps_his_place) {
             waiter_begin(&w[i]);
             while (waiting(&ctx[i]) != 1 || !is_asleep(&w[i])) (void)sched_yield();
         }
+        int64_t since_ns = waits_since(&ctx[0]), again_ns = 0;
         gokore_mutex_unlock(&m); // wakes the first, and leaves the lock free, if neither has waited for long
         bool taken = gokore_mutex_try_lock(&m, 0) == GOKORE_OK, mine = taken && turn == 0;
         if (mine) {
             while (!is_asleep(&w[0])) (void)sched_yield(); // it is back in line
+            while (!(again_ns = waits_since(&ctx[0]))) (void)sched_yield();
+            CHECK_INT(since_ns, again_ns); // the millisecond after which it is handed the lock goes on
             pause_ns(MS);
             beaten++;
         }

@@ -8,7 +8,10 @@
 static int64_t now_with_jumps(void);
 static uint32_t disturb(void);
 static bool jump_to(int64_t deadline_ns);
-#define GOKORE_SEAM_LOAD_(p, order)                          __atomic_load_n((p), (order))
+static bool linger(const void *p);
+static void wake_slowly(void);
+static _Atomic unsigned allocations;
+#define GOKORE_SEAM_LOAD_(p, order)                          (linger(p) ? __atomic_load_n((p), (order)) : 0)
 #define GOKORE_SEAM_STORE_(p, v, order)                      __atomic_store_n((p), (v), (order))
 #define GOKORE_SEAM_EXCHANGE_(p, v, order)                   __atomic_exchange_n((p), (v), (order))
 #define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other) __atomic_compare_exchange_n((p), (expected), (v), (weak), (order), (other))
@@ -16,12 +19,12 @@ static bool jump_to(int64_t deadline_ns);
 #define GOKORE_SEAM_FENCE_(order)                            __atomic_thread_fence(order)
 #define GOKORE_SEAM_PAUSE_()                                 gokore_pause_()
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)       wait_with_faults((word), (expected), (deadline_ns))
-#define GOKORE_SEAM_WAKE_(word, count)                       gokore_futex_wake_((word), (count))
+#define GOKORE_SEAM_WAKE_(word, count)                       (gokore_futex_wake_((word), (count)), wake_slowly())
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
-#define GOKORE_SEAM_ALLOC_(size, align)                      gokore_heap_alloc_((size), (align))
+#define GOKORE_SEAM_ALLOC_(size, align)                      ((void)allocations++, gokore_heap_alloc_((size), (align)))
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   now_with_jumps()
 #undef GOKORE_SPIN_MAX
@@ -39,6 +42,7 @@ static gokore_status wait_with_faults(gokore_atomic_u32 *word, uint32_t expected
 #include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,6 +60,15 @@ static uint32_t disturb(void) {
     if (!disturb_state) disturb_state = test_seed() ^ (uint64_t)(uintptr_t)&disturb_state;
     return (uint32_t)(test_random(&disturb_state) >> 32);
 }
+static _Atomic(const void *) lingered; // who reads this is held up for a while
+static bool linger(const void *p) {
+    if (p && p == lingered) pause_ns((int64_t)(disturb() % 200) * US);
+    return true;
+}
+static bool wide_awake; // waiters don't sleep, and go on before their waker does
+static void wake_slowly(void) {
+    if (__atomic_load_n(&wide_awake, __ATOMIC_RELAXED)) pause_ns(5 * MS);
+}
 static bool jump_to(int64_t deadline_ns) { // the clock never goes back
     int64_t before = __atomic_load_n(&jumped_ns, __ATOMIC_SEQ_CST), ahead = deadline_ns - gokore_clock_ns_();
     while (before < ahead && !__atomic_compare_exchange_n(&jumped_ns, &before, ahead, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {}
@@ -63,6 +76,7 @@ static bool jump_to(int64_t deadline_ns) { // the clock never goes back
 }
 static gokore_status wait_with_faults(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
     gave_up = false;
+    if (__atomic_load_n(&wide_awake, __ATOMIC_RELAXED)) return (void)sched_yield(), GOKORE_OK;
     uint32_t dice = __atomic_load_n(&faults, __ATOMIC_RELAXED) ? disturb() : 3;
     if ((dice & 3) == 0) return GOKORE_OK; // EINTR, EAGAIN, or no reason at all
     if (deadline_ns == INT64_MAX) return gokore_futex_wait_(word, expected, deadline_ns);
@@ -215,6 +229,176 @@ TEST(faults, a_clock_that_jumps_ahead_ends_contexts_and_nothing_else) {
     gokore_mutex_unlock(&quiet);
     gokore_context_deinit(&soon);
     gokore_context_deinit(&never);
+}
+
+// ---- signalled between giving up and leaving the line
+
+static struct {
+    gokore_mutex m;
+    gokore_cond c;
+    gokore_context ctx;
+    gokore_status status;
+} late;
+static void *wait_for_late_signal(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&late.m, NULL));
+    late.status = gokore_cond_wait(&late.c, &late.m, &late.ctx);
+    gokore_mutex_unlock(&late.m);
+    return unused;
+}
+TEST(late, signal_that_chose_a_waiter_counts_though_it_has_given_up) {
+    gokore_kicks_ kicks = { 0 };
+    gokore_bucket_ *b = gokore_bucket_of_(&late.c);
+    pthread_t t = begin(wait_for_late_signal, NULL);
+    until_waiting(&late.ctx, 1);
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&late.m, NULL)); // it has given up the mutex
+    gokore_mutex_unlock(&late.m);
+    gokore_latch_lock_(&b->latch);
+    gokore_context_cancel(&late.ctx);
+    while (gokore_atomic_load(&b->latch.word_) != 2) pause_ns(20 * US); // it wants to leave
+    gokore_cond_serve_(&late.c.sync_, b, 1, &kicks);
+    gokore_latch_unlock_(&b->latch);
+    gokore_sync_kick_(&kicks);
+    end(t);
+    CHECK_STATUS(GOKORE_OK, late.status);
+    CHECK_UINT(0, gokore_atomic_load(&late.c.sync_.word_));
+    gokore_context_deinit(&late.ctx);
+}
+
+// ---- memory that is gone
+
+enum { HEARERS = 33 }; // more than are woken after the latch is given up
+static struct {
+    gokore_cond *cond; // on a page of its own
+    gokore_mutex m;
+    bool rung;
+    uint32_t hearers;
+} gone;
+static void *hear(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&gone.m, NULL));
+    gone.hearers++;
+    while (!gone.rung) REQUIRE_STATUS(GOKORE_OK, gokore_cond_wait(gone.cond, &gone.m, NULL));
+    bool last = --gone.hearers == 0;
+    gokore_mutex_unlock(&gone.m);
+    if (last) REQUIRE(munmap(gone.cond, (size_t)sysconf(_SC_PAGESIZE)) == 0);
+    return unused;
+}
+TEST(gone, condition_may_be_freed_by_the_last_one_woken) {
+    void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(page != MAP_FAILED);
+    gone.cond = page;
+    __atomic_store_n(&wide_awake, true, __ATOMIC_RELAXED);
+    pthread_t t[HEARERS];
+    for (int i = 0; i < HEARERS; i++) t[i] = begin(hear, NULL);
+    for (uint32_t there = 0; there < HEARERS; pause_ns(MS)) {
+        REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&gone.m, NULL));
+        there = gone.hearers;
+        gone.rung = there == HEARERS;
+        gokore_mutex_unlock(&gone.m);
+    }
+    gokore_cond_broadcast(gone.cond); // without the mutex
+    for (int i = 0; i < HEARERS; i++) end(t[i]);
+}
+
+// ---- memory that is not asked for
+
+static struct {
+    gokore_mutex mutex;
+    gokore_cond cond;
+    gokore_rwlock rwlock;
+    gokore_semaphore semaphore;
+    gokore_waitgroup group;
+    gokore_once_flag once;
+    gokore_context root, other; // of the thread that waits
+    bool said;
+} all;
+static void nothing(void *unused) { (void)unused; }
+static void use_all(gokore_context *ctx) {
+    gokore_context child;
+    gokore_context_init_timeout(&child, ctx, 3600 * 1000 * MS);
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&all.mutex, &child));
+    CHECK_STATUS(GOKORE_BUSY, gokore_mutex_try_lock(&all.mutex, 0));
+    all.said = true;
+    gokore_cond_signal(&all.cond);
+    gokore_mutex_unlock(&all.mutex);
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_read_lock(&all.rwlock, &child));
+    gokore_rwlock_read_unlock(&all.rwlock);
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_write_lock(&all.rwlock, &child));
+    gokore_rwlock_write_unlock(&all.rwlock);
+    gokore_semaphore_release(&all.semaphore, 2); // one for each
+    REQUIRE_STATUS(GOKORE_OK, gokore_semaphore_acquire(&all.semaphore, 1, &child));
+    gokore_once(&all.once, nothing, NULL);
+    REQUIRE_STATUS(GOKORE_OK, gokore_sleep_ns(1, &child));
+    gokore_context_cancel(&child);
+    CHECK_STATUS(GOKORE_CANCELED, gokore_context_wait(&child));
+    gokore_context_deinit(&child);
+}
+static void *wait_for_all(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&all.mutex, &all.other));
+    while (!all.said) REQUIRE_STATUS(GOKORE_OK, gokore_cond_wait(&all.cond, &all.mutex, &all.other));
+    gokore_mutex_unlock(&all.mutex);
+    REQUIRE_STATUS(GOKORE_OK, gokore_semaphore_acquire(&all.semaphore, 1, &all.other));
+    gokore_waitgroup_done(&all.group);
+    CHECK_STATUS(GOKORE_CANCELED, gokore_context_wait(&all.other));
+    return unused;
+}
+static unsigned allocated_by_all(void) { // what threads wait for included
+    unsigned before = allocations;
+    all.said = false;
+    gokore_context_init(&all.root, NULL);
+    gokore_context_init(&all.other, &all.root);
+    gokore_waitgroup_add(&all.group, 1);
+    pthread_t t = begin(wait_for_all, NULL);
+    until_waiting(&all.other, 1);
+    use_all(&all.root);
+    REQUIRE_STATUS(GOKORE_OK, gokore_waitgroup_wait(&all.group, &all.root));
+    gokore_context_cancel(&all.root);
+    end(t);
+    gokore_context_deinit(&all.other);
+    gokore_context_deinit(&all.root);
+    return allocations - before;
+}
+TEST(memory, none_is_asked_for_by_any_primitive_waited_for_or_not) {
+    if (GOKORE_LOCKORDER) test_skip("the lock checker keeps a table for each thread; test_lockorder.c looks at its warm path");
+    for (int i = 0; i < 20; i++) CHECK_UINT(0, allocated_by_all());
+    unsigned before = allocations; // and the count is one that counts
+    gokore_mutex m;
+    test_reports_capture(); // where there is no inheritance
+    gokore_mutex_init(&m, &(gokore_mutex_desc) { .priority_inherit = true });
+    gokore_mutex_deinit(&m);
+    CHECK(allocations > before);
+}
+
+// ---- owners that end
+
+static gokore_mutex orphan;
+static gokore_atomic_u32 adopters_inside;
+static void *lock_and_end(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&orphan, NULL));
+    return unused;
+}
+static void *adopt(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&orphan, NULL));
+    CHECK_UINT(0, gokore_atomic_fetch_add(&adopters_inside, 1));
+    pause_ns(300 * US);
+    (void)gokore_atomic_fetch_sub(&adopters_inside, 1);
+    gokore_mutex_unlock(&orphan);
+    return unused;
+}
+TEST(inherit, lock_of_a_thread_that_ended_passes_on_to_one_at_a_time) {
+    for (int round = 0; round < 50; round++) {
+        test_reports_capture();
+        gokore_mutex_init(&orphan, &(gokore_mutex_desc) { .priority_inherit = true });
+        if (test_reports_count(GOKORE_REPORT_POLICY)) test_skip("this system has no locks with priority inheritance");
+        end(begin(lock_and_end, NULL));
+        lingered = &gokore_sync_inherit_(&orphan.sync_)->owner;
+        pthread_t t[4];
+        for (int i = 0; i < 4; i++) t[i] = begin(adopt, NULL);
+        for (int i = 0; i < 4; i++) end(t[i]);
+        lingered = NULL;
+        CHECK_UINT(1, test_reports_count(GOKORE_REPORT_NONE)); // it was leaked, once: the lock checker has seen the thread end
+        CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_LEAKED));
+        gokore_mutex_deinit(&orphan);
+    }
 }
 
 // ---- kernels without newer calls: a filter answers ENOSYS

@@ -240,6 +240,36 @@ TEST(rwlock, readers_share_and_writers_do_not) {
     call_let_go(&writer);
     CHECK(is_clear(&rw.sync_));
 }
+static void hand_to_writer(gokore_status (*lock)(gokore_rwlock *, gokore_context *), void (*unlock)(gokore_rwlock *), bool another) {
+    gokore_rwlock rw = GOKORE_RWLOCK_INIT;
+    call writer = { 0 }, next = { 0 };
+    REQUIRE_STATUS(GOKORE_OK, lock(&rw, NULL));
+    call_begin(&writer, lock_write, &rw);
+    call_waits(&writer);
+    if (another) call_begin(&next, lock_write, &rw);
+    if (another) call_waits(&next);
+    pause_ns(MS);
+    unlock(&rw);
+    CHECK(gokore_atomic_load(&rw.sync_.word_) & GOKORE_SYNC_LOCKED_); // it was never free
+    CHECK_STATUS(GOKORE_BUSY, gokore_rwlock_try_write_lock(&rw, 0));
+    CHECK_STATUS(GOKORE_BUSY, gokore_rwlock_try_read_lock(&rw, 0));
+    call_has(&writer);
+    CHECK_UINT(0, gokore_atomic_load(&next.has));
+    call_let_go(&writer);
+    if (another) call_let_go(&next);
+    CHECK(is_clear(&rw.sync_));
+}
+static gokore_status read_lock(gokore_rwlock *rw, gokore_context *ctx) { return gokore_rwlock_read_lock(rw, ctx); }
+static gokore_status write_lock(gokore_rwlock *rw, gokore_context *ctx) { return gokore_rwlock_write_lock(rw, ctx); }
+static void read_unlock(gokore_rwlock *rw) { gokore_rwlock_read_unlock(rw); }
+static void write_unlock(gokore_rwlock *rw) { gokore_rwlock_write_unlock(rw); }
+TEST(rwlock, writer_who_has_waited_a_millisecond_is_handed_the_lock) {
+    for (int i = 0; i < 4; i++)
+        if (i % 2)
+            hand_to_writer(read_lock, read_unlock, i > 1);
+        else
+            hand_to_writer(write_lock, write_unlock, i > 1);
+}
 TEST(rwlock, reader_that_comes_while_a_writer_waits_gets_in_line) {
     gokore_rwlock rw = GOKORE_RWLOCK_INIT;
     call writer = { 0 }, readers[3] = { 0 };
@@ -305,6 +335,19 @@ TEST(rwlock, recursive_readers_of_many_locks_never_wait_for_themselves) {
         call_let_go(&writers[i]);
         gokore_rwlock_deinit(&rw[i]);
     }
+}
+TEST(rwlock, more_readers_than_it_can_count_wait) {
+    gokore_rwlock rw = GOKORE_RWLOCK_INIT;
+    call first = { 0 }, second = { 0 };
+    gokore_atomic_store(&rw.sync_.word_, GOKORE_SYNC_COUNT_); // as after 2^28 - 1 read locks
+    CHECK_STATUS(GOKORE_BUSY, gokore_rwlock_try_read_lock(&rw, 0));
+    call_begin(&first, lock_read, &rw);
+    call_begin(&second, lock_read, &rw);
+    until_waiting(&first.ctx, 1);
+    until_waiting(&second.ctx, 1);
+    CHECK_STATUS(GOKORE_CANCELED, call_cancel(&first));
+    CHECK_STATUS(GOKORE_CANCELED, call_cancel(&second));
+    CHECK_UINT(GOKORE_SYNC_COUNT_, gokore_atomic_load(&rw.sync_.word_));
 }
 TEST(rwlock, misuse_is_reported_and_harmless) {
     gokore_rwlock rw = GOKORE_RWLOCK_INIT;
@@ -714,6 +757,28 @@ static int try_mtx(void *m) { return mtx_trylock(m) != thrd_success; }
 TEST(locker, makes_a_pthread_mutex_obey_its_context) {
     pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
     use_locker(gokore_locker_of_pthread_mutex(&m), try_pthread);
+}
+static void *die_with_it(void *m) {
+    REQUIRE(pthread_mutex_lock(m) == 0);
+    return NULL;
+}
+TEST(locker, robust_pthread_mutex_of_a_thread_that_ended_is_taken_and_reported) {
+    test_only_with("PLATFORM=LINUX");
+    pthread_mutexattr_t robust;
+    pthread_mutex_t m;
+    REQUIRE(pthread_mutexattr_init(&robust) == 0 && pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) == 0);
+    REQUIRE(pthread_mutex_init(&m, &robust) == 0);
+    gokore_locker l = gokore_locker_of_pthread_mutex(&m);
+    test_reports_capture();
+    for (int round = 1; round <= 2; round++) {
+        end(begin(die_with_it, &m));
+        CHECK_STATUS(GOKORE_OK, round == 1 ? gokore_locker_lock(&l, NULL) : gokore_locker_try_lock(&l, 0));
+        CHECK_UINT(round, test_reports_count(GOKORE_REPORT_LOCK_LEAKED));
+        gokore_locker_unlock(&l);
+    }
+    CHECK_STATUS(GOKORE_OK, gokore_locker_lock(&l, NULL));
+    gokore_locker_unlock(&l);
+    REQUIRE(pthread_mutex_destroy(&m) == 0 && pthread_mutexattr_destroy(&robust) == 0);
 }
 TEST(locker, makes_a_pthread_rwlock_obey_its_context) {
     pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER;

@@ -7,6 +7,7 @@
 #include "support/test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -585,7 +586,8 @@ TEST(container, the_real_one) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET((size_t)sched_getcpu(), &one);
-    if (sched_setaffinity(0, sizeof one, &one) == 0) CHECK_UINT(1, gokore_container_worker_count(NULL, 0));
+    unsigned workers = strstr(gokore_config(), "PLATFORM=LINUX") ? 1 : again.workers; // elsewhere affinity is not known
+    if (sched_setaffinity(0, sizeof one, &one) == 0) CHECK_UINT(workers, gokore_container_worker_count(NULL, 0));
 }
 
 // ---- pressure
@@ -627,6 +629,277 @@ TEST(pressure, levels) {
         REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("l"), &p));
         CHECK_INT(rows[i].level, p.level);
     }
+}
+
+TEST(pressure, throttled_periods_of_all_groups_count) {
+    gokore_pressure p;
+    put("v2", "/proc/self/cgroup", "0::/pod/leaf\n");
+    put("v2", "/proc/self/mountinfo", MOUNT_V2);
+    put("v2", "/sys/fs/cgroup/pod/leaf/cpu.stat", "usage_usec 9\nnr_periods 100\nnr_throttled 7\nthrottled_usec 2500\n");
+    put("v2", "/sys/fs/cgroup/pod/cpu.stat", "usage_usec 9\nnr_periods 120\nnr_throttled 3\nthrottled_usec 500\n");
+    put("v2", "/sys/fs/cgroup/cpu.stat", "usage_usec 9\n");
+    put("v2", "/sys/fs/cgroup/pod/leaf/memory.pressure", "some avg10=0.00 total=1\nfull avg10=0.00 total=0\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("v2"), &p));
+    CHECK_UINT(120, p.cpu_periods);
+    CHECK_UINT(10, p.cpu_throttled_periods);
+    CHECK_UINT(3000000, p.cpu_throttled_ns);
+    CHECK_INT(GOKORE_PRESSURE_NONE, p.quota_level);
+
+    put("v1", "/proc/self/cgroup", "3:cpu,cpuacct:/s\n");
+    put("v1", "/proc/self/mountinfo", CPU_V1);
+    put("v1", "/sys/fs/cgroup/cpu,cpuacct/s/cpu.stat", "nr_periods 5\nnr_throttled 4\nthrottled_time 123456789\n");
+    put("v1", "/proc/pressure/memory", "some avg10=0.00 total=1\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("v1"), &p));
+    CHECK_UINT(5, p.cpu_periods);
+    CHECK_UINT(4, p.cpu_throttled_periods);
+    CHECK_UINT(123456789, p.cpu_throttled_ns);
+}
+
+// What a watch told last; `told` counts, `seen` has bit n for level n of the memory and bit 8 + n for the quota's.
+typedef struct watched {
+    gokore_atomic_u32 told, seen, level, quota_level, workers, limit;
+    gokore_atomic_bool wrong;
+} watched;
+
+static void watch_pressure(int node, const gokore_pressure *p, void *user) {
+    watched *w = (watched *)user;
+    if (node != -1 || gokore_pressure_watch_level() != p->level) gokore_atomic_store(&w->wrong, true);
+    gokore_atomic_store(&w->level, (uint32_t)p->level);
+    gokore_atomic_store(&w->quota_level, (uint32_t)p->quota_level);
+    gokore_atomic_fetch_or(&w->seen, 1u << p->level | 256u << p->quota_level);
+    gokore_atomic_add(&w->told, 1);
+    gokore_atomic_notify_all(&w->told);
+}
+
+static void watch_limits(const gokore_container *c, void *user) {
+    watched *w = (watched *)user;
+    if (c->workers != gokore_container_worker_count(c, 0)) gokore_atomic_store(&w->wrong, true);
+    gokore_atomic_store(&w->workers, c->workers);
+    gokore_atomic_store(&w->limit, (uint32_t)c->memory_limit);
+    gokore_atomic_add(&w->told, 1);
+    gokore_atomic_notify_all(&w->told);
+}
+
+// Waits until one of a watch's figures is this; the end of the test's time limit is the only other way out.
+static void wait_for(watched *w, const gokore_atomic_u32 *figure, uint32_t want) {
+    for (;;) {
+        uint32_t told = gokore_atomic_load(&w->told);
+        if (gokore_atomic_load(figure) == want) return;
+        gokore_atomic_wait(&w->told, told);
+    }
+}
+
+static void put_pressure(const char *id, const char *some, unsigned long long total) {
+    char line[128];
+    (void)snprintf(line, sizeof line, "some avg10=%s avg60=0.00 avg300=0.00 total=%llu\nfull avg10=0.00 total=0\n", some, total);
+    put(id, "/sys/fs/cgroup/s/memory.pressure", line);
+}
+
+static void put_throttled(const char *id, unsigned periods, unsigned throttled) {
+    char line[128];
+    (void)snprintf(line, sizeof line, "nr_periods %u\nnr_throttled %u\nthrottled_usec 5\n", periods, throttled);
+    put(id, "/sys/fs/cgroup/s/cpu.stat", line);
+}
+
+static gokore_pressure_watch_desc watched_root(const char *id) {
+    static char kept[4096];
+    put(id, "/proc/self/cgroup", "0::/s\n");
+    put(id, "/proc/self/mountinfo", MOUNT_V2);
+    (void)snprintf(kept, sizeof kept, "%s", root_of(id));
+    return (gokore_pressure_watch_desc) { .container = { kept, 8, environment }, .interval_ns = 1000000 };
+}
+
+TEST(pressure, a_watch_tells_of_each_change) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("w");
+    put_pressure("w", "12.00", 5);
+    put_throttled("w", 100, 50);
+    CHECK_INT(GOKORE_PRESSURE_NONE, gokore_pressure_watch_level());
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    CHECK(!gokore_pressure_watch_is_triggered()); // files of a fake root are left as they are
+    CHECK_STATUS(GOKORE_BUSY, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    wait_for(&w, &w.level, GOKORE_PRESSURE_MEDIUM);
+    CHECK_INT(GOKORE_PRESSURE_MEDIUM, gokore_pressure_watch_level());
+    put_pressure("w", "0.50", 5);
+    wait_for(&w, &w.level, GOKORE_PRESSURE_NONE);
+    put_pressure("w", "77.00", 5);
+    wait_for(&w, &w.level, GOKORE_PRESSURE_CRITICAL);
+    gokore_pressure_watch_stop();
+    CHECK_INT(GOKORE_PRESSURE_NONE, gokore_pressure_watch_level());
+    uint32_t told = gokore_atomic_load(&w.told);
+    put_pressure("w", "1.00", 5);
+    gokore_pressure_watch_stop(); // twice is harmless
+    CHECK_UINT(told, gokore_atomic_load(&w.told));
+    CHECK_UINT(GOKORE_PRESSURE_NONE, gokore_atomic_load(&w.quota_level)); // what was throttled before counts for nothing
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+static bool has_seen(const watched *w, uint32_t bits) { return (gokore_atomic_load(&w->seen) & bits) != 0; }
+
+TEST(pressure, a_watch_obeys_the_total_before_the_average) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("total");
+    put_pressure("total", "0.00", 0);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    unsigned long long total = 0;
+    while (!has_seen(&w, 1u << GOKORE_PRESSURE_CRITICAL)) { // until no look fell on a file that was half written
+        uint32_t told = gokore_atomic_load(&w.told);
+        put_pressure("total", "0.00", total += 1000000000000); // more than all of any time since the last look
+        gokore_status st = gokore_atomic_wait_until(&w.told, told, gokore_now_ns() + 5000000);
+        CHECK(st == GOKORE_OK || st == GOKORE_TIMEOUT);
+    }
+    wait_for(&w, &w.level, GOKORE_PRESSURE_NONE); // and nothing more
+    gokore_pressure_watch_stop();
+}
+
+TEST(pressure, a_watch_tells_when_the_quota_is_used_up) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("quota");
+    put_throttled("quota", 100, 100);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    unsigned periods = 100, throttled = 100;
+    while (!has_seen(&w, 256u << GOKORE_PRESSURE_HIGH)) { // a third of the periods, until a look fell between
+        uint32_t told = gokore_atomic_load(&w.told);
+        put_throttled("quota", periods += 3, ++throttled);
+        gokore_status st = gokore_atomic_wait_until(&w.told, told, gokore_now_ns() + 5000000);
+        CHECK(st == GOKORE_OK || st == GOKORE_TIMEOUT);
+    }
+    wait_for(&w, &w.quota_level, GOKORE_PRESSURE_NONE); // nothing new
+    CHECK_UINT(GOKORE_PRESSURE_NONE, gokore_atomic_load(&w.level));
+    gokore_pressure_watch_stop();
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+TEST(pressure, a_watch_follows_the_limits) {
+    watched w = { 0 };
+    gokore_pressure_watch_desc desc = watched_root("limits");
+    desc.limits_fn = watch_limits;
+    put("limits", "/sys/fs/cgroup/s/cpu.max", "200000 100000\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(NULL, &w, &desc));
+    put("limits", "/sys/fs/cgroup/s/cpu.max", "350000 100000\n");
+    wait_for(&w, &w.workers, 4);
+    put("limits", "/sys/fs/cgroup/s/memory.max", "1048576\n");
+    wait_for(&w, &w.limit, 1048576);
+    put("limits", "/sys/fs/cgroup/s/cpu.max", "max\n");
+    wait_for(&w, &w.workers, 8);
+    gokore_pressure_watch_stop();
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+TEST(pressure, a_watch_needs_something_to_watch) {
+    gokore_pressure_watch_desc desc = watched_root("nothing");
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pressure_watch_start(watch_pressure, NULL, &desc));
+    desc.interval_ns = -1;
+    CHECK_STATUS(GOKORE_INVALID, gokore_pressure_watch_start(watch_pressure, NULL, &desc));
+    gokore_pressure_watch_stop();
+    desc = (gokore_pressure_watch_desc) { .interval_ns = INT64_MAX, .limits_fn = watch_limits, .polls_only = true };
+    watched w = { 0 };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(NULL, &w, &desc)); // looks once, and is stopped all the same
+    gokore_pressure_watch_stop();
+}
+
+static void watch_the_machine(void *arg) {
+    watched w = { 0 };
+    gokore_status st = gokore_pressure_watch_start(watch_pressure, &w, NULL);
+    CHECK(st == GOKORE_OK || st == GOKORE_UNSUPPORTED);
+    bool triggered = gokore_pressure_watch_is_triggered();
+    if (arg && *(bool *)arg) CHECK(!triggered);
+    test_note("watch %s, %s", gokore_status_name(st), triggered ? "the kernel wakes it" : "it polls");
+    gokore_pressure_watch_stop();
+    CHECK(!gokore_pressure_watch_is_triggered());
+    CHECK(!gokore_atomic_load(&w.wrong));
+}
+
+TEST(pressure, a_watch_of_the_machine_starts_and_stops) {
+    for (int i = 0; i < 3; i++) watch_the_machine(NULL);
+}
+
+// ThreadSanitizer ends a program that starts threads in a child forked beside other threads.
+#if defined(__SANITIZE_THREAD__)
+#define CHILD_MAY_START_THREADS false
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CHILD_MAY_START_THREADS false
+#endif
+#endif
+#ifndef CHILD_MAY_START_THREADS
+#define CHILD_MAY_START_THREADS true
+#endif
+
+static void watch_after_fork(void *arg) {
+    watched w = { 0 };
+    gokore_pressure_watch_stop(); // the parent's thread is not here to be waited for
+    if (!CHILD_MAY_START_THREADS) return;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, (const gokore_pressure_watch_desc *)arg));
+    wait_for(&w, &w.level, GOKORE_PRESSURE_MEDIUM);
+    gokore_pressure_watch_stop();
+}
+
+TEST(pressure, a_forked_child_has_no_watch_and_may_start_one) {
+    watched w = { 0 };
+    char out[4096];
+    gokore_pressure_watch_desc desc = watched_root("fork");
+    put_pressure("fork", "12.00", 5);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(watch_pressure, &w, &desc));
+    wait_for(&w, &w.level, GOKORE_PRESSURE_MEDIUM);
+    int status = test_in_child(watch_after_fork, &desc, out, sizeof out);
+    if (status != 0) test_note("%s", out);
+    CHECK_INT(0, status);
+    CHECK_INT(GOKORE_PRESSURE_MEDIUM, gokore_pressure_watch_level());
+    gokore_pressure_watch_stop();
+}
+
+TEST(container, refreshing_follows_limits_and_affinity) {
+    put("f", "/proc/self/cgroup", "0::/kubepods/burstable/pod" UID "\n");
+    put("f", "/proc/self/mountinfo", MOUNT_V2);
+    put("f", "/sys/fs/cgroup/kubepods/burstable/pod" UID "/cpu.max", "200000 100000\n");
+    variables[0][0] = "GOKORE_MAX_LOCKS", variables[0][1] = "17";
+    gokore_container c = read_case("f", 8);
+    clear_environment();
+    gokore_container_desc desc = { root_of("f"), 8, environment };
+    bool changed = true;
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+    CHECK(!changed);
+    put("f", "/sys/fs/cgroup/kubepods/burstable/pod" UID "/cpu.max", "450000 100000\n");
+    put("f", "/sys/fs/cgroup/kubepods/memory.max", "65536\n");
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+    CHECK(changed);
+    CHECK_STR("f: quota 4.500000 workers 5 memory 65536 burstable v2 pod " UID, container_text("f", &c));
+    CHECK_CONTAINS("cpu.max:450000 100000", c.source);
+    CHECK_UINT(17, c.max_locks);
+    desc.cpus = 3; // as if the affinity had changed
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+    CHECK(changed);
+    CHECK_UINT(3, c.workers);
+    put("f", "/proc/self/cgroup", "0::/kubepods/besteffort/pod" UID "\n"); // moved; the class stays
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, NULL));
+    CHECK_STR("f: quota 0.000000 workers 3 memory 65536 burstable v2 pod " UID, container_text("f", &c));
+    test_reports_capture();
+    put("f", "/sys/fs/cgroup/kubepods/cpu.max", "garbage\n");
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, NULL));
+    CHECK_UINT(1, c.warnings); // counted, and not reported once more each time
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+    CHECK_STATUS(GOKORE_INVALID, gokore_container_refresh(NULL, &desc, &changed));
+}
+
+static void narrow_affinity(void *arg) {
+    gokore_container *c = (gokore_container *)arg;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    bool changed = false, more = c->cpus > 1;
+    REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    CHECK_STATUS(GOKORE_OK, gokore_container_refresh(c, NULL, &changed));
+    CHECK_INT(more, changed);
+    CHECK_UINT(1, c->cpus);
+    CHECK_UINT(c->max_workers ? c->max_workers : 1, c->workers);
+}
+
+TEST(container, refreshing_follows_the_threads_affinity) {
+    test_only_with("PLATFORM=LINUX");
+    gokore_container c;
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_read(&c, NULL));
+    test_on_thread(narrow_affinity, &c);
 }
 
 // ---- topology
@@ -714,6 +987,77 @@ static size_t ids_of(const json *list, int *out) {
     return n;
 }
 
+// What hwloc reads beside the lists, so that it knows the machine too where they are as the kernel writes them: CPU
+// directories, and maps of the nodes' CPUs. Nothing is written for builds that never ask hwloc.
+static bool hwloc_is_asked(void) { return strstr(gokore_config(), "HWLOC=1") != NULL; }
+
+static bool is_plain_list(const char *list) {
+    if (!list) return false;
+    const char *p = list;
+    while (*p && *p != '\n') {
+        size_t digits = strspn(p, "0123456789"), more = p[digits] == '-' ? strspn(p + digits + 1, "0123456789") : digits;
+        if (!digits || !more || (p[digits] == '-' && atol(p) > atol(p + digits + 1))) return false;
+        p += p[digits] == '-' ? digits + 1 + more : digits;
+        if (*p && !strchr(",\n", *p)) return false;
+        if (*p == ',') p++;
+    }
+    return true;
+}
+
+static bool is_plain_row(const char *distances, size_t nodes) {
+    size_t columns = 0;
+    for (const char *p = distances ? distances : ""; *(p += strspn(p, " \n")); p += strcspn(p, " \n")) columns++;
+    return !distances || columns == nodes;
+}
+
+static void put_map(const char *id, const char *path, const int *cpus, size_t n) {
+    uint32_t words[128] = { 0 };
+    char line[128 * 9 + 2];
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        if (cpus[i] < 4096) words[cpus[i] / 32] |= 1u << cpus[i] % 32;
+    for (size_t i = 128; i-- > 0;) len += (size_t)snprintf(line + len, sizeof line - len, i ? "%08x," : "%08x\n", words[i]);
+    put_data(id, path, line, len);
+}
+
+static size_t plain_ids(const char *list, int *out) {
+    union { const char *in; char *out; } both = { list };
+    json value = { .kind = JSON_STRING, .text = both.out };
+    return ids_of(&value, out);
+}
+
+static void put_cpus(const char *id, const char *online) {
+    static int cpus[4096];
+    size_t n = hwloc_is_asked() && is_plain_list(online) ? plain_ids(online, cpus) : 0;
+    for (size_t i = 0; i < n; i++) {
+        char path[256], number[16];
+        (void)snprintf(number, sizeof number, "%d\n", cpus[i]);
+        (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings", cpus[i]);
+        put_map(id, path, &cpus[i], 1);
+        (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/core_id", cpus[i]);
+        put(id, path, number);
+        (void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/online", cpus[i]);
+        put(id, path, "1\n");
+    }
+}
+
+static void put_node_map(const char *id, const char *node, const char *list) {
+    static int cpus[4096];
+    char path[256];
+    (void)snprintf(path, sizeof path, "/sys/devices/system/node/node%s/cpumap", node);
+    if (hwloc_is_asked()) put_map(id, path, cpus, plain_ids(list, cpus));
+}
+
+static size_t by_hwloc, by_files; // trees that a build with hwloc was told by it, or not
+
+static void count_source(const gokore_topology *t) { ++*(strcmp(gokore_topology_source(t), "hwloc") ? &by_files : &by_hwloc); }
+
+static void check_sources(void) {
+    if (!hwloc_is_asked()) return;
+    test_note("%zu trees told by hwloc, %zu by their files", by_hwloc, by_files);
+    CHECK(by_hwloc > 4);
+}
+
 static void build_tree(const json *one, const char *id) {
     static const struct { const char *key, *path; } lists[] = {
         { "cpu_online", "/sys/devices/system/cpu/online" },         { "online", "/sys/devices/system/node/online" },
@@ -731,6 +1075,12 @@ static void build_tree(const json *one, const char *id) {
                 put_node(id, node->key, f->key, f->text, f->len);
         }
     }
+    bool plain = true;
+    for (const json *node = nodes ? nodes->first : NULL; node; node = node->next)
+        plain &= is_plain_list(json_text(node, "cpulist")) && is_plain_row(json_text(node, "distance"), nodes->len);
+    for (const json *node = nodes ? nodes->first : NULL; node && plain; node = node->next)
+        put_node_map(id, node->key, json_text(node, "cpulist"));
+    if (plain) put_cpus(id, json_text(one, "cpu_online"));
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         const char *value = json_text(one, lists[i].key);
         if (value && strcmp(value, "auto") != 0) put(id, lists[i].path, value);
@@ -769,6 +1119,7 @@ static void topology_case(const json *one) {
     text want = { .len = 0 };
     expected_text(&want, id, expect);
     CHECK_STR(want.data, topology_text(id, t));
+    count_source(t);
     const json *sources = json_get(expect, "mem_for"); // where a node's memory comes from
     for (const json *j = sources ? sources->first : NULL; j; j = j->next) {
         size_t n = gokore_topology_nearest(t, atoi(j->key), ids, IDS), i = 0;
@@ -784,6 +1135,7 @@ TEST(topology, example_cases) {
     REQUIRE(cases && cases->len > 0);
     for (const json *one = cases->first; one; one = one->next) topology_case(one);
     json_free(cases);
+    check_sources();
 }
 
 typedef struct node_row { const char *id, *cpulist, *cpumap, *distance; int mem_kb; /* -1: no meminfo */ } node_row;
@@ -868,11 +1220,18 @@ TEST(topology, more_cases) {
     for (size_t i = 0; i < sizeof topology_rows / sizeof topology_rows[0]; i++) {
         const topology_row *row = &topology_rows[i];
         if (row->cpu_online) put(row->id, "/sys/devices/system/cpu/online", row->cpu_online);
+        bool plain = true;
+        size_t count = 0;
+        while (count < 5 && row->nodes[count].id) count++;
+        for (const node_row *node = row->nodes; node < row->nodes + count; node++)
+            plain &= is_plain_list(node->cpulist) && !node->cpumap && is_plain_row(node->distance, count);
+        if (plain) put_cpus(row->id, row->cpu_online);
         for (const node_row *node = row->nodes; node < row->nodes + 5 && node->id; node++) {
             char directory[256];
             (void)snprintf(directory, sizeof directory, "/%s/sys/devices/system/node/node%s", row->id, node->id);
             test_root_directory(directory);
             if (node->cpulist) put_node(row->id, node->id, "cpulist", node->cpulist, strlen(node->cpulist));
+            if (plain) put_node_map(row->id, node->id, node->cpulist);
             if (node->cpumap) put_node(row->id, node->id, "cpumap", node->cpumap, strlen(node->cpumap));
             if (node->distance) put_node(row->id, node->id, "distance", node->distance, strlen(node->distance));
             if (node->mem_kb >= 0) put_node_memory(row->id, node->id, node->mem_kb);
@@ -890,10 +1249,12 @@ TEST(topology, more_cases) {
         text want = { .len = 0 };
         add(&want, "%s: %s", row->id, row->want);
         CHECK_STR(want.data, topology_text(row->id, t));
+        count_source(t);
         const char *warning;
         if (gokore_topology_warnings(t, &warning, 1)) CHECK(strlen(warning) > 10);
         gokore_topology_destroy(t);
     }
+    check_sources();
 }
 
 // A machine of two nodes; the file is then replaced by a broken one.
@@ -935,6 +1296,24 @@ TEST(topology, a_broken_list_names_its_file) {
             CHECK_CONTAINS(files[i], report->message);
         }
     }
+}
+
+TEST(topology, a_list_that_repeats_itself_is_refused_soon) {
+    test_only_with("NUMA=1");
+    static char list[60000];
+    size_t n = 0;
+    while (n + 16 < sizeof list) n += (size_t)snprintf(list + n, sizeof list - n, n ? ",0-65535:1/2" : "0-65535:1/2");
+    put_two_nodes("again");
+    put_node("again", "0", "cpulist", "0-1,0,1,0-1,1\n", 13); // the same again is none the worse
+    gokore_topology_desc desc = { .root = root_of("again") };
+    gokore_topology *t;
+    REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, &desc));
+    CHECK_UINT(2, gokore_topology_cpus(t, 0, NULL, 0));
+    gokore_topology_destroy(t);
+    put_node("again", "0", "cpulist", list, n);
+    test_reports_capture();
+    CHECK_STATUS(GOKORE_PARSE, gokore_topology_create(&t, &desc));
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_TOPOLOGY));
 }
 
 TEST(topology, a_broken_map_names_its_file) {
@@ -987,6 +1366,23 @@ TEST(topology, questions_about_what_is_not_there) {
     CHECK(node == -1 || gokore_topology_has_node(t, node));
     gokore_topology_destroy(t);
     gokore_topology_destroy(NULL);
+}
+
+TEST(topology, a_file_for_each_cpu_tells_where_there_is_no_list) {
+    test_only_with("NUMA=1");
+    static const char *const nodes[] = { "0", "1" };
+    for (int i = 0; i < 2; i++) {
+        put_node("old", nodes[i], "cpulist", i ? "2-3\n" : "0-1\n", 4);
+        put_node("old", nodes[i], "distance", i ? "21 10\n" : "10 21\n", 6);
+        put_node_memory("old", nodes[i], 1024);
+    }
+    put("old", "/sys/devices/system/cpu/cpu1/online", "0\n");
+    put("old", "/sys/devices/system/cpu/cpu3/online", "1\n");
+    gokore_topology_desc desc = { .root = root_of("old") };
+    gokore_topology *t;
+    REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, &desc));
+    CHECK_STR("old: 0[0] 1[2,3] dist / 10 21 / 21 10 mem 0 1 order 0,1 warnings 0", topology_text("old", t));
+    gokore_topology_destroy(t);
 }
 
 TEST(topology, memory_of_merged_nodes_is_added) {
@@ -1145,7 +1541,26 @@ TEST(machine, default_topology) {
     test_note("%zu nodes from %s", gokore_topology_node_count(t), gokore_topology_source(t));
 }
 
+TEST(machine, elsewhere_than_on_linux_nothing_is_pinned_or_bound) {
+    test_only_with("PLATFORM=POSIX");
+    int node = gokore_topology_current_node(NULL);
+    static char data[8192];
+    CHECK(node == -1 || gokore_topology_has_node(NULL, node));
+    REQUIRE(gokore_topology_allowed_nodes(NULL, &node, 1) > 0);
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_node(NULL, node));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_pin_thread_to_cpu(0));
+    CHECK_STATUS(GOKORE_NOT_FOUND, gokore_pin_thread_to_cpu(-1));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_memory_bind(data, sizeof data, node));
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_memory_migrate(data, sizeof data, node));
+    CHECK_UINT(2, gokore_numa_refusals());
+    void *p = gokore_numa_alloc(10000, node); // where it is first touched
+    REQUIRE(p != NULL);
+    memset(p, 1, 10000);
+    gokore_numa_free(p, 10000);
+}
+
 TEST(machine, pinning) {
+    test_only_with("PLATFORM=LINUX");
     int node = gokore_topology_current_node(NULL);
     size_t n = gokore_topology_cpus(NULL, node, ids, IDS);
     CHECK_STATUS(GOKORE_OK, gokore_pin_thread_to_node(NULL, node));
@@ -1218,22 +1633,26 @@ TEST(machine, binding_and_migrating) {
     gokore_numa_free(p, size);
 }
 
-// As in a container whose seccomp profile refuses mbind, move_pages and get_mempolicy.
+// From now on the kernel refuses these calls to this process, as a container's seccomp profile would. False: no seccomp here.
+static bool refuse_calls(const long *calls, size_t count, unsigned error) {
+    struct sock_filter filter[16] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)) };
+    size_t n = 1;
+    for (size_t i = 0; i < count; i++)
+        filter[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i], (uint8_t)(count - i), 0);
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error);
+    struct sock_fprog program = { (unsigned short)n, filter };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0) return true;
+    test_note("no seccomp here");
+    return false;
+}
+
+static const struct refusal { unsigned error; gokore_status status; } refusals[] = { { EPERM, GOKORE_DENIED }, { ENOSYS, GOKORE_UNSUPPORTED } };
+
 static void refuse_placement(void *arg) {
-    (void)arg;
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mbind, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_move_pages, 1, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_get_mempolicy, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-        test_note("no seccomp here");
-        return;
-    }
+    const struct refusal *refusal = (const struct refusal *)arg;
+    static const long calls[] = { SYS_mbind, SYS_move_pages, SYS_get_mempolicy };
+    if (!refuse_calls(calls, 3, refusal->error)) return;
     test_reports_capture();
     uint64_t before = gokore_numa_refusals();
     int node = gokore_topology_current_node(NULL);
@@ -1242,17 +1661,72 @@ static void refuse_placement(void *arg) {
     REQUIRE(p != NULL);
     memset(p, 1, 100000);
     CHECK_UINT(before + 1, gokore_numa_refusals());
-    CHECK_STATUS(GOKORE_DENIED, gokore_memory_bind(p, 100000, node));
-    CHECK_STATUS(GOKORE_DENIED, gokore_memory_migrate(p, 4096, node));
+    CHECK_STATUS(refusal->status, gokore_memory_bind(p, 100000, node));
+    CHECK_STATUS(refusal->status, gokore_memory_migrate(p, 4096, node));
     CHECK_UINT(before + 3, gokore_numa_refusals());
     CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
     gokore_numa_free(p, 100000);
 }
 
-TEST(machine, refused_placement_is_counted) {
-    test_only_with("NUMA=1");
+static void refuse_affinity(void *arg) {
+    const struct refusal *refusal = (const struct refusal *)arg;
+    static const long calls[] = { SYS_sched_setaffinity, SYS_sched_getaffinity };
+    if (!refuse_calls(calls, 2, refusal->error)) return;
+    test_reports_capture();
+    gokore_topology *t;
+    REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, NULL));
+    int node = gokore_topology_current_node(t);
+    REQUIRE(gokore_topology_cpus(t, node, ids, IDS) >= 1);
+    CHECK_STATUS(refusal->status, gokore_pin_thread_to_node(t, node));
+    CHECK_STATUS(refusal->status, gokore_pin_thread_to_cpu(ids[0]));
+    gokore_container c;
+    CHECK_STATUS(GOKORE_OK, gokore_container_read(&c, NULL));
+    CHECK(c.cpus >= 1 && c.workers >= 1);
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+    gokore_topology_destroy(t);
+}
+
+// Files can't be opened for reading and writing any more, which a trigger needs.
+static void refuse_triggers(void *arg) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, O_RDWR, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
+    bool refused = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    (void)arg;
+    if (!refused) test_note("no seccomp here");
+    watch_the_machine(&refused);
+}
+
+static void check_in_child(void (*fn)(void *), void *arg) {
     char out[4096];
-    int status = test_in_child(refuse_placement, NULL, out, sizeof out);
+    int status = test_in_child(fn, arg, out, sizeof out);
     if (status != 0) test_note("%s", out);
     CHECK_INT(0, status);
 }
+
+TEST(machine, refused_placement_is_counted) {
+    test_only_with("NUMA=1");
+    test_only_with("PLATFORM=LINUX");
+    for (size_t i = 0; i < 2; i++) {
+        struct refusal refusal = refusals[i];
+        check_in_child(refuse_placement, &refusal);
+    }
+}
+
+TEST(machine, refused_affinity_leaves_all_cpus) {
+    test_only_with("NUMA=1");
+    test_only_with("PLATFORM=LINUX");
+    for (size_t i = 0; i < 2; i++) {
+        struct refusal refusal = refusals[i];
+        check_in_child(refuse_affinity, &refusal);
+    }
+}
+
+TEST(machine, a_watch_polls_where_triggers_are_refused) { check_in_child(refuse_triggers, NULL); }

@@ -1,20 +1,22 @@
-# For make cross: installs what tests/check/test_cross.sh needs, where that may be done, and says what it does.
+# For make cross and make windows: installs the packages that are named, or what tests/check/test_cross.sh needs, where that may
+# be done, and says what it does.
 tools="gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu gcc-s390x-linux-gnu gcc-i686-linux-gnu
     libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-riscv64-cross libc6-dev-s390x-cross libc6-dev-i386-cross
     qemu-user-static musl-tools"
+[ $# -eq 0 ] || tools=$*
 missing=
 for tool in $tools; do
     dpkg-query -W -f '${Status}' "$tool" 2> /dev/null | grep -q 'ok installed' || missing="$missing $tool"
 done
 if [ -z "$missing" ]; then
-    echo "cross: all tools are installed"
+    echo "all tools are installed"
 elif ! command -v apt-get > /dev/null 2>&1 || [ "$(id -u)" -ne 0 ]; then
-    echo "cross: not installed, and only root on Debian can do it here:$missing"
+    echo "not installed, and only root on Debian can do it here:$missing"
 else
-    echo "cross: apt-get install$missing"
+    echo "apt-get install$missing"
     # shellcheck disable=SC2086
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing > /dev/null ||
         { apt-get update -q > /dev/null && apt-get install -y -q --no-install-recommends $missing > /dev/null; } ||
-        echo "cross: that failed; the targets without tools are skipped"
+        echo "that failed; the targets without tools are skipped"
 fi
 exit 0

@@ -3,7 +3,7 @@
 # weak memory it shows next to nothing.
 . tests/support/script.sh
 tests=
-for t in atomic validation waiting sync channel; do [ ! -f "tests/test_$t.c" ] || tests="$tests $t"; done
+for t in parking atomic validation waiting sync channel; do [ ! -f "tests/test_$t.c" ] || tests="$tests $t"; done
 
 build() { # compiles all, strictly: implementation, runner, tests
     for file in tests/support/implementation.c tests/support/test.c $(printf 'tests/test_%s.c ' $tests) $more; do

@@ -14,7 +14,7 @@ for cc in gcc clang; do
         works "$cc $std implementation" $cc -std=$std $STRICT -I. -O2 $on -c -o "$work/out.o" "$work/implementation.c"
     done
     for flags in "-O0" "-O1" "-O2" "-O3 $on -DGOKORE_ON_VIOLATION=GOKORE_ABORT" "-Os $on -DGOKORE_ON_VIOLATION=GOKORE_DENY" \
-        "-O2 -DNDEBUG" "-O2 -DGOKORE_STATIC=1" "-O2 -DGOKORE_NUMA=0"; do
+        "-O2 -DNDEBUG" "-O2 -DGOKORE_STATIC=1" "-O2 -DGOKORE_NUMA=0" "-O2 -DGOKORE_FUTEX=0"; do
         works "$cc implementation $flags" $cc -std=c11 $STRICT -I. $flags -c -o "$work/out.o" "$work/implementation.c"
     done
     for file in tests/*.c tests/support/*.c examples/*.c examples/*/*.c bench/*.c; do

@@ -84,6 +84,14 @@ for name in default checked bare; do
     none "$name static implementation exports nothing" exports "$static"
 done
 
+# ---- a shared library that hides all but what GOKORE_API decorates; sanitizers want their runtime in the program, so without
+works "shared library links" $CC -std=c11 -O2 -I"$top" -fPIC -fvisibility=hidden '-DGOKORE_API=__attribute__((visibility("default")))' \
+    -shared -o "$work/libgokore.so" "$work/implementation.c" -pthread
+for side in one two; do $CC -std=c11 -w -I"$top" -fPIE -DSIDE=$side -c tests/compile/mixed.c -o "$work/$side.o"; done
+works "shared library is used by inline code" $CC -std=c11 -w -I"$top" -o "$work/program" tests/compile/mixed.c "$work/one.o" "$work/two.o" \
+    -L"$work" -lgokore -Wl,-rpath,"$work" -pthread
+works "shared library runs" "$work/program"
+
 # ---- files with different options in one program, and two static worlds beside it
 mixed() { # NAME IMPLEMENTATION FLAGS_OF_ONE_USER FLAGS_OF_THE_OTHER
     works "$1: one" cc_strict $3 -DSIDE=one -c tests/compile/mixed.c -o "$work/one.o" &&

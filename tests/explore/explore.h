@@ -44,5 +44,13 @@ void explore_go(explore_fn *fn, void *arg); // starts thread 1, 2, ...; at most 
 void explore_join(void);                    // all of them
 void explore_outcome(const char *format, ...) __attribute__((format(printf, 1, 2))); // of this run, see limits.outcomes
 void explore_name(const void *object, const char *name); // for traces; globals have theirs
+void explore_reported(const char *id, const char *message);
 
+#ifdef GOKORE_ATOMIC_H // included before: a report of the library is a failure
+static void explore_report(const gokore_report *report, void *user) {
+    (void)user;
+    explore_reported(gokore_report_id_name(report->id), report->message);
+}
+__attribute__((constructor)) static void explore_reports(void) { gokore_report_set(explore_report, NULL); }
+#endif
 #endif

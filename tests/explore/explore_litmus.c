@@ -184,6 +184,7 @@ SCENARIO(deadlock, without_a_notify, .bound = 1, .fails = "deadlock: T0 joins T1
 THREAD(spinner, while (!LOAD(&x, _acquire)) gokore_cpu_relax();)
 SCENARIO(livelock, none_if_the_flag_comes, .bound = 2, .stale = 2) { both(spinner, forgetful); }
 SCENARIO(livelock, of_a_flag_that_never_comes, .fails = "livelock") { explore_go(spinner, NULL), explore_join(); }
+SCENARIO(memory, crashed, .fails = "Segmentation fault") { *(volatile int *)(uintptr_t)8 = 1; }
 SCENARIO(memory, leaked, .fails = "1 blocks of memory are left") { a = GOKORE_SEAM_ALLOC_(8, 8) != NULL; }
 SCENARIO(memory, used_after_free, .fails = "use after free") {
     int *p = GOKORE_SEAM_ALLOC_(sizeof *p, sizeof *p);
@@ -191,6 +192,19 @@ SCENARIO(memory, used_after_free, .fails = "use after free") {
     GOKORE_SEAM_FREE_(p);
     a = *p;
 }
+static gokore_atomic_ptr lent;
+__attribute__((noinline)) static void lend(void) {
+    int box = 1;
+    gokore_atomic_store(&lent, &box);
+    while (gokore_atomic_load(&lent)) gokore_cpu_relax();
+}
+THREAD(lender, lend(); STORE(&y, 1, );)
+THREAD(borrower, int *p; while (!(p = gokore_atomic_load(&lent))) gokore_cpu_relax(); *p = 2; gokore_atomic_store(&lent, NULL);)
+THREAD(late_borrower, int *p; while (!(p = gokore_atomic_load(&lent))) gokore_cpu_relax(); gokore_atomic_store(&lent, NULL); (void)LOAD(&y, ); *p = 2;)
+THREAD(hasty_borrower, int *p; while (!(p = gokore_atomic_load(&lent))) gokore_cpu_relax(); gokore_atomic_store(&lent, NULL); *p = 2;)
+SCENARIO(memory, a_stack_may_be_lent, .bound = 3, .stale = 1) { both(lender, borrower); }
+SCENARIO(memory, a_stack_is_used_too_late, .bound = 3, .fails = "data race: return by T1, and no order with the plain write by T2") { both(lender, late_borrower); }
+SCENARIO(memory, a_stack_is_used_beside_a_return, .bound = 3, .fails = "data race: return by T1, and no order with the plain write by T2") { both(lender, hasty_borrower); }
 SCENARIO(memory, static_objects_begin_anew_in_each_run, .bound = 2, .stale = 1) {
     static int count;
     CHECK(count++ == 0 && gokore_atomic_load(&x) == 0);

@@ -104,6 +104,19 @@ SCENARIO(mutex, a_waiter_is_cancelled_while_the_lock_stays_held, .bound = 6, .st
     gokore_mutex_unlock(&lock);
     nothing_is_left();
 }
+static void canceller_then_taker(void *arg) {
+    canceller(arg);
+    taker(arg);
+}
+SCENARIO(mutex, an_unlock_against_a_waiter_that_leaves, .bound = 5, .stale = 1) {
+    CHECK(gokore_mutex_lock(&lock, NULL) == GOKORE_OK);
+    balance++;
+    explore_go(taker_with_context, NULL);
+    explore_go(canceller_then_taker, NULL);
+    gokore_mutex_unlock(&lock);
+    explore_join();
+    all_took(2 + (answers[0] == GOKORE_OK));
+}
 SCENARIO(mutex, a_try_never_waits, .bound = 6, .stale = 2, .jumps = 1) {
     explore_go(taker, NULL);
     explore_go(trier, NULL);

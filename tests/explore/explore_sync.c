@@ -147,6 +147,20 @@ SCENARIO(rwlock, a_cancelled_writer_lets_the_readers_behind_it_in, .bound = 4, .
     word_is(&rw.sync_, 0);
 }
 
+SCENARIO(rwlock, a_writer_that_leaves_lets_no_reader_in_beside_another, .bound = 4, .stale = 1) {
+    CHECK(gokore_rwlock_write_lock(&rw, NULL) == GOKORE_OK);
+    explore_go(writer_with_context, NULL);
+    explore_go(reader, NULL);
+    explore_go(canceller, NULL);
+    inside = 1;
+    gokore_cpu_relax();
+    (void)gokore_context_wait(&ctx);
+    inside = 0;
+    gokore_rwlock_write_unlock(&rw);
+    explore_join();
+    word_is(&rw.sync_, 0);
+}
+
 // ---- once
 static void prepare(void *arg) {
     (void)arg;
@@ -252,6 +266,20 @@ SCENARIO(semaphore, a_cancelled_waiter_lets_those_behind_it_pass, .bound = 4, .s
     CHECK(answer == GOKORE_CANCELED);
     word_is(&permits.sync_, GOKORE_SYNC_ONE_);
 }
+static void user_of_two_in_vain(void *arg) {
+    (void)arg;
+    answer = gokore_semaphore_acquire(&permits, 2, &ctx);
+    CHECK(answer == GOKORE_CANCELED);
+}
+SCENARIO(semaphore, what_a_permit_carries_goes_through_who_leaves, .bound = 3, .stale = 1) {
+    gokore_semaphore_release(&permits, 1);
+    explore_go(user, NULL);
+    explore_go(user_of_two_in_vain, NULL);
+    explore_go(user, NULL);
+    explore_go(canceller, NULL);
+    explore_join();
+    word_is(&permits.sync_, GOKORE_SYNC_ONE_);
+}
 
 // ---- context
 static void context_waiter(void *arg) {
@@ -261,6 +289,15 @@ static void context_waiter(void *arg) {
 static void context_canceller(void *arg) {
     total = 1;
     gokore_context_cancel(arg);
+}
+SCENARIO(context, may_be_freed_by_who_was_woken, .bound = 5, .stale = 2, .spurious = 1) {
+    gokore_context *c = GOKORE_SEAM_ALLOC_(sizeof *c, 16);
+    gokore_context_init(c, NULL);
+    explore_go(context_canceller, c);
+    CHECK(gokore_context_wait(c) == GOKORE_CANCELED && total == 1);
+    gokore_context_deinit(c);
+    GOKORE_SEAM_FREE_(c);
+    explore_join();
 }
 static void child_user(void *arg) { // comes and goes while its parent is cancelled
     gokore_context child;

@@ -1,8 +1,9 @@
-# usage: mutants.sh NAME OBJECTS...    environment: EXPLORE (the compiler with its flags), BUILD, LINK; WHICH limits it to mutants
+# usage: mutants.sh NAME OBJECTS...    environment, set by make: EXPLORE, LEAD, LINK (what builds a program), BUILD
+#                                      WHICH=text: only mutants whose sentence contains it
 # Builds tests/explore/explore_NAME.c against copies of the headers with one thing changed, as explore_NAME.mutants says, and
 # wants each to fail. The program as it is must pass: `make explore` runs it too. Format of the list, one block per mutant:
 #   mutant a sentence that says what is wrong
-#   in gokore_sync.h gokore_mutex_release_     the file and the function (or any text) after whose first line to look
+#   in gokore_sync.h gokore_mutex_release_     the file, and the function from whose first line on to look
 #   - text                                     a part of one line there; exactly this is
 #   + text                                     replaced by this (nothing, if the line is missing)
 #   scenario mutex.three                       optional: only these scenarios are run
@@ -29,10 +30,13 @@ change() {
         /^- / { settle(); old = substr($0, 3); new = "" }
         /^\+ / { new = substr($0, 3) }
         END { settle(); if (bad || !changes) exit 1; for (i = 1; i <= n; i++) print text[i] }
-        function begins(line, what) { return index(line, what) && line !~ /^[ \t]/ && line !~ /;[ \t]*(\/\/.*)?$/ || line == what }
-        function settle(  i, where) {
+        function begins(line, what) { # its definition
+            return line !~ /^([ \t]|\/\/|#)/ && line !~ /;[ \t]*(\/\/.*)?$/ && index(line, what "(") && index(line, what "(") + length(what) == index(line, "(")
+        }
+        function settle(  i, where) { # within that function
             if (old == "") return
-            for (i = at; i <= n && !(where = index(text[i], old)); i++) {}
+            for (i = at; i <= n && !(where = index(text[i], old)); i++) if (text[i] == "}" || (i == at && text[i] ~ /}$/)) i = n
+            if (where == 0) i = n + 1
             if (i > n) { bad = 1; return }
             text[i] = substr(text[i], 1, where - 1) new substr(text[i], where + length(old))
             changes++
@@ -53,12 +57,12 @@ mutate() { # NUMBER: the block is in $work/NUMBER/block
     fi
     shift
     # shellcheck disable=SC2086
-    if ! { $EXPLORE -I"$dir" -I. -w -c -o "$dir/program.o" "tests/explore/explore_$name.c" && $LINK -o "$dir/program" "$dir/program.o" "$@"; } > "$dir/log" 2>&1; then
+    if ! { $EXPLORE -g0 -I"$dir" -I. -w -c -o "$dir/program.o" "tests/explore/explore_$name.c" && $LEAD "$dir/program.o" && $LINK -o "$dir/program" "$dir/program.o" "$@"; } > "$dir/log" 2>&1; then
         result fail "$title" "does not compile: $(head -n 1 "$dir/log")"
         return
     fi
     # shellcheck disable=SC2086
-    TEST_RESULTS='' "$dir/program" --stop 1 ${RUNS:+--runs $RUNS} $scenario > "$dir/log" 2>&1
+    TEST_RESULTS='' "$dir/program" --stop 1 --runs 5000 --most 15000 $scenario > "$dir/log" 2>&1
     why=$(sed -n '/^FAIL/{s/^FAIL *\([^ ]*\).*/\1/;N;s/\n */: /;p;}' "$dir/log" | head -n 1)
     if [ -n "$why" ]; then result pass "$title" "$why"; else result fail "$title" "not caught; $(tail -n 1 "$dir/log")"; fi
     rm -f "$dir"/*.h "$dir/program.o"

@@ -6,10 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,12 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifndef _WIN32 // what is not here is in windows/runner.h
+#include <ftw.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#endif
 
 #ifndef TEST_DATA_DIRECTORY
 #define TEST_DATA_DIRECTORY "tests/data"
@@ -61,8 +63,6 @@ static struct {
 } runner = { .limit_s = 60 };
 
 static verdict *shared;
-static volatile sig_atomic_t running_child;
-static char root_directory[PATH_MAX]; // of the running test; empty until it asks
 static pid_t test_process;
 
 static void die(const char *what) {
@@ -87,7 +87,7 @@ void test_register(const char *suite, const char *name, const char *file, int li
 
 // ---- checks
 
-static void complain(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void complain(const char *file, int line, const char *format, ...) GOKORE_PRINTF_(3);
 static void complain(const char *file, int line, const char *format, ...) {
     unsigned before = atomic_fetch_add(&shared->failed_checks, 1);
     if (before == 100) fprintf(stderr, "... more failed checks are only counted\n");
@@ -289,10 +289,8 @@ static void *test_alloc(void *user, size_t size, size_t align) {
     if (a->fail_from && call >= a->fail_from) return NULL;
     size_t step = align < 64 ? 64 : align;
     if (size > SIZE_MAX / 2 - step) return NULL;
-    unsigned char *start = NULL;
-    void *memory = NULL;
-    if (posix_memalign(&memory, step, step + size + sizeof fence_bytes) != 0) return NULL;
-    start = (unsigned char *)memory;
+    unsigned char *start = (unsigned char *)gokore_heap_alloc_(step + size + sizeof fence_bytes, step);
+    if (!start) return NULL;
     memset(start, 0xa5, step + size);
     memcpy(start + step + size, fence_bytes, sizeof fence_bytes);
     block *b = (block *)(void *)(start + step - sizeof(block));
@@ -314,7 +312,7 @@ static void test_free(void *user, void *p, size_t size) {
     (void)gokore_atomic_add(&a->live_blocks, -1);
     void *start = b->start;
     memset(start, 0xdd, (size_t)((unsigned char *)p - (unsigned char *)start) + b->size);
-    free(start);
+    gokore_heap_free_(start);
 }
 
 gokore_allocator test_allocator_hooks(test_allocator *a) { return (gokore_allocator) { test_alloc, test_free, a }; }
@@ -325,6 +323,9 @@ static void join(char *out, size_t cap, const char *a, const char *b) {
     int n = snprintf(out, cap, "%s%s", a, b);
     if (n < 0 || (size_t)n >= cap) errno = ENAMETOOLONG, die(b);
 }
+
+#ifndef _WIN32
+static char root_directory[PATH_MAX]; // of the running test; empty until it asks
 
 static void make_directories(const char *path, bool also_last) {
     char part[PATH_MAX];
@@ -373,13 +374,14 @@ void test_root_data(const char *path, const void *data, size_t len) {
     if (!f || fwrite(data, 1, len, f) != len || fclose(f) != 0) die(full);
 }
 
-void test_root_file(const char *path, const char *text) { test_root_data(path, text, strlen(text)); }
-
 void test_root_directory(const char *path) {
     char full[PATH_MAX];
     join(full, sizeof full, test_root(), path);
     make_directories(full, true);
 }
+#endif
+
+void test_root_file(const char *path, const char *text) { test_root_data(path, text, strlen(text)); }
 
 const char *test_data(const char *name) {
     static char path[PATH_MAX];
@@ -403,14 +405,6 @@ const char *test_built(const char *name) { // the program is BUILD/VARIANT/PROGR
 
 const char *test_self(void) { return runner.self; }
 
-static void find_self(const char *given) {
-    join(runner.self_as_given, sizeof runner.self_as_given, given, "");
-    if (strchr(given, '/') && realpath(given, runner.self)) return;
-    ssize_t n = readlink("/proc/self/exe", runner.self, sizeof runner.self - 1);
-    if (n < 0) die("finding this program");
-    runner.self[n] = 0;
-}
-
 // ---- threads and processes
 
 typedef struct thread_call {
@@ -430,6 +424,15 @@ void test_on_thread(void (*fn)(void *), void *arg) {
     errno = pthread_create(&thread, NULL, thread_main, &call);
     if (errno != 0) die("starting a thread");
     (void)pthread_join(thread, NULL);
+}
+
+#ifndef _WIN32
+static void find_self(const char *given) {
+    join(runner.self_as_given, sizeof runner.self_as_given, given, "");
+    if (strchr(given, '/') && realpath(given, runner.self)) return;
+    ssize_t n = readlink("/proc/self/exe", runner.self, sizeof runner.self - 1);
+    if (n < 0) die("finding this program");
+    runner.self[n] = 0;
 }
 
 // In a child process: input from nowhere, output to fd.
@@ -504,8 +507,11 @@ int test_in_child(void (*fn)(void *), void *arg, char *out, size_t cap) {
     return collect(child, ends[0], out, cap);
 }
 
+#endif
+
 // ---- the runner
 
+#ifndef _WIN32
 static const char *signal_name(int number) {
     static const struct { int number; const char *name; } names[] = {
         { SIGABRT, "SIGABRT" }, { SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" },   { SIGFPE, "SIGFPE" },
@@ -517,6 +523,7 @@ static const char *signal_name(int number) {
         if (names[i].number == number) return names[i].name;
     return "a signal";
 }
+#endif
 
 // The beginning and the end of what a test printed.
 typedef struct output {
@@ -548,6 +555,77 @@ static void output_print(const output *o) {
     }
     if (!line_start) putchar('\n');
 }
+
+static void begin_test(const test *t) {
+    test_process = getpid();
+    gokore_report_set(on_report, NULL);
+    t->fn();
+    atomic_store(&shared->ended, ENDED);
+}
+
+static void print_notes(const char *name) {
+    unsigned len = atomic_load(&shared->notes_len);
+    if (len > sizeof shared->notes) len = sizeof shared->notes;
+    for (unsigned at = 0; at < len && shared->notes[at]; at += (unsigned)strnlen(shared->notes + at, len - at) + 1)
+        printf("note  %s: %.*s\n", name, (int)(len - at), shared->notes + at);
+}
+
+static void count(const char *word, const char *name, double took) {
+    if (runner.results) fprintf(runner.results, "%s\t%s\t%.3f\n", word, name, took);
+}
+
+static void passed(const char *name, double took) {
+    runner.passed++;
+    runner.suite_passed++;
+    count("pass", name, took);
+}
+
+static void failed(const test *t, const char *name, double took, const char *how, const output *o) {
+    runner.failed++;
+    runner.suite_failed++;
+    count("fail", name, took);
+    printf("FAIL  %s (%s:%d): %s, %.2f s\n", name, t->file, t->line, how, took);
+    if (o) output_print(o);
+    printf("    repeat: %s ", runner.self_as_given);
+    if (atomic_load(&shared->seed_used)) printf("--seed %" PRIu64 " ", runner.seed);
+    printf("%s\n", name);
+}
+
+// killed: how another ended it; NULL: it ended by itself, with this exit status.
+static void judge(const test *t, const char *name, double took, bool in_time, const char *killed, int status, const output *o) {
+    char how[512];
+    unsigned checks = atomic_load(&shared->failed_checks);
+    ending ended = (ending)atomic_load(&shared->ended);
+    if (!in_time)
+        (void)snprintf(how, sizeof how, "killed at its time limit of %g s", runner.limit_s);
+    else if (killed)
+        (void)snprintf(how, sizeof how, "%s", killed);
+    else if (checks)
+        (void)snprintf(how, sizeof how, "%u failed check%s", checks, checks == 1 ? "" : "s");
+    else if (status != 0)
+        (void)snprintf(how, sizeof how, "exit status %d", status);
+    else if (ended == ENDED_EARLY)
+        (void)snprintf(how, sizeof how, "it called exit");
+    else if (ended == SKIPPED) {
+        runner.skipped++;
+        count("skip", name, took);
+        printf("skip  %s: %s\n", name, shared->why);
+        return;
+    } else if (ended == NOT_HERE) {
+        runner.not_here++;
+        count("other", name, took);
+        return;
+    } else {
+        passed(name, took);
+        return;
+    }
+    failed(t, name, took, how, o);
+}
+
+#ifdef _WIN32
+#include "windows/runner.h"
+#else
+static volatile sig_atomic_t running_child;
 
 // Reads what is there now; false at the end of the pipe.
 static bool output_read(output *o, int fd) {
@@ -582,13 +660,6 @@ static bool follow(pid_t child, int from, output *o, int *status) {
     return ended;
 }
 
-static void begin_test(const test *t) {
-    test_process = getpid();
-    gokore_report_set(on_report, NULL);
-    t->fn();
-    atomic_store(&shared->ended, ENDED);
-}
-
 static _Noreturn void child_main(const test *t, int out) {
     (void)setpgid(0, 0);
     (void)signal(SIGINT, SIG_DFL);
@@ -601,64 +672,6 @@ static _Noreturn void child_main(const test *t, int out) {
     (void)setrlimit(RLIMIT_CORE, &none);
     begin_test(t);
     exit(0); // not _exit: sanitizers look for leaks now
-}
-
-static void print_notes(const char *name) {
-    unsigned len = atomic_load(&shared->notes_len);
-    if (len > sizeof shared->notes) len = sizeof shared->notes;
-    for (unsigned at = 0; at < len && shared->notes[at]; at += (unsigned)strnlen(shared->notes + at, len - at) + 1)
-        printf("note  %s: %.*s\n", name, (int)(len - at), shared->notes + at);
-}
-
-static void count(const char *word, const char *name, double took) {
-    if (runner.results) fprintf(runner.results, "%s\t%s\t%.3f\n", word, name, took);
-}
-
-static void passed(const char *name, double took) {
-    runner.passed++;
-    runner.suite_passed++;
-    count("pass", name, took);
-}
-
-static void failed(const test *t, const char *name, double took, const char *how, const output *o) {
-    runner.failed++;
-    runner.suite_failed++;
-    count("fail", name, took);
-    printf("FAIL  %s (%s:%d): %s, %.2f s\n", name, t->file, t->line, how, took);
-    if (o) output_print(o);
-    printf("    repeat: %s ", runner.self_as_given);
-    if (atomic_load(&shared->seed_used)) printf("--seed %" PRIu64 " ", runner.seed);
-    printf("%s\n", name);
-}
-
-static void judge(const test *t, const char *name, double took, bool in_time, int status, const output *o) {
-    char how[512];
-    unsigned checks = atomic_load(&shared->failed_checks);
-    ending ended = (ending)atomic_load(&shared->ended);
-    if (!in_time)
-        (void)snprintf(how, sizeof how, "killed at its time limit of %g s", runner.limit_s);
-    else if (WIFSIGNALED(status))
-        (void)snprintf(how, sizeof how, "killed by %s (%s)", signal_name(WTERMSIG(status)), strsignal(WTERMSIG(status)));
-    else if (checks)
-        (void)snprintf(how, sizeof how, "%u failed check%s", checks, checks == 1 ? "" : "s");
-    else if (WEXITSTATUS(status) != 0)
-        (void)snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(status));
-    else if (ended == ENDED_EARLY)
-        (void)snprintf(how, sizeof how, "it called exit");
-    else if (ended == SKIPPED) {
-        runner.skipped++;
-        count("skip", name, took);
-        printf("skip  %s: %s\n", name, shared->why);
-        return;
-    } else if (ended == NOT_HERE) {
-        runner.not_here++;
-        count("other", name, took);
-        return;
-    } else {
-        passed(name, took);
-        return;
-    }
-    failed(t, name, took, how, o);
 }
 
 static void run_forked(const test *t, const char *name) {
@@ -682,18 +695,44 @@ static void run_forked(const test *t, const char *name) {
     running_child = 0;
     (void)close(ends[0]);
     root_remove((long)child);
-    judge(t, name, seconds() - start, in_time, status, &o);
+    char killed[128] = "";
+    if (WIFSIGNALED(status))
+        (void)snprintf(killed, sizeof killed, "killed by %s (%s)", signal_name(WTERMSIG(status)), strsignal(WTERMSIG(status)));
+    judge(t, name, seconds() - start, in_time, killed[0] ? killed : NULL, WEXITSTATUS(status), &o);
 }
+
+static void on_end_signal(int number) {
+    if (running_child > 0) (void)kill((pid_t)-running_child, SIGKILL);
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void catch_end_signals(void) {
+    (void)signal(SIGINT, on_end_signal);
+    (void)signal(SIGTERM, on_end_signal);
+    (void)signal(SIGHUP, on_end_signal);
+}
+
+static verdict *share_verdict(void) {
+    void *p = mmap(NULL, sizeof(verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : (verdict *)p;
+}
+
+static void forget_variable(const char *name) { (void)unsetenv(name); }
+
+static void become_child(const test *t) { (void)t; } // fork has done it
+#endif
 
 static void run_test(const test *t) {
     char name[256];
     (void)snprintf(name, sizeof name, "%s.%s", t->suite, t->name);
+    become_child(t);
     memset(shared, 0, sizeof *shared);
     double start = seconds();
     if (runner.no_fork) {
         begin_test(t);
         root_remove((long)getpid());
-        judge(t, name, seconds() - start, true, 0, NULL);
+        judge(t, name, seconds() - start, true, NULL, 0, NULL);
     } else {
         run_forked(t, name);
     }
@@ -725,12 +764,6 @@ static bool is_wanted(const test *t, char *const *filters, int n) {
         if (exact ? strcmp(name, filters[f]) == 0 : strstr(name, filters[f]) != NULL) return true;
     }
     return n == 0;
-}
-
-static void on_end_signal(int number) {
-    if (running_child > 0) (void)kill((pid_t)-running_child, SIGKILL);
-    (void)signal(number, SIG_DFL);
-    (void)raise(number);
 }
 
 static int usage(const char *what, const char *value) {
@@ -790,12 +823,9 @@ int main(int argc, char **argv) {
     if (!parse_options(argc, argv, &first, &list)) return usage("can't use ", argv[first]);
     const char *results = getenv("TEST_RESULTS");
     if (results && !list && !(runner.results = fopen(results, "a"))) die(results);
-    (void)unsetenv("TEST_RESULTS"); // test programs that a test runs are not part of the sum
-    shared = (verdict *)mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) die("mmap");
-    (void)signal(SIGINT, on_end_signal);
-    (void)signal(SIGTERM, on_end_signal);
-    (void)signal(SIGHUP, on_end_signal);
+    forget_variable("TEST_RESULTS"); // test programs that a test runs are not part of the sum
+    if (!(shared = share_verdict())) die("sharing memory with the tests");
+    catch_end_signals();
     if (run_all(argv + first, argc - first, list) == 0) return usage("no test matches", "");
     if (list) return 0;
     if (runner.not_here) printf("%u more are for builds with other options\n", runner.not_here);

@@ -54,7 +54,7 @@ _Noreturn void test_skip(const char *why);            // ends it as skipped, the
 // Ends the test, neither counted nor shown, unless gokore_config() has this word: test_only_with("LOCKORDER=1").
 // `make test` fails for a test that ran in none of its variants.
 void test_only_with(const char *option);
-void test_note(const char *format, ...) __attribute__((format(printf, 1, 2))); // one line, shown in any case
+void test_note(const char *format, ...) GOKORE_PRINTF_(1); // one line, shown in any case
 
 // Seeds: printed when a test that asked for one fails, repeated with --seed N.
 uint64_t test_seed(void);

@@ -30,6 +30,8 @@ typedef struct thread {
     view cur, acq, rel;           // seen; seen by relaxed loads too; seen at the last release fence
     void *tls;                    // the program's thread-locals while another thread runs
     char *stack;
+    uintptr_t low;                // its stack is in use from here on; UINTPTR_MAX: not at all
+    uintptr_t lent_from, lent_to; // what others have used of it
     bool entered;                 // its fiber waits for work at the top of its loop
     jmp_buf env;
     ucontext_t context;
@@ -75,6 +77,7 @@ const char *explore_heap_name(uintptr_t address, char *out, size_t size);
 // memory.c
 void explore_memory_setup(void);
 void explore_memory_begin(void);
+void explore_enter(uintptr_t low); // the running thread's functions below have returned
 void explore_memory_end(void);
 void explore_memory_free(void *p, size_t size);
 uint32_t explore_memory_peek(const void *word, const void *pc); // what the kernel reads
@@ -82,13 +85,19 @@ void explore_memory_shown(const void *word);                    // by a wake
 void explore_memory_start(thread *child, thread *parent);
 void explore_memory_joined(thread *me, const thread *done);
 int explore_sites(site **out);
+const char *explore_order_name(int order);
 
 // search.c
 int explore_choose(int n, choice_kind kind);
 int explore_choose_thread(thread *const *candidates, int n, bool stays);
 void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+// trace.c
+void explore_trace_show(void);
+void explore_places(const void *const *pcs, int n, char (*out)[120]); // file:line and function
 void explore_trace(const void *pc, const void *object, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-#define CALLER __builtin_return_address(0)
+#define CALLER  __builtin_return_address(0)
+#define ENTER() (engine.running ? explore_enter((uintptr_t)__builtin_frame_address(0)) : (void)0) // from what is explored
 
 #endif

@@ -23,12 +23,15 @@
 
 typedef struct cell { // 4 bytes, or one
     uint32_t run;
-    int16_t location;                  // of an atomic that begins or ends here, 1-based
-    bool split, freed, logged;         // split: its bytes have cells too
-    uint8_t writer;
-    int16_t written;                   // plain, by writer
-    int16_t read[THREADS], atomic_read[THREADS], atomic_written[THREADS];
+    int16_t location;               // of an atomic that begins or ends here, 1-based
+    int16_t written, read;          // plain, by writer and reader
+    int16_t more;                   // which of the clocks it has besides, 0 = none
+    uint8_t writer, reader;
+    bool split : 1, freed : 1, logged : 1; // split: its bytes have cells too
 } cell;
+typedef struct clocks { // where one reader is not all
+    int16_t read[THREADS], atomic_read[THREADS], atomic_written[THREADS];
+} clocks;
 typedef struct region { uintptr_t from, to; cell *words, *bytes; } region;
 
 typedef struct message {
@@ -54,6 +57,8 @@ static int undo_count;
 static location locations[LOCATIONS];
 static message *messages;
 static int message_count;
+static clocks *all_clocks;
+static int clocks_count;
 static int16_t *views;
 static uint32_t view_count;
 static site sites[SITES], *site_slots[2 * SITES];
@@ -77,6 +82,7 @@ void explore_memory_setup(void) {
     arena = region_make((uintptr_t)engine.threads[0].stack, (uintptr_t)engine.arena_end);
     undos = reserve(UNDOS * sizeof *undos);
     messages = reserve(MESSAGES * sizeof *messages);
+    all_clocks = reserve(INT16_MAX * sizeof *all_clocks);
     views = reserve(VIEWS * sizeof *views);
 }
 
@@ -85,7 +91,7 @@ static int width(void) { return THREADS + engine.locations; }
 void explore_memory_begin(void) { // a location's part of a view is cleared when the location is made
     thread *first = &engine.threads[0];
     for (int i = 0; i < THREADS; i++) first->cur.at[i] = first->acq.at[i] = first->rel.at[i] = i == 0;
-    engine.locations = message_count = undo_count = 0;
+    engine.locations = message_count = undo_count = clocks_count = 0;
     view_count = 0;
 }
 
@@ -148,38 +154,55 @@ static void keep(const region *r, uintptr_t address, cell *word) { // before a g
     undo_count++;
 }
 
+static bool on_a_stack(uintptr_t address) { return address - arena.from < (uintptr_t)THREADS * STACK_SIZE; }
+
 static void race(const thread *t, uintptr_t address, const char *mine, const char *theirs, int other) {
     engine.watched = (void *)(address & ~(uintptr_t)3);
     explore_fail("data race: %s by T%d, and no order with the %s by T%d", mine, t->id, theirs, other);
 }
 
-static void against(const thread *t, const int16_t *clocks, uintptr_t address, const char *mine, const char *theirs) {
+static void against(const thread *t, const int16_t *others, uintptr_t address, const char *mine, const char *theirs) {
     int late = 0;
-    for (int i = 0; i < THREADS; i++) late |= clocks[i] > t->cur.at[i];
+    for (int i = 0; i < THREADS; i++) late |= others[i] > t->cur.at[i];
     if (!late) return;
     for (int i = 0; i < THREADS; i++)
-        if (clocks[i] > t->cur.at[i]) race(t, address, mine, theirs, i);
+        if (others[i] > t->cur.at[i]) race(t, address, mine, theirs, i);
 }
 
-enum { WRITE = 1, ATOMIC = 2 };
+enum { WRITE = 1, ATOMIC = 2, RETURN = 4 | WRITE };
 static void check_cell(const thread *t, const cell *c, uintptr_t address, int kind) {
-    static const char *const names[] = { "plain read", "plain write", "atomic read", "atomic write" };
+    static const char *const names[] = { "plain read", "plain write", "atomic read", "atomic write", "", "return" };
     const char *mine = names[kind];
     if (c->freed) explore_fail("use after free: %s by T%d", mine, t->id);
     if (c->written > t->cur.at[c->writer]) race(t, address, mine, "plain write", c->writer);
-    if (kind & WRITE) against(t, c->read, address, mine, "plain read");
+    if ((kind & WRITE) && c->read > t->cur.at[c->reader]) race(t, address, mine, "plain read", c->reader);
+    if (!c->more) return;
+    const clocks *more = &all_clocks[c->more];
+    if (kind & WRITE) against(t, more->read, address, mine, "plain read");
     if (kind & ATOMIC) return;
-    against(t, c->atomic_written, address, mine, "atomic write");
-    if (kind & WRITE) against(t, c->atomic_read, address, mine, "atomic read");
+    against(t, more->atomic_written, address, mine, "atomic write");
+    if (kind & WRITE) against(t, more->atomic_read, address, mine, "atomic read");
+}
+
+static clocks *more_of(cell *c) {
+    if (!c->more) {
+        if (clocks_count == INT16_MAX - 1) explore_fail("a run too long for the explorer");
+        c->more = (int16_t)++clocks_count;
+        all_clocks[c->more] = (clocks) { .read = { 0 } };
+    }
+    return &all_clocks[c->more];
 }
 
 static void record(const thread *t, cell *c, int kind) {
     int16_t now = t->cur.at[t->id];
     switch (kind) {
-    case 0: c->read[t->id] = now; break;
+    case 0:
+        if (c->read <= t->cur.at[c->reader]) c->read = now, c->reader = (uint8_t)t->id; // what orders this one orders that one
+        else more_of(c)->read[t->id] = now;
+        break;
     case WRITE: c->written = now, c->writer = (uint8_t)t->id; break;
-    case ATOMIC: c->atomic_read[t->id] = now; break;
-    default: c->atomic_written[t->id] = now;
+    case ATOMIC: more_of(c)->atomic_read[t->id] = now; break;
+    default: more_of(c)->atomic_written[t->id] = now;
     }
 }
 
@@ -195,7 +218,26 @@ static void overwrite(thread *t, int number) { // a plain write to what was an a
     see(t, THREADS + number - 1, next);
 }
 
+static void check_stack(const thread *t, uintptr_t address) { // the others' stacks live down to where they were left
+    thread *owner = &engine.threads[(address - arena.from) / STACK_SIZE];
+    if (owner == t) return;
+    if (address < owner->low) explore_fail("T%d touches what was on T%d's stack, after its function has returned", t->id, owner->id);
+    if (address < owner->lent_from) owner->lent_from = address;
+    if (address >= owner->lent_to) owner->lent_to = address + 1;
+}
+
+void explore_enter(uintptr_t low) { // returning is like a write to all that was on the stack
+    thread *t = engine.running;
+    uintptr_t from = t->low > t->lent_from ? t->low : t->lent_from, to = low < t->lent_to ? low : t->lent_to;
+    for (uintptr_t a = from & ~(uintptr_t)3; a < to; a += 4) {
+        const cell *c = &arena.words[(a - arena.from) / 4];
+        if (c->run == engine.run) check_cell(t, c, a, RETURN);
+    }
+    t->low = low;
+}
+
 static void touch(thread *t, const region *r, uintptr_t address, size_t size, int kind) { // within one word
+    if (on_a_stack(address)) check_stack(t, address);
     cell *word = fresh(&r->words[(address - r->from) / 4]);
     check_cell(t, word, address, kind);
     if (kind & WRITE) keep(r, address, word);
@@ -232,8 +274,9 @@ static inline void access_word(uintptr_t address, size_t size, int kind, const v
     if (!r) return;
     const cell *c = &r->words[(address - r->from) / 4];
     int16_t now = t->cur.at[t->id];
-    bool known = kind ? c->written == now && c->writer == t->id : c->read[t->id] == now;
-    if (c->run == engine.run && known && size <= 4 && !c->location && !c->split && !c->freed && !engine.tracing) return;
+    bool known = kind ? c->written == now && c->writer == t->id : c->read == now && c->reader == t->id;
+    bool simple = size <= 4 && !c->location && !c->split && !c->freed && !on_a_stack(address);
+    if (c->run == engine.run && known && simple && !engine.tracing) return;
     access_range(address, size, kind, pc);
 }
 
@@ -371,13 +414,14 @@ static void put(thread *t, location *l, void *p, uint64_t v, int order, const me
     explore_written();
 }
 
-static const char *order_name(int order) {
+const char *explore_order_name(int order) {
     static const char *const names[] = { "relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst" };
     return order < 0 ? "none" : names[order];
 }
 
 uint64_t explore_load(const void *p, size_t size, int order) {
     if (!engine.running) return raw(p, size);
+    ENTER();
     order = site_order(CALLER, OP_LOAD, order);
     explore_point();
     location *l = location_of(p, size, ATOMIC);
@@ -385,11 +429,13 @@ uint64_t explore_load(const void *p, size_t size, int order) {
     const message *m = pick(l, floor_of(l, order), NULL);
     took(engine.running, l, m, order);
     if (engine.tracing)
-        explore_trace(CALLER, p, "load %s -> %#llx%s", order_name(order), (unsigned long long)m->value, m == &messages[l->newest] ? "" : " (old)");
+        explore_trace(CALLER, p, "load %s -> %#llx%s", explore_order_name(order), (unsigned long long)m->value,
+                      m == &messages[l->newest] ? "" : " (old)");
     return m->value;
 }
 
 void explore_store(void *p, size_t size, uint64_t v, int order) {
+    ENTER();
     v = cut(v, size);
     order = engine.running ? site_order(CALLER, OP_STORE, order) : order;
     if (engine.running) explore_point();
@@ -399,7 +445,7 @@ void explore_store(void *p, size_t size, uint64_t v, int order) {
         return;
     }
     put(engine.running, l, p, v, order, NULL);
-    if (engine.tracing) explore_trace(CALLER, p, "store %s %#llx", order_name(order), (unsigned long long)v);
+    if (engine.tracing) explore_trace(CALLER, p, "store %s %#llx", explore_order_name(order), (unsigned long long)v);
 }
 
 static uint64_t compute(enum explore_rmw op, uint64_t old, uint64_t v) {
@@ -428,13 +474,18 @@ static uint64_t modify(const void *pc, void *p, size_t size, uint64_t v, int ord
         raw_set(p, size, v);
     }
     if (engine.tracing)
-        explore_trace(pc, p, "%s %s %#llx -> %#llx", rmw < 0 ? "exchange" : "rmw", order_name(order), (unsigned long long)read.value, (unsigned long long)v);
+        explore_trace(pc, p, "%s %s %#llx -> %#llx", rmw < 0 ? "exchange" : "rmw", explore_order_name(order),
+                      (unsigned long long)read.value, (unsigned long long)v);
     return rmw == (int)explore_add_fetch ? v : read.value;
 }
 
-uint64_t explore_exchange(void *p, size_t size, uint64_t v, int order) { return modify(CALLER, p, size, v, order, -1); }
+uint64_t explore_exchange(void *p, size_t size, uint64_t v, int order) {
+    ENTER();
+    return modify(CALLER, p, size, v, order, -1);
+}
 
 uint64_t explore_rmw(enum explore_rmw op, void *p, size_t size, uint64_t v, int order) {
+    ENTER();
     return modify(CALLER, p, size, v, order, (int)op);
 }
 
@@ -446,6 +497,7 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
         if (same) raw_set(p, size, v); else raw_set(expected, size, raw(p, size));
         return same;
     }
+    ENTER();
     int weakened = site_order(CALLER, OP_CAS, order);
     if (weakened != order && other != __ATOMIC_RELAXED) other = acquires(weakened) ? __ATOMIC_ACQUIRE : __ATOMIC_RELAXED;
     order = weakened;
@@ -463,14 +515,16 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
         raw_set(expected, size, read.value);
     }
     if (engine.tracing)
-        explore_trace(CALLER, p, "cas %s %#llx -> %#llx: %s %#llx", order_name(order), (unsigned long long)wanted, (unsigned long long)v,
-                      done ? "done, was" : "no, is", (unsigned long long)read.value);
+        explore_trace(CALLER, p, "cas %s %#llx -> %#llx: %s %#llx", explore_order_name(order), (unsigned long long)wanted,
+                      (unsigned long long)v, done ? "done, was" : read.number == messages[l->newest].number ? "no, is" : "no, was",
+                      (unsigned long long)read.value);
     return done;
 }
 
 void explore_fence(int order) {
     thread *t = engine.running;
     if (!t) return;
+    ENTER();
     order = site_order(CALLER, OP_FENCE, order);
     explore_point();
     if (order >= 0 && acquires(order)) join(t->cur.at, t->acq.at, width());
@@ -483,7 +537,7 @@ void explore_fence(int order) {
         __builtin_memcpy(t->rel.at, t->cur.at, (size_t)width() * 2);
         tick(t);
     }
-    if (engine.tracing) explore_trace(CALLER, NULL, "fence %s", order_name(order));
+    if (engine.tracing) explore_trace(CALLER, NULL, "fence %s", explore_order_name(order));
 }
 
 uint32_t explore_memory_peek(const void *word, const void *pc) {

@@ -1,4 +1,4 @@
-// seam.h - the library's seam, led to the explorer: compile with -DGOKORE_CONFIG_FILE='"tests/explore/explorer/seam.h"',
+// seam.h - the library's seam, led to the explorer: the GOKORE_CONFIG_FILE of what is explored, or -include'd; compiled with
 // -fsanitize=thread and -D_GNU_SOURCE. The compiler's instrumentation tells the explorer of plain accesses; an atomic that
 // goes around the seam is an undefined symbol (__tsan_atomic...).
 #ifndef EXPLORE_SEAM_H
@@ -9,7 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-enum explore_rmw { explore_fetch_add, explore_fetch_sub, explore_fetch_and, explore_fetch_or, explore_fetch_xor, explore_fetch_nand, explore_add_fetch };
+enum explore_rmw {
+    explore_fetch_add, explore_fetch_sub, explore_fetch_and, explore_fetch_or, explore_fetch_xor, explore_fetch_nand, explore_add_fetch
+};
 
 uint64_t explore_load(const void *p, size_t size, int order);
 void explore_store(void *p, size_t size, uint64_t v, int order);

@@ -1,13 +1,12 @@
 // search.c - the explorer's choices, its three searches, and what it shows of a failure.
 //
-// Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007). Deviation: what else
-// is out of the ordinary (an old value, a spurious wake-up, a late clock) counts like a preemption. PCT: S. Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"
-// (ASPLOS 2010), 3 points of change. A failure is made shorter by taking back one choice after the other.
+// Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007). Deviation: what
+// else is out of the ordinary (an old value, a spurious wake-up, a late clock) counts like a preemption. PCT: S. Burckhardt et
+// al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (ASPLOS 2010), 3 points of change. A failure is made shorter by taking back one choice after the other.
 #define _GNU_SOURCE 1
 #include "inside.h"
 
-#include "../../../gokore_atomic.h"
-
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHOICES = 1 << 16, OUTCOMES = 64, LINES = 4000, POINTS = 3 };
+enum { CHOICES = 1 << 16, OUTCOMES = 64, POINTS = 3 };
 typedef enum mode { RANDOM, PCT, SEARCH, REPLAY } search_mode;
 
 static explore_scenario *scenarios;
@@ -28,12 +27,12 @@ static int switch_every;                      // RANDOM: a switch every so many 
 static int length_seen, points[POINTS];       // PCT: steps of the longest run; where priorities change
 static char outcomes[OUTCOMES][32];
 static int outcome_count;
-static struct { const void *pc, *object; int thread; char text[88]; } *lines;
-static int line_count;
 static long runs_wanted = 20000, search_most = 200000;
 static uint64_t seed;
+static long runs_made;
 static const char *replay;
 static bool stop;    // at the first failure, and only name it
+static bool weaken;
 
 
 // ---- choices
@@ -120,10 +119,7 @@ void explore_check(bool holds, const char *file, int line, const char *text) {
 void explore_assert(bool holds, const char *file, int line, const char *text);
 void explore_assert(bool holds, const char *file, int line, const char *text) { explore_check(holds, file, line, text); }
 
-static void report_is_failure(const gokore_report *report, void *user) {
-    (void)user;
-    explore_fail("report %s: %s", gokore_report_id_name(report->id), report->message);
-}
+void explore_reported(const char *id, const char *message) { explore_fail("report %s: %s", id, message); }
 
 static bool expected(const char *outcome, const char *list) {
     size_t n = strlen(outcome);
@@ -187,109 +183,6 @@ static bool search_next(void) { // the next schedule, depth first; false: there 
 
 // ---- showing a failure
 
-void explore_trace(const void *pc, const void *object, const char *format, ...) {
-    if (line_count == LINES) return;
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(lines[line_count].text, sizeof lines->text, format, args);
-    va_end(args);
-    lines[line_count].pc = pc;
-    lines[line_count].object = object;
-    lines[line_count++].thread = engine.running ? engine.running->id : 0;
-}
-
-// Where in the source each of n places is: the innermost function that is not a typed atomic's own.
-static void places(const void *const *pcs, int n, char (*out)[120]) {
-    char exe[512], line[1024];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    for (int i = 0; i < n; i++) (void)snprintf(out[i], sizeof out[i], "%p", pcs[i]);
-    for (int from = 0; from < n && len > 0; from += 100) {
-        char command[4096];
-        exe[len] = 0;
-        int at = snprintf(command, sizeof command, "addr2line -a -i -f -s -e '%.400s'", exe);
-        for (int i = from; i < n && i < from + 100; i++) at += snprintf(command + at, sizeof command - (size_t)at, " %#zx", (size_t)pcs[i] - 1);
-        (void)snprintf(command + at, sizeof command - (size_t)at, " 2>/dev/null");
-        FILE *f = popen(command, "r");
-        int i = from - 1;
-        bool found = true;
-        char function[80] = "";
-        for (int row = 0; f && fgets(line, sizeof line, f);) {
-            line[strcspn(line, "\n")] = 0;
-            if (strncmp(line, "0x", 2) == 0) {
-                i++, row = 0, found = false;
-            } else if (row++ % 2 == 0) {
-                (void)snprintf(function, sizeof function, "%.79s", line);
-            } else if (!found && i < n) {
-                line[strcspn(line, " ")] = 0;
-                (void)snprintf(out[i], sizeof out[i], "%.38s %s", line, function);
-                found = strncmp(function, "gokore_atomic_", 14) != 0 || !strcmp(function, "gokore_atomic_park_") || !strcmp(function, "gokore_atomic_unpark_");
-            }
-        }
-        if (f) (void)pclose(f);
-    }
-}
-
-static struct { size_t from, size; char name[64]; } *symbols; // of the program's data
-static int symbol_count;
-
-static void symbols_read(void) {
-    if (symbols) return;
-    symbols = calloc(4096, sizeof *symbols);
-    char command[600], exe[512], line[512];
-    ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (!symbols || len <= 0) return;
-    exe[len] = 0;
-    (void)snprintf(command, sizeof command, "nm -S '%s' 2>/dev/null", exe);
-    FILE *f = popen(command, "r");
-    while (f && symbol_count < 4096 && fgets(line, sizeof line, f)) {
-        char kind;
-        if (sscanf(line, "%zx %zx %c %63s", &symbols[symbol_count].from, &symbols[symbol_count].size, &kind, symbols[symbol_count].name) == 4 &&
-            strchr("bBdD", kind))
-            symbol_count++;
-    }
-    if (f) (void)pclose(f);
-}
-
-static struct { const void *object; const char *name; } names[32];
-static int name_count;
-
-void explore_name(const void *object, const char *name) {
-    for (int i = 0; i < name_count; i++)
-        if (names[i].object == object) return;
-    if (name_count < 32) names[name_count].object = object, names[name_count++].name = name;
-}
-
-static const char *object_name(const void *object, char *out, size_t size) {
-    size_t a = (size_t)object, from = 0;
-    const char *name = NULL;
-    for (int i = 0; i < name_count; i++)
-        if (a - (size_t)names[i].object < 128 && (size_t)names[i].object > from) from = (size_t)names[i].object, name = names[i].name;
-    for (int i = 0; !name && i < symbol_count; i++)
-        if (a - symbols[i].from < symbols[i].size) from = symbols[i].from, name = symbols[i].name;
-    if (!name) return (name = explore_heap_name(a, out, size)) ? name : "";
-    (void)snprintf(out, size, a == from ? "%s" : "%s + %zu", name, a - from);
-    return out;
-}
-
-static void lines_show(void) {
-    const void **pcs = calloc((size_t)line_count + 1, sizeof *pcs);
-    char(*where)[120] = calloc((size_t)line_count + 1, sizeof *where);
-    if (!pcs || !where) return;
-    int *place = calloc((size_t)line_count + 1, sizeof *place), n = 0;
-    for (int i = 0; i < line_count; i++) {
-        for (place[i] = 0; place[i] < n && pcs[place[i]] != lines[i].pc;) place[i]++;
-        if (place[i] == n) pcs[n++] = lines[i].pc;
-    }
-    places(pcs, n, where);
-    symbols_read();
-    for (int i = 0; i < line_count; i++) {
-        char name[80];
-        printf("    %4d T%d %-38s %-28s %s\n", i + 1, lines[i].thread, lines[i].text,
-               lines[i].object ? object_name(lines[i].object, name, sizeof name) : "", lines[i].pc ? where[place[i]] : "");
-    }
-    free(pcs), free(where), free(place);
-}
-
 static bool same_failure(const char *a) { return strncmp(a, engine.failure, 12) == 0; }
 
 // Takes back one choice after the other, the last first, where the run fails all the same.
@@ -344,16 +237,13 @@ static void schedule_read(const char *text) {
 
 static void show(const char *program) {
     static char schedule[8192];
-    lines = calloc(LINES, sizeof *lines);
-    line_count = 0;
-    engine.tracing = lines != NULL;
+    engine.tracing = true;
     (void)run();
     engine.tracing = false;
     schedule_write(schedule, sizeof schedule);
     printf("    %s\n", engine.failure[0] ? engine.failure : "nothing fails");
-    if (lines) lines_show();
+    explore_trace_show();
     printf("    again: %s %s --replay %s\n", program, engine.scenario->name, schedule);
-    free(lines);
 }
 
 // ---- the searches
@@ -388,6 +278,7 @@ static bool chance(tally *t, search_mode mode, long n) {
 
 static bool explore(tally *t) {
     *t = (tally) { 0, -1, false };
+    if (stop && !(chance(t, RANDOM, 2000) && chance(t, PCT, 2000))) return false; // the quick way first
     for (bound = 0; bound <= engine.scenario->limits.bound; bound++) {
         if (!search(t)) return false;
         if (!t->complete) break;
@@ -409,6 +300,72 @@ static const char *missing(char *out, size_t size) { // an outcome that was not 
     return NULL;
 }
 
+// ---- one memory order after the other weakened
+
+static const char *weakened_fails(const char **how_so) { // the first scenario that fails; NULL: none
+    tally t;
+    for (explore_scenario *s = scenarios; s; s = s->next) {
+        engine.scenario = s;
+        if (s->limits.fails || (explore(&t) && !engine.failure[0])) continue;
+        *how_so = engine.failure;
+        return s->name;
+    }
+    return NULL;
+}
+
+static int weaken_group(site *sites, int n, int group, int order, const char *where) { // 1 if it survives
+    const char *how_so = "";
+    for (int i = 0; i < n; i++)
+        if (sites[i].group == group) sites[i].weakened = order;
+    const char *killer = weakened_fails(&how_so);
+    for (int i = 0; i < n; i++)
+        if (sites[i].group == group) sites[i].weakened = -2;
+    int from = sites[group].order;
+    printf("%s  %-48s %s -> %s  %s%s%.60s\n", killer ? "ok   " : "LIVES", where, explore_order_name(from),
+           explore_order_name(order), killer ? killer : "", killer ? ": " : "", killer ? how_so : "");
+    (void)fflush(stdout);
+    return !killer;
+}
+
+// The orders one step weaker, -1 = none at all; ends with -2.
+static const int *weaker(const site *s) {
+    static const int load[] = { __ATOMIC_ACQUIRE, -2 }, store[] = { __ATOMIC_RELEASE, -2 }, both[] = { __ATOMIC_ACQ_REL, -2 };
+    static const int halves[] = { __ATOMIC_ACQUIRE, __ATOMIC_RELEASE, -2 }, relaxed[] = { __ATOMIC_RELAXED, -2 };
+    static const int none[] = { -1, -2 }, nothing[] = { -2 };
+    bool fence = s->op == OP_FENCE;
+    switch (s->order) {
+    case __ATOMIC_SEQ_CST: return s->op == OP_LOAD ? load : s->op == OP_STORE ? store : both;
+    case __ATOMIC_ACQ_REL: return halves;
+    case __ATOMIC_RELAXED: return nothing;
+    default: return fence ? none : relaxed;
+    }
+}
+
+static int weaken_all(void) {
+    enum { MOST = 4096 };
+    static char where[MOST][120];
+    static const void *pcs[MOST];
+    site *sites;
+    stop = true;
+    const char *how_so;
+    if (weakened_fails(&how_so)) return printf("something fails already: %s\n", how_so), 1;
+    int n = explore_sites(&sites), lives = 0, all = 0;
+    for (int i = 0; i < n; i++) pcs[i] = sites[i].pc;
+    explore_places(pcs, n, where);
+    for (int i = 0; i < n; i++) {
+        int group = 0;
+        while (strcmp(where[group], where[i]) != 0 || sites[group].order != sites[i].order) group++;
+        sites[i].group = group;
+    }
+    for (int i = 0; i < n; i++) {
+        if (sites[i].group != i || strncmp(where[i], "gokore", 6) != 0) continue;
+        for (const int *order = weaker(&sites[i]); *order != -2; order++, all++)
+            lives += weaken_group(sites, n, i, *order, where[i]);
+    }
+    printf("%d weaker orders, %d caught, %d live\n", all, all - lives, lives);
+    return 0;
+}
+
 static double seconds(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -426,7 +383,7 @@ static void record(const char *result, const char *name, double took) {
 static bool scenario_run(const char *program) {
     const explore_limits *limits = &engine.scenario->limits;
     tally t;
-    outcome_count = name_count = 0;
+    outcome_count = 0;
     engine.watched = NULL;
     double start = seconds();
     bool fine = explore(&t);
@@ -447,12 +404,29 @@ static bool scenario_run(const char *program) {
     if (limits->fails && !good) printf("    expected to fail with '%s'\n", limits->fails);
     if (!good && (fine || stop)) printf("    %s\n", engine.failure);
     if (!good && !fine && !stop) show(program);
+    runs_made += t.runs;
     record(good ? "pass" : "fail", engine.scenario->name, took);
     (void)fflush(stdout);
     return good;
 }
 
 // ---- main
+
+static void crashed(int number) {
+    if (engine.running) explore_fail("%s", strsignal(number));
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
+static void crashes_are_failures(void) {
+    static char space[1 << 16];
+    const stack_t alternative = { .ss_sp = space, .ss_size = sizeof space };
+    struct sigaction action = { .sa_handler = crashed, .sa_flags = SA_ONSTACK | SA_NODEFER };
+    (void)sigaltstack(&alternative, NULL);
+    (void)sigaction(SIGSEGV, &action, NULL);
+    (void)sigaction(SIGBUS, &action, NULL);
+    (void)sigaction(SIGFPE, &action, NULL);
+}
 
 static bool chosen(const explore_scenario *s, int argc, char **argv) {
     bool any = false;
@@ -476,10 +450,13 @@ static void options(int argc, char **argv) {
         else if (!strcmp(argv[i], "--most")) search_most = strtol(value, NULL, 0);
         else if (!strcmp(argv[i], "--replay")) replay = value;
         else if (!strcmp(argv[i], "--stop")) stop = atoi(value) != 0;
+        else if (!strcmp(argv[i], "--weaken")) weaken = atoi(value) != 0;
         else {
-            printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--seed N] [--replay SCHEDULE] [--stop 1]\n"
+            printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--seed N] [--replay SCHEDULE] [--stop 1] [--weaken 1]\n"
                    "  --runs   random runs, and as many of PCT; default %ld\n"
-                   "  --most   depth-first runs per bound; default %ld\n", argv[0], runs_wanted, search_most);
+                   "  --most   depth-first runs per bound; default %ld\n"
+                   "  --weaken weakens each memory order in turn, at run time, and says which the scenarios do not catch\n",
+                   argv[0], runs_wanted, search_most);
             exit(2);
         }
         i++;
@@ -489,15 +466,19 @@ static void options(int argc, char **argv) {
 int main(int argc, char **argv) {
     seed = (uint64_t)time(NULL) * 1000003 ^ (uint64_t)getpid();
     options(argc, argv);
+    crashes_are_failures();
     explore_threads_setup();
     explore_memory_setup();
-    gokore_report_set(report_is_failure, NULL);
     int passed = 0, failed = 0;
+    double start = seconds();
+    for (explore_scenario *s = scenarios; s; s = s->next) {
+        if (!s->limits.steps) s->limits.steps = 5000;
+        if (!s->limits.jump_ns) s->limits.jump_ns = 1000000;
+    }
+    if (weaken) return weaken_all();
     printf("seed %#llx\n", (unsigned long long)seed);
     for (explore_scenario *s = scenarios; s; s = s->next) {
         if (!chosen(s, argc, argv)) continue;
-        if (!s->limits.steps) s->limits.steps = 5000;
-        if (!s->limits.jump_ns) s->limits.jump_ns = 1000000;
         engine.scenario = s;
         if (replay) {
             how = REPLAY;
@@ -508,6 +489,9 @@ int main(int argc, char **argv) {
         if (scenario_run(argv[0])) passed++; else failed++;
         if (stop && failed) break;
     }
-    if (!replay) printf("%d passed, %d failed\n", passed, failed);
+    double took = seconds() - start;
+    if (replay) return 0;
+    printf("note  %ld runs, %.0f/s, seed %#llx\n", runs_made, (double)runs_made / took, (unsigned long long)seed);
+    printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
 }

@@ -15,7 +15,8 @@
 
 struct engine engine;
 
-enum { BLOCKS = 4096, QUIET = 2000, STREAK = 300, PAUSES = 2, ARENA = 0x10000000 }; // not far from a program that is not position independent
+enum { BLOCKS = 4096, QUIET = 2000, STREAK = 600, PAUSES = 2 };
+enum { ARENA = 0x10000000 }; // not far from a program that is not position independent
 typedef struct block {
     char *p;
     size_t size;
@@ -78,7 +79,8 @@ static void fiber_make(thread *t) {
 
 void explore_threads_setup(void) {
     size_t size = (size_t)THREADS * STACK_SIZE + HEAP_SIZE;
-    char *arena = mmap((void *)ARENA, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    char *arena = mmap((void *)ARENA, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (arena == MAP_FAILED) {
         fputs("the explorer's fixed addresses are taken\n", stderr);
         exit(2);
@@ -100,6 +102,8 @@ static thread *thread_make(explore_fn *fn, void *arg) {
     t->state = READY;
     t->yielded = t->expired = false;
     t->pauses = 0;
+    t->low = t->lent_from = UINTPTR_MAX;
+    t->lent_to = 0;
     t->fn = fn;
     t->arg = arg;
     if (tls.size) {
@@ -121,7 +125,8 @@ void explore_threads_run(explore_fn *fn) {
     thread *first = thread_make(fn, NULL);
     if (!_setjmp(engine.home)) fiber_switch(first);
     engine.running = NULL;
-    for (int i = 0; i < engine.thread_count && engine.failure[0]; i++) fiber_make(&engine.threads[i]); // in the middle of something
+    if (!engine.failure[0]) return;
+    for (int i = 0; i < engine.thread_count; i++) fiber_make(&engine.threads[i]); // they are in the middle of something
 }
 
 // ---- who goes next
@@ -217,8 +222,9 @@ static thread *next(bool stays) {
 
 void explore_point(void) {
     if (++engine.steps > engine.scenario->limits.steps) explore_fail("livelock: %d steps and no end", engine.steps);
+    if (engine.thread_count == 1) return;
     if (++engine.streak > STREAK) engine.running->yielded = true; // a loop without a pause must not keep the others out
-    if (engine.thread_count > 1) switch_to(next(!engine.running->yielded));
+    switch_to(next(!engine.running->yielded));
 }
 
 void explore_written(void) {
@@ -228,6 +234,7 @@ void explore_written(void) {
 
 void explore_pause(void) {
     if (!engine.running) return;
+    ENTER();
     if (++engine.steps > engine.scenario->limits.steps) explore_fail("livelock: %d steps and no end", engine.steps);
     if (++engine.quiet > QUIET) explore_fail("livelock: threads wait in loops, and nothing is written any more");
     thread *me = engine.running;
@@ -245,6 +252,7 @@ static void block_here(thread_state state) {
 }
 
 static void fiber_end(thread *me) {
+    explore_enter(UINTPTR_MAX);
     me->state = DONE;
     explore_written();
     if (engine.tracing) explore_trace(NULL, NULL, "ends");
@@ -265,6 +273,7 @@ static void fiber_end(thread *me) {
 bool explore_wait(void *word, uint32_t expected, int64_t deadline_ns) {
     thread *me = engine.running;
     if (!me) abort();
+    ENTER();
     explore_point();
     if (explore_memory_peek(word, CALLER) != expected) return true;
     if (deadline_ns <= engine.now_ns) return false;
@@ -291,6 +300,7 @@ static int sleepers_at(const void *word, thread **out) { // in the order in whic
 
 void explore_wake(void *word, int count) {
     if (!engine.running) return;
+    ENTER();
     explore_point();
     explore_memory_shown(word);
     thread *sleepers[THREADS];
@@ -308,6 +318,7 @@ void explore_wake(void *word, int count) {
 
 bool explore_thread_start(void *out, void (*fn)(void *), void *arg) {
     if (!engine.running) abort();
+    ENTER();
     thread *t = thread_make(fn, arg);
     explore_memory_start(t, engine.running);
     if (out) __builtin_memcpy(out, &t->id, sizeof t->id);
@@ -327,6 +338,7 @@ static void join_thread(int id) {
 
 void explore_thread_join(void *handle) {
     int id;
+    ENTER();
     __builtin_memcpy(&id, handle, sizeof id);
     join_thread(id);
 }
@@ -334,6 +346,7 @@ void explore_thread_join(void *handle) {
 void explore_go(explore_fn *fn, void *arg) { (void)explore_thread_start(NULL, fn, arg); }
 
 void explore_join(void) {
+    ENTER();
     for (int i = 1; i < engine.thread_count; i++) join_thread(i);
 }
 

@@ -1,0 +1,79 @@
+// The lock checker's tables: written under its latch, read without.
+#define GOKORE_LOCKORDER 1
+#define GOKORE_IMPLEMENTATION
+#include "gokore_sync.h"
+
+#include "explore.h"
+
+static gokore_rwlock a; // both may have it when they see it first
+static gokore_mutex b;
+static int foreign[2]; // two locks that are not ours, by their addresses
+static int total;
+static gokore_lock_map_ map;
+
+static void takes_both(void *arg) {
+    (void)arg;
+    CHECK(gokore_rwlock_read_lock(&a, NULL) == GOKORE_OK);
+    CHECK(gokore_mutex_lock(&b, NULL) == GOKORE_OK);
+    total++;
+    gokore_mutex_unlock(&b);
+    gokore_rwlock_read_unlock(&a);
+}
+static void uses_foreign(void *arg) { // a lock of which nobody says that it was taken: only the tables meet
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        CHECK(gokore_lockorder_before(&foreign[i], NULL, GOKORE_LOCK_SHARED) == GOKORE_OK);
+        gokore_lockorder_acquired(&foreign[i], NULL, GOKORE_LOCK_SHARED);
+    }
+    gokore_lockorder_released(&foreign[1]);
+    gokore_lockorder_released(&foreign[0]);
+}
+static void looks_up(void *arg) {
+    (void)arg;
+    CHECK(gokore_lock_map_get_(&map, 5) == 1005);
+    uint32_t got = gokore_lock_map_get_(&map, 1000);
+    CHECK(got == 0 || got == 2000);
+    CHECK(gokore_lock_map_get_(&map, 7) == 1007);
+}
+static void records_are(uint32_t n) {
+    uint32_t found = 0; // the others are classes that rules name
+    for (uint32_t i = 1; i <= gokore_lockorder_.records.count; i++) found += gokore_lock_record_at_(i)->address != NULL;
+    CHECK(found == n && gokore_lockorder_.edges.count == 1);
+    CHECK(gokore_atomic_load_relaxed(&gokore_lock_edge_at_(1)->weight) == 2);
+    CHECK(gokore_atomic_load_relaxed(&gokore_lock_edge_at_(1)->flags) == 0);
+}
+
+SCENARIO(lockorder, two_threads_learn_one_edge, .bound = 4, .stale = 2, .leaks = true) {
+    explore_go(takes_both, NULL);
+    explore_go(takes_both, NULL);
+    explore_join();
+    CHECK(total == 2);
+    records_are(2);
+}
+SCENARIO(lockorder, two_threads_meet_two_foreign_locks, .bound = 4, .stale = 2, .leaks = true) {
+    explore_go(uses_foreign, NULL);
+    explore_go(uses_foreign, NULL);
+    explore_join();
+    records_are(2);
+}
+SCENARIO(lockorder, a_table_is_read_while_it_takes_a_key, .bound = 6, .stale = 4, .leaks = true) {
+    for (uint32_t key = 1; key <= 10; key++) CHECK(gokore_lock_map_put_(&map, key, key + 1000));
+    explore_go(looks_up, NULL);
+    CHECK(gokore_lock_map_put_(&map, 1000, 2000));
+    explore_join();
+}
+SCENARIO(lockorder, a_table_is_read_while_it_grows, .bound = 4, .stale = 2, .leaks = true, .steps = 20000) {
+    uint32_t key = 1;
+    for (; map.used * 2 <= 255; key++) CHECK(gokore_lock_map_put_(&map, key, key + 1000));
+    explore_go(looks_up, NULL);
+    CHECK(gokore_lock_map_put_(&map, 1000, 2000));
+    explore_join();
+}
+SCENARIO(lockorder, a_key_goes_and_comes_while_others_look, .bound = 6, .stale = 4, .leaks = true) {
+    for (uint32_t key = 1; key <= 10; key++) CHECK(gokore_lock_map_put_(&map, key, key + 1000));
+    CHECK(gokore_lock_map_put_(&map, 1000, 2000));
+    explore_go(looks_up, NULL);
+    gokore_lock_map_remove_(&map, 1000);
+    CHECK(gokore_lock_map_put_(&map, 1000, 2000));
+    explore_join();
+}

@@ -1,0 +1,147 @@
+// The pool: sleeping and waking, stealing and joining, waiting for idleness, shutting down.
+#define GOKORE_IMPLEMENTATION
+#include "gokore_pool.h"
+
+#include "explore.h"
+
+static gokore_pool *pool;
+static int ran[4], cancelled[4]; // plain: the pool orders them
+static gokore_status answers[4];
+
+typedef struct job {
+    gokore_task task;
+    int i;
+} job;
+static job jobs[4];
+
+static void run(gokore_worker *w, gokore_task *task) {
+    (void)w;
+    ran[((job *)task)->i]++;
+}
+static void cancel(gokore_task *task, gokore_status why) {
+    CHECK(why == GOKORE_SHUTDOWN);
+    cancelled[((job *)task)->i]++;
+}
+static gokore_task *job_of(int i, gokore_task_fn *fn) {
+    gokore_task_init(&jobs[i].task, fn);
+    jobs[i].task.on_cancel = cancel;
+    jobs[i].i = i;
+    return &jobs[i].task;
+}
+static void begin(unsigned workers) {
+    gokore_pool_desc desc = { .workers = workers };
+    CHECK(gokore_pool_create(&pool, &desc) == GOKORE_OK);
+}
+static void submitter(void *arg) {
+    int i = *(int *)arg;
+    answers[i] = gokore_pool_submit(pool, job_of(i, run), NULL);
+}
+static void runner(void *arg) { // its task is gone as soon as it has run
+    int i = *(int *)arg;
+    job mine = { .task = GOKORE_TASK_INIT(run), .i = i };
+    CHECK(gokore_pool_run(pool, &mine.task, NULL) == GOKORE_OK && ran[i] == 1);
+}
+static int names[] = { 0, 1, 2, 3 };
+static void other_ends(int number) { // a thread that the scenario started: the workers are joined by the pool
+    gokore_thread_ thread;
+    memcpy(thread.bytes_, &number, sizeof number);
+    GOKORE_SEAM_THREAD_JOIN_(&thread);
+}
+static void spawns(gokore_worker *w, gokore_task *task) {
+    gokore_task *child = job_of(1, run);
+    gokore_spawn(w, child);
+    ran[((job *)task)->i]++;
+    gokore_join(w, child);
+    CHECK(ran[1] == 1);
+}
+static void spawns_two(gokore_worker *w, gokore_task *task) {
+    gokore_task *first = job_of(1, run), *second = job_of(2, run);
+    gokore_spawn(w, first);
+    gokore_spawn(w, second);
+    gokore_join(w, second);
+    gokore_join(w, first);
+    ran[((job *)task)->i]++;
+    CHECK(ran[1] == 1 && ran[2] == 1);
+}
+
+static void spawns_and_leaves(gokore_worker *w, gokore_task *task) {
+    gokore_spawn(w, job_of(1, run));
+    ran[((job *)task)->i]++;
+}
+
+SCENARIO(pool, runs_a_task_for_who_waits, .bound = 6, .stale = 2, .spurious = 1, .steps = 20000) {
+    begin(1);
+    runner(&names[0]);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, a_submit_wakes_a_sleeper, .bound = 6, .stale = 2, .spurious = 1, .steps = 20000) {
+    begin(1);
+    submitter(&names[0]);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, two_submits_to_two_workers, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(2);
+    submitter(&names[0]);
+    submitter(&names[1]);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, two_threads_run_tasks, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(1);
+    explore_go(runner, &names[1]);
+    runner(&names[0]);
+    other_ends(2);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, a_spawned_task_is_stolen_or_not, .bound = 4, .stale = 2, .steps = 20000) {
+    begin(2);
+    CHECK(gokore_pool_run(pool, job_of(0, spawns), NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, two_spawned_tasks_against_a_thief, .bound = 4, .stale = 2, .steps = 20000) {
+    begin(2);
+    CHECK(gokore_pool_run(pool, job_of(0, spawns_two), NULL) == GOKORE_OK && ran[0] == 1);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, an_idle_pool_touches_no_task_any_more, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(1);
+    CHECK(gokore_pool_submit(pool, job_of(0, spawns_and_leaves), NULL) == GOKORE_OK);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    memset(jobs, 0, sizeof jobs);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, idle_means_that_nothing_runs, .bound = 3, .stale = 1, .steps = 20000) {
+    begin(2);
+    explore_go(submitter, &names[1]);
+    submitter(&names[0]);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1);
+    other_ends(3);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, a_destroy_cancels_what_is_queued, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(1);
+    submitter(&names[0]);
+    submitter(&names[1]);
+    gokore_pool_destroy(pool);
+    for (int i = 0; i < 2; i++) CHECK(ran[i] + cancelled[i] == 1);
+}
+SCENARIO(pool, a_shutdown_against_a_submit, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(1);
+    explore_go(submitter, &names[1]);
+    submitter(&names[0]);
+    CHECK(gokore_pool_shutdown(pool, INT64_MAX) == GOKORE_OK);
+    other_ends(2);
+    CHECK(answers[0] == GOKORE_OK && ran[0] == 1);
+    CHECK(answers[1] == GOKORE_OK ? ran[1] == 1 : answers[1] == GOKORE_SHUTDOWN && ran[1] == 0);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, a_shutdown_that_expires_cancels_the_rest, .bound = 4, .stale = 1, .expiries = 1, .jumps = 1, .steps = 20000) {
+    begin(1);
+    submitter(&names[0]);
+    submitter(&names[1]);
+    gokore_status status = gokore_pool_shutdown(pool, 1000);
+    CHECK(status == GOKORE_OK || status == GOKORE_TIMEOUT);
+    gokore_pool_destroy(pool);
+    for (int i = 0; i < 2; i++) CHECK(ran[i] + cancelled[i] == 1);
+}
