@@ -670,8 +670,8 @@ void gokore_task_init(gokore_task *task, gokore_task_fn *fn) { *task = (gokore_t
 
 // In the child of a fork there are no workers, and latches may be held for ever: its pools only refuse, and can be destroyed.
 static gokore_atomic_u32 gokore_forks_; // in this process and its ancestors
-static void gokore_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); } // relaxed: a child has one thread
-static void gokore_fork_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_fork_count_); }
+static void gokore_pool_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); } // relaxed: a child has one thread
+static void gokore_pool_fork_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_pool_fork_count_); }
 static bool gokore_pool_is_forked_(const gokore_pool *p) { return p->forks != gokore_atomic_load_relaxed(&gokore_forks_); } // relaxed: likewise
 
 // >>running
@@ -1568,7 +1568,7 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     *out = NULL;
     if (!desc) desc = &defaults;
     if (!gokore_pool_desc_is_sound_(desc)) return GOKORE_INVALID;
-    (void)pthread_once(&prepared, gokore_fork_prepare_);
+    (void)pthread_once(&prepared, gokore_pool_fork_prepare_);
     unsigned count = desc->workers ? desc->workers : gokore_pool_default_workers_();
     gokore_pool *p = (gokore_pool *)gokore_alloc_zeroed_(&desc->allocator, sizeof *p, GOKORE_CACHE_LINE);
     if (!p) return GOKORE_NO_MEMORY;
