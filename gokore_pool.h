@@ -1,6 +1,6 @@
 // gokore_pool.h - v0.1.0 - MIT                                      a Chase-Lev deque and a pool of workers that sleep
 //
-// WHAT     Tasks live in the caller's memory and run on a fixed set of workers. A worker pushes what it spawns on a deque of
+// WHAT     Tasks live in the caller's memory and run on a set of workers. A worker pushes what it spawns on a deque of
 //          its own and takes the youngest back; idle workers steal the oldest. Work from outside is queued in lanes by
 //          service class. Each submission takes a context: a task whose context is over before it starts is not run. An idle
 //          pool sleeps. By default there are as many workers as this container may use CPUs.
@@ -37,7 +37,12 @@
 //                spawned it, which joins it, last spawned first, before it returns.
 //   Exactly once Each submitted task runs, or has on_cancel called, exactly once, whatever happens to context and pool.
 //   Lanes        Guaranteed before Burstable before BestEffort; every 16th pick looks at one of the lower two first.
-//   Blocking     A task that blocks keeps its worker. Waiting in a join runs other tasks meanwhile.
+//   Blocking     A task that blocks keeps its worker. Waiting in a join runs other tasks meanwhile. Pools whose workers submit
+//                to each other's full queue (queue_limit) without a context can wait for each other for ever: give a deadline.
+//   pthread_exit A task that ends its thread is reported (TASK_BUSY), its waiter and group get GOKORE_SYSTEM, and its worker goes
+//                on. It must have joined what it spawned: the process aborts if some of that still lies in its deque, or if
+//                other tasks lie below it on the stack; what was stolen and not joined is not noticed, and its thief then
+//                writes to memory that is gone.
 //   Signals      Workers take none but those they raise themselves: SIGSEGV and the like, SIGABRT, SIGPROF.
 
 #ifndef GOKORE_POOL_H
@@ -105,7 +110,7 @@ struct gokore_task {
 GOKORE_API void gokore_task_init(gokore_task *task, gokore_task_fn *fn);
 
 // On a worker: puts a task up for stealing; it inherits the running task's context and always runs. Never fails: where the
-// deque can't grow, the task runs at once.
+// deque can't grow, the task runs at once; so it does, without a context, where worker is NULL (see gokore_task_run).
 GOKORE_API void gokore_spawn(gokore_worker *worker, gokore_task *task);
 // On a worker: returns when the task has run; runs it itself if nobody stole it. Last spawned first: anything else is
 // reported as TASK_BUSY, and works all the same. What the task wrote is visible.
@@ -118,7 +123,7 @@ GOKORE_API void gokore_join(gokore_worker *worker, gokore_task *task);
 GOKORE_API void gokore_join_passive(gokore_worker *worker, gokore_task *task);
 
 // On a worker, around what blocks outside the library (a read, a foreign lock): another worker, started if need be, stands in
-// meanwhile. May nest. Where no thread can be had, the pool is one short meanwhile.
+// meanwhile. May nest. Where no thread can be had, the pool is one short meanwhile. NULL: nothing happens.
 GOKORE_API void gokore_worker_blocking_begin(gokore_worker *worker);
 GOKORE_API void gokore_worker_blocking_end(gokore_worker *worker);
 
@@ -219,8 +224,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group,
 // is none, tries again as often as desc.retry says, with its delays; then GOKORE_EMPTY, or the context's status. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_try_steal(gokore_pool *pool, gokore_context *ctx, gokore_task **out);
 // Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and pool. worker:
-// the calling thread's, NULL on a thread that is none; the task's function gets the same, and can't spawn then: a typed task, or one
-// that spawns, must be run on a worker.
+// the calling thread's, NULL on a thread that is none; the task's function gets the same. What it spawns without a worker runs at once, on
+// this thread and without a context; what asks a worker for its index, pool, node or load needs one.
 GOKORE_API void gokore_task_run(gokore_worker *worker, gokore_task *task);
 // Called on the thief, NULL for a thread that is no worker, after each steal, before the task runs. NULL removes it; calls that
 // are under way may come to their end after that.
@@ -327,7 +332,8 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
         gokore_frame_pop_(gokore_w_, sizeof *gokore_f_);                                                              \
         return gokore_r_;                                                                                             \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_, R *gokore_r_ GOKORE_OPEN_ PARAMS) {\
+    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_,   \
+            R *gokore_r_ GOKORE_OPEN_ PARAMS) {                                                                       \
         name##_frame_ gokore_i_, *gokore_f_ = &gokore_i_;                                                             \
         gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
         GOKORE_OPEN_ STORE                                                                                            \
@@ -375,17 +381,30 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
     GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_;), (, T1 a1, T2 a2), (, T1 gokore_1_, T2 gokore_2_),           \
         (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_))
 #define GOKORE_TASK3(R, name, T1, a1, T2, a2, T3, a3)                                                                 \
-    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_;), (, T1 a1, T2 a2, T3 a3), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_))
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_;), (, T1 a1, T2 a2, T3 a3), (, T1 gokore_1_,     \
+            T2 gokore_2_, T3 gokore_3_),                                                                              \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;), (,   \
+            gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_))
 #define GOKORE_TASK4(R, name, T1, a1, T2, a2, T3, a3, T4, a4)                                                         \
-    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_;), (, T1 a1, T2 a2, T3 a3, T4 a4), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_))
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_;), (, T1 a1, T2 a2, T3 a3, T4 a4), (, \
+            T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_),                                                  \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;        \
+            gokore_f_->gokore_4_ = gokore_4_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_,  \
+            gokore_f_->gokore_4_))
 #define GOKORE_TASK5(R, name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5)                                                 \
-    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_))
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_;), (, T1 a1, T2 a2, T3 a3, \
+            T4 a4, T5 a5), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_),                  \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;        \
+            gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_;), (, gokore_f_->gokore_1_,            \
+            gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_))
 #define GOKORE_TASK6(R, name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5, T6, a6)                                         \
-    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_; T6 gokore_6_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5, T6 a6), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_, T6 gokore_6_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_; gokore_f_->gokore_6_ = gokore_6_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, gokore_f_->gokore_6_))
+    GOKORE_TYPED_(R, name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_; T6 gokore_6_;), (, T1 a1, \
+            T2 a2, T3 a3, T4 a4, T5 a5, T6 a6), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_, \
+            T6 gokore_6_),                                                                                            \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;        \
+            gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_; gokore_f_->gokore_6_ = gokore_6_;), (, \
+            gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, \
+            gokore_f_->gokore_6_))
 #define GOKORE_VOID_TASK0(name)                                                                                       \
     GOKORE_TYPED_VOID_(name, (), (), (), (), ())
 #define GOKORE_VOID_TASK1(name, T1, a1)                                                                               \
@@ -395,17 +414,30 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
     GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_;), (, T1 a1, T2 a2), (, T1 gokore_1_, T2 gokore_2_),         \
         (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_))
 #define GOKORE_VOID_TASK3(name, T1, a1, T2, a2, T3, a3)                                                               \
-    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_;), (, T1 a1, T2 a2, T3 a3), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_))
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_;), (, T1 a1, T2 a2, T3 a3), (, T1 gokore_1_,   \
+            T2 gokore_2_, T3 gokore_3_),                                                                              \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;), (,   \
+            gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_))
 #define GOKORE_VOID_TASK4(name, T1, a1, T2, a2, T3, a3, T4, a4)                                                       \
-    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_;), (, T1 a1, T2 a2, T3 a3, T4 a4), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_))
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_;), (, T1 a1, T2 a2, T3 a3, T4 a4), (, \
+            T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_),                                                  \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;        \
+            gokore_f_->gokore_4_ = gokore_4_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_,  \
+            gokore_f_->gokore_4_))
 #define GOKORE_VOID_TASK5(name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5)                                               \
-    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_))
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_;), (, T1 a1, T2 a2, \
+            T3 a3, T4 a4, T5 a5), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_),           \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;        \
+            gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_;), (, gokore_f_->gokore_1_,            \
+            gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_))
 #define GOKORE_VOID_TASK6(name, T1, a1, T2, a2, T3, a3, T4, a4, T5, a5, T6, a6)                                       \
-    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_; T6 gokore_6_;), (, T1 a1, T2 a2, T3 a3, T4 a4, T5 a5, T6 a6), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_, T5 gokore_5_, T6 gokore_6_),\
-        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_; gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_; gokore_f_->gokore_6_ = gokore_6_;), (, gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, gokore_f_->gokore_6_))
+    GOKORE_TYPED_VOID_(name, (T1 gokore_1_; T2 gokore_2_; T3 gokore_3_; T4 gokore_4_; T5 gokore_5_; T6 gokore_6_;), (, \
+            T1 a1, T2 a2, T3 a3, T4 a4, T5 a5, T6 a6), (, T1 gokore_1_, T2 gokore_2_, T3 gokore_3_, T4 gokore_4_,     \
+            T5 gokore_5_, T6 gokore_6_),                                                                              \
+        (gokore_f_->gokore_1_ = gokore_1_; gokore_f_->gokore_2_ = gokore_2_; gokore_f_->gokore_3_ = gokore_3_;        \
+            gokore_f_->gokore_4_ = gokore_4_; gokore_f_->gokore_5_ = gokore_5_; gokore_f_->gokore_6_ = gokore_6_;), (, \
+            gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, \
+            gokore_f_->gokore_6_))
 
 #ifdef __cplusplus
 }
@@ -1194,7 +1226,19 @@ static void gokore_worker_check_(const gokore_worker *w, const char *what) {
         gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "%s called on a thread that is not worker %u", what, w->index);
 }
 
+// On a thread that is no worker, below gokore_task_run(NULL, ...): nobody could steal it.
+static void gokore_spawn_outside_(gokore_task *task) {
+    task->context_ = NULL;
+    task->waiter_ = NULL;
+    task->fn(NULL, task);
+    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_DONE_); // relaxed: the same thread joins it
+}
+
 void gokore_spawn(gokore_worker *w, gokore_task *task) {
+    if (!w) {
+        gokore_spawn_outside_(task);
+        return;
+    }
     gokore_worker_check_(w, "gokore_spawn");
     task->context_ = w->context;
     task->waiter_ = w;
@@ -1262,7 +1306,15 @@ static bool gokore_join_pop_(gokore_worker *w, gokore_task *task) {
     return false;
 }
 
+static void gokore_join_outside_(gokore_task *task) {
+    GOKORE_ASSERT(gokore_task_is_done_(task) && "joined without a worker, spawned on one");
+}
+
 bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
+    if (!w) {
+        gokore_join_outside_(task);
+        return false;
+    }
     gokore_worker_check_(w, "gokore_join");
     if (gokore_join_pop_(w, task)) return true;
     if (!gokore_task_is_done_(task)) gokore_join_stolen_(w, task);
@@ -1295,6 +1347,10 @@ static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
 }
 
 void gokore_join_passive(gokore_worker *w, gokore_task *task) {
+    if (!w) {
+        gokore_join_outside_(task);
+        return;
+    }
     gokore_worker_check_(w, "gokore_join_passive");
     if (gokore_join_pop_(w, task)) {
         task->fn(w, task);
@@ -1306,7 +1362,7 @@ void gokore_join_passive(gokore_worker *w, gokore_task *task) {
 
 unsigned gokore_worker_index(const gokore_worker *worker) { return worker->index; }
 gokore_pool *gokore_worker_pool(const gokore_worker *worker) { return worker->pool; }
-gokore_context *gokore_worker_context(const gokore_worker *worker) { return worker->context; }
+gokore_context *gokore_worker_context(const gokore_worker *worker) { return worker ? worker->context : NULL; }
 
 int gokore_worker_node(const gokore_worker *worker) {
     int node = gokore_atomic_load_relaxed(&worker->node); // relaxed: a setting
@@ -1329,6 +1385,10 @@ typedef struct gokore_frames_ {
 #define GOKORE_FRAMES_HEAD_  ((sizeof(gokore_frames_) + GOKORE_CACHE_LINE - 1) / GOKORE_CACHE_LINE * GOKORE_CACHE_LINE)
 #define GOKORE_FRAMES_BYTES_ ((size_t)32768)
 
+static _Thread_local gokore_frames_ *gokore_frames_here_; // of a thread that is no worker; NULL between its tasks
+
+static gokore_frames_ **gokore_frames_of_(gokore_worker *w) { return w ? &w->frames : &gokore_frames_here_; }
+
 static size_t gokore_frame_bytes_(size_t size) { return (size + GOKORE_CACHE_LINE - 1) / GOKORE_CACHE_LINE * GOKORE_CACHE_LINE; }
 
 static void gokore_frames_free_(gokore_frames_ *f) {
@@ -1338,9 +1398,10 @@ static void gokore_frames_free_(gokore_frames_ *f) {
 }
 
 // A spawn can't fail: where the pool's allocator has no memory the C heap must have it.
-static gokore_frames_ *gokore_frames_new_(const gokore_pool *p, size_t least) {
+static gokore_frames_ *gokore_frames_new_(const gokore_worker *w, size_t least) {
     size_t size = least > GOKORE_FRAMES_BYTES_ ? least : GOKORE_FRAMES_BYTES_;
-    gokore_allocator allocator = p->allocator;
+    gokore_allocator allocator = { 0 };
+    if (w) allocator = w->pool->allocator;
     gokore_frames_ *f = (gokore_frames_ *)gokore_alloc_(&allocator, GOKORE_FRAMES_HEAD_ + size, GOKORE_CACHE_LINE);
     if (!f) {
         memset(&allocator, 0, sizeof allocator);
@@ -1352,19 +1413,19 @@ static gokore_frames_ *gokore_frames_new_(const gokore_pool *p, size_t least) {
 }
 
 static gokore_frames_ *gokore_frames_grow_(gokore_worker *w, size_t bytes) {
-    gokore_frames_ *f = w->frames, *above = f ? f->above : NULL;
+    gokore_frames_ **top = gokore_frames_of_(w), *f = *top, *above = f ? f->above : NULL;
     if (!above || above->size < bytes) {
         gokore_frames_free_(above);
-        above = gokore_frames_new_(w->pool, bytes);
+        above = gokore_frames_new_(w, bytes);
         above->below = f;
         if (f) f->above = above;
     }
-    return w->frames = above;
+    return *top = above;
 }
 
 void *gokore_frame_push_(gokore_worker *w, size_t size) {
     size_t bytes = gokore_frame_bytes_(size);
-    gokore_frames_ *f = w->frames;
+    gokore_frames_ *f = *gokore_frames_of_(w);
     if (!f || f->size - f->used < bytes) f = gokore_frames_grow_(w, bytes);
     void *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used;
     f->used += bytes;
@@ -1372,18 +1433,19 @@ void *gokore_frame_push_(gokore_worker *w, size_t size) {
 }
 
 void *gokore_frame_top_(gokore_worker *w, size_t size) {
-    gokore_frames_ *f = w->frames;
+    gokore_frames_ *f = *gokore_frames_of_(w);
     GOKORE_ASSERT(f && f->used >= gokore_frame_bytes_(size)); // else there was no spawn to join
     return (char *)f + GOKORE_FRAMES_HEAD_ + f->used - gokore_frame_bytes_(size);
 }
 
 void gokore_frame_pop_(gokore_worker *w, size_t size) {
-    gokore_frames_ *f = w->frames;
+    gokore_frames_ **top = gokore_frames_of_(w), *f = *top;
     f->used -= gokore_frame_bytes_(size);
-    if (f->used != 0 || !f->below) return;
+    if (f->used != 0 || (w && !f->below)) return; // a worker keeps its first chunk
     gokore_frames_free_(f->above);
     f->above = NULL;
-    w->frames = f->below;
+    *top = f->below;
+    if (!*top) gokore_frames_free_(f);
 }
 
 static void gokore_frames_deinit_(gokore_worker *w) {
@@ -1467,6 +1529,7 @@ unsigned gokore_pool_worker_count(const gokore_pool *p) {
 }
 
 void gokore_worker_blocking_begin(gokore_worker *w) {
+    if (!w) return;
     gokore_worker_check_(w, "gokore_worker_blocking_begin");
     gokore_pool *p = w->pool;
     if (w->blocking++ != 0) return;
@@ -1477,6 +1540,7 @@ void gokore_worker_blocking_begin(gokore_worker *w) {
 }
 
 void gokore_worker_blocking_end(gokore_worker *w) {
+    if (!w) return;
     gokore_worker_check_(w, "gokore_worker_blocking_end");
     gokore_pool *p = w->pool;
     GOKORE_ASSERT(w->blocking != 0);
@@ -1834,7 +1898,7 @@ static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin,
             return;
         }
         size_t left = end - begin, piece = left < length ? left : length;
-        if (left > length && gokore_deque_len(&w->deque) == 0) {
+        if (left > length && w && gokore_deque_len(&w->deque) == 0) {
             gokore_for_split_(w, whole, begin, end, length);
             return;
         }

@@ -685,6 +685,58 @@ TEST(stealers, what_was_stolen_from_outside_belongs_to_its_pool_until_it_has_run
     gokore_pool_destroy(pool);
 }
 
+typedef struct outsider {
+    gokore_task task;
+    long fib, chain;
+    bool spawned, joined;
+    gokore_worker *worker;
+} outsider;
+
+static void outsider_child_run(gokore_worker *worker, gokore_task *task) {
+    outsider *o = (outsider *)task;
+    o->worker = worker;
+    o->spawned = true;
+}
+
+static void outsider_run(gokore_worker *worker, gokore_task *task) {
+    outsider *o = (outsider *)task;
+    outsider children[2] = { { .task = GOKORE_TASK_INIT(outsider_child_run) }, { .task = GOKORE_TASK_INIT(outsider_child_run) } };
+    o->worker = worker;
+    gokore_worker_blocking_begin(worker);
+    gokore_worker_blocking_end(worker);
+    o->fib = fib_call(worker, 15);
+    o->chain = (long)chain_call(worker, 1000, 1);
+    for (int i = 0; i < 2; i++) gokore_spawn(worker, &children[i].task);
+    gokore_join_passive(worker, &children[1].task);
+    gokore_join(worker, &children[0].task);
+    o->joined = children[0].spawned && children[1].spawned && children[0].worker == worker && !gokore_worker_context(worker);
+}
+
+TEST(stealers, what_a_task_spawns_without_a_worker_runs_at_once) {
+    gokore_pool *pool = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 1 }));
+    outsider inside = { .task = GOKORE_TASK_INIT(outsider_run) }, outside = inside;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &inside.task, NULL));
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    job holder = job_of(&ran, &cancelled);
+    holder.begun = &begun;
+    holder.held = &held;
+    occupy(pool, &holder, 1);
+    await(&begun, 1);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &outside.task, NULL));
+    gokore_task *got = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_try_steal(pool, NULL, &got));
+    gokore_task_run(NULL, got);
+    gokore_atomic_store(&held, false);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    CHECK(inside.joined && outside.joined && inside.worker && !outside.worker);
+    CHECK_INT(610, outside.fib);
+    CHECK_INT(inside.chain, outside.chain);
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
 typedef struct watch {
     gokore_atomic_u32 began, ended;
     gokore_pool *pool;
