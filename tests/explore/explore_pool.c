@@ -68,6 +68,11 @@ static void spawns_and_leaves(gokore_worker *w, gokore_task *task) {
     gokore_spawn(w, job_of(1, run));
     ran[((job *)task)->i]++;
 }
+static void submits(gokore_worker *w, gokore_task *task) {
+    (void)w;
+    submitter(&names[1]);
+    ran[((job *)task)->i]++;
+}
 
 SCENARIO(pool, runs_a_task_for_who_waits, .bound = 6, .stale = 2, .spurious = 1, .steps = 20000) {
     begin(1);
@@ -117,6 +122,12 @@ SCENARIO(pool, idle_means_that_nothing_runs, .bound = 3, .stale = 1, .steps = 20
     submitter(&names[0]);
     CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1);
     other_ends(3);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, idle_means_that_who_submits_has_ended, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(2);
+    CHECK(gokore_pool_submit(pool, job_of(0, submits), NULL) == GOKORE_OK);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
     gokore_pool_destroy(pool);
 }
 SCENARIO(pool, a_destroy_cancels_what_is_queued, .bound = 4, .stale = 1, .steps = 20000) {
