@@ -23,7 +23,7 @@ VARIANT_portable = -DGOKORE_FUTEX=0
 VARIANT_posix   = -DGOKORE_PLATFORM_=GOKORE_PLATFORM_POSIX_ # what macOS and the BSDs get, on this machine
 TESTS_deny      = atomic lockorder
 TESTS_abort     = atomic lockorder
-TESTS_portable  = parking atomic waiting sync sync_locks sync_faults channel channel_select pool
+TESTS_portable  = parking atomic waiting sync sync_locks sync_faults channel channel_select pool pool_more
 TESTS_posix     = parking atomic topology
 # The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler
 # or its runtime is missing.
