@@ -460,8 +460,9 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
 // thief's read of bottom_, and the thief sees the item gone; or the thief's read of top_, which comes before its read of bottom_,
 // precedes the owner's read of top_, and both meet at the item in a CAS on top_, which one wins. A thief that sees a push's
 // bottom_ also sees its slot, and the array it lies in, which was published before. Lê, Pop, Cohen, Zappa Nardelli (PPoPP 2013)
-// reach the same with two seq_cst fences; deviations: an exchange in place of store and fence, because clang makes an mfence of the latter; and the
-// array is published with release, without which a thief may read an outgrown array's successor before it is filled.
+// reach the same with two seq_cst fences; deviations: an exchange in place of store and fence, because clang makes an mfence of
+// the latter; and the array is published with release, without which a thief may read an outgrown array's successor before it is
+// filled.
 typedef struct gokore_deque_array_ {
     struct gokore_deque_array_ *outgrown; // half the size; thieves may still read it
     int64_t capacity;                     // power of two
@@ -702,9 +703,15 @@ void gokore_task_init(gokore_task *task, gokore_task_fn *fn) { *task = (gokore_t
 
 // In the child of a fork there are no workers, and latches may be held for ever: its pools only refuse, and can be destroyed.
 static gokore_atomic_u32 gokore_forks_; // in this process and its ancestors
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
+static void gokore_pool_fork_prepare_(void) {}
+#else
 static void gokore_pool_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); } // relaxed: a child has one thread
 static void gokore_pool_fork_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_pool_fork_count_); }
-static bool gokore_pool_is_forked_(const gokore_pool *p) { return p->forks != gokore_atomic_load_relaxed(&gokore_forks_); } // relaxed: likewise
+#endif
+static bool gokore_pool_is_forked_(const gokore_pool *p) {
+    return p->forks != gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: likewise
+}
 
 // >>running
 static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
