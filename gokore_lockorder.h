@@ -292,13 +292,17 @@ GOKORE_API void gokore_wait_forget_(const void *object);              // the obj
 #include "gokore_atomic.h" // again: they may have been seen before the switch was set
 #include "gokore_policy.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+#include <dlfcn.h>
+#endif
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sys/syscall.h>
+#endif
 
 // >>tables: chunks that never move, so that a number is a stable address without a lock
 #define GOKORE_CHUNKS_ 25
@@ -808,7 +812,9 @@ static uint32_t gokore_edge_make_(uint32_t from, uint32_t to) {
 
 // Of later sections.
 static void gokore_lock_watch_wanted_(void);
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
 static void gokore_lock_watch_forked_(void);
+#endif
 static void gokore_deadlock_look_(void);
 static void gokore_lock_not_held_(const void *lock, const char *what);
 static void gokore_lock_part_set_(uint32_t record);
@@ -1422,6 +1428,7 @@ static void gokore_thread_ends_(void *arg) {
     gokore_mine_ = NULL;
 }
 
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
 static void gokore_fork_prepare_(void) { gokore_latch_lock_(&gokore_lockorder_.latch); }
 static void gokore_fork_parent_(void) { gokore_latch_unlock_(&gokore_lockorder_.latch); }
 
@@ -1439,9 +1446,14 @@ static void gokore_fork_child_(void) {
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
+static void gokore_fork_watched_(void) { (void)pthread_atfork(gokore_fork_prepare_, gokore_fork_parent_, gokore_fork_child_); }
+#else
+static void gokore_fork_watched_(void) {} // processes are not forked there
+#endif
+
 static void gokore_threads_prepare_(void) {
     (void)pthread_key_create(&gokore_thread_end_, gokore_thread_ends_);
-    (void)pthread_atfork(gokore_fork_prepare_, gokore_fork_parent_, gokore_fork_child_);
+    gokore_fork_watched_();
     gokore_latch_lock_(&gokore_lockorder_.latch);
     gokore_limits_ready_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -2195,7 +2207,7 @@ static bool gokore_held_by_(const gokore_lock_thread_ *t, const void *lock, bool
 
 // >>hold times
 #define GOKORE_REMOTE_HOLD_NS_ 1000000
-#if defined(__linux__) && defined(SYS_move_pages)
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_ && defined(SYS_move_pages)
 static int gokore_page_node_(const void *address) { // where the memory lies, -1 = unknown
     void *page = (void *)((uintptr_t)address & ~(uintptr_t)4095);
     int node = -1;
@@ -2751,20 +2763,31 @@ void gokore_lockorder_levels(void (*fn)(void *user, const void *lock, const char
 }
 
 // >>explaining
-// Symbols where libc has dladdr: it is not asked for at link time.
+// A function's name, or else its file's, and how far into it; false where neither is known.
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
+// Where libc has dladdr: it is not asked for at link time.
 extern int dladdr(const void *address, Dl_info *info) __attribute__((weak));
+
+static bool gokore_symbol_of_(const char *at, const char **name, size_t *into) {
+    Dl_info info = { 0 };
+    if (!dladdr || dladdr(at, &info) == 0 || (!info.dli_sname && !info.dli_fname)) return false;
+    *name = info.dli_sname ? info.dli_sname : info.dli_fname;
+    *into = (size_t)(at - (const char *)(info.dli_sname ? info.dli_saddr : info.dli_fbase));
+    return true;
+}
+#else
+static bool gokore_symbol_of_(const char *at, const char **name, size_t *into) { return (void)at, (void)name, (void)into, false; }
+#endif
 
 static gokore_status gokore_write_stack_(gokore_writer w, void *const *frames, uint32_t depth) {
     gokore_status s = GOKORE_OK;
     for (uint32_t i = 0; i < depth && s == GOKORE_OK; i++) {
-        Dl_info info = { 0 };
-        char *at = (char *)frames[i] - 1; // the call, not where it returns to
-        bool known = dladdr && dladdr(at, &info) != 0;
-        if (known && info.dli_sname && strncmp(info.dli_sname, "gokore_", 7) == 0 && i + 1 < depth) continue; // ours
-        if (known && info.dli_sname)
-            s = gokore_writef_(w, "        %s+0x%zx\n", info.dli_sname, (size_t)(at - (char *)info.dli_saddr));
-        else if (known && info.dli_fname)
-            s = gokore_writef_(w, "        %s+0x%zx\n", info.dli_fname, (size_t)(at - (char *)info.dli_fbase));
+        const char *at = (const char *)frames[i] - 1, *name = NULL; // the call, not where it returns to
+        size_t into = 0;
+        bool known = gokore_symbol_of_(at, &name, &into);
+        if (known && strncmp(name, "gokore_", 7) == 0 && i + 1 < depth) continue; // ours
+        if (known)
+            s = gokore_writef_(w, "        %s+0x%zx\n", name, into);
         else
             s = gokore_writef_(w, "        %p\n", frames[i]);
     }
@@ -3395,10 +3418,12 @@ static void gokore_lock_watch_wanted_(void) {
     if (gokore_lock_watch_run_(interval, false) != GOKORE_OK) gokore_lock_out_of_memory_();
 }
 
+#if GOKORE_PLATFORM_ != GOKORE_PLATFORM_WINDOWS_
 static void gokore_lock_watch_forked_(void) { // the child has no such thread
     gokore_lock_watch_.latch = (gokore_latch_) { GOKORE_ATOMIC_INIT(0) };
     gokore_lock_watch_.runs = gokore_lock_watch_.asked = false;
 }
+#endif
 
 // >>reset
 void gokore_lockorder_reset(void) {
