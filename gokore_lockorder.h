@@ -459,7 +459,8 @@ typedef struct gokore_lock_record_ { // a lock, a class of locks, or a subclass
     uint32_t mark[2], queued[2], far; // of the last search: reached from the start and from the goal; edges to the goal
     uint32_t via;                    // the dependency by which the way comes here
     uint32_t level;
-    int numa_node, page_node;        // as described, where the memory is; -1 = unknown
+    int numa_node;                   // as described, -1 = unknown
+    gokore_atomic_i32 page_node;     // where the memory is, -1 = unknown
     int64_t max_hold_ns;             // a class's; 0 = no limit
     bool is_class, foreign, shown, on_way;
     gokore_atomic_bool seen;         // a thread has held it since the last reset; relaxed, a hint
@@ -597,7 +598,7 @@ static uint32_t gokore_lock_record_new_(void) {
     else
         i = gokore_chunk_add_(&gokore_lockorder_.records, sizeof(gokore_lock_record_));
     if (!i) return 0;
-    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = -1 };
+    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
     *gokore_lock_record_at_(i) = fresh;
     return i;
 }
@@ -2287,8 +2288,11 @@ static void gokore_hold_end_(const gokore_lock_thread_ *t, const gokore_held_ *h
     }
     if (ns <= GOKORE_REMOTE_HOLD_NS_ || !h->record) return;
     gokore_lock_record_ *r = gokore_lock_record_at_(h->record);
-    if (r->numa_node <= 0 && r->page_node < 0) r->page_node = gokore_page_node_(gokore_held_lock_(h));
-    int lies = r->numa_node > 0 ? r->numa_node : r->page_node, runs = gokore_thread_node_();
+    int lies = r->numa_node > 0 ? r->numa_node : gokore_atomic_load_relaxed(&r->page_node), runs = gokore_thread_node_(); // relaxed: a fact
+    if (lies < 0) {
+        lies = gokore_page_node_(gokore_held_lock_(h));
+        gokore_atomic_store_relaxed(&r->page_node, lies); // relaxed: whoever asks gets the same answer
+    }
     if (lies >= 0 && runs >= 0 && lies != runs)
         gokore_reportf_(GOKORE_REPORT_LOCK_REMOTE_HOLD, gokore_held_title_(h, title, sizeof title),
                         "'%s' of node %d was held for %lld us by a thread on node %d", title, lies, (long long)(ns / 1000), runs);
@@ -2323,7 +2327,7 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
     h->plain = r && !timed && (mode & 7) == GOKORE_LOCK_EXCLUSIVE;
     gokore_held_hash_set_(h, below);
     if (r && !gokore_atomic_load_relaxed(&r->seen)) gokore_atomic_store_relaxed(&r->seen, true);      // relaxed: a hint
-    if (r && !gokore_mode_is_shared_(mode)) gokore_atomic_store_relaxed(&r->owner, t->number);        // relaxed: a hint
+    if (r && !gokore_mode_is_shared_(mode)) gokore_atomic_store_release(&r->owner, t->number);        // pairs with gokore_wait_closes_: the thread's state is set up
     if (r && gokore_atomic_load_relaxed(&r->orphan)) gokore_atomic_store_relaxed(&r->orphan, 0);      // relaxed: a hint
     if (node && node != record && !gokore_atomic_load_relaxed(&gokore_lock_record_at_(node)->seen))
         gokore_atomic_store_relaxed(&gokore_lock_record_at_(node)->seen, true);
@@ -2441,7 +2445,7 @@ static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32
     h->hash = w->hash;
     h->instances = n ? h[-1].instances : 1;
     if (r->cls) h->instances += gokore_lock_hash_(r->id) | 1;
-    gokore_atomic_store_relaxed(&r->owner, t->number); // relaxed: a hint
+    gokore_atomic_store_release(&r->owner, t->number); // pairs with gokore_wait_closes_
     if (w->chain) gokore_chain_count_(w->chain);
     gokore_atomic_store_release(&t->count, n + 1); // pairs with the acquire in gokore_held_by_
 }
@@ -2864,7 +2868,7 @@ static bool gokore_wait_goes_on_(const gokore_lock_thread_ *t) { // under its la
 static bool gokore_wait_closes_(const gokore_lock_thread_ *me, const void *lock) {
     for (int steps = 0; steps < 64; steps++) {
         uint32_t record = gokore_lock_known_(lock);
-        uint32_t owner = record ? gokore_atomic_load_relaxed(&gokore_lock_record_at_(record)->owner) : 0; // relaxed: a hint
+        uint32_t owner = record ? gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner) : 0; // pairs with gokore_lockorder_acquired_
         gokore_lock_thread_ *t = owner ? gokore_lock_thread_at_(owner) : NULL;
         if (!t) return false;
         if (t == me) return steps > 0;
