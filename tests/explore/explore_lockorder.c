@@ -39,8 +39,9 @@ static void records_are(uint32_t n) {
     uint32_t found = 0; // the others are classes that rules name
     for (uint32_t i = 1; i <= gokore_lockorder_.records.count; i++) found += gokore_lock_record_at_(i)->address != NULL;
     CHECK(found == n && gokore_lockorder_.edges.count == 1);
-    CHECK(gokore_atomic_load_relaxed(&gokore_lock_edge_at_(1)->weight) == 2);
-    CHECK(gokore_atomic_load_relaxed(&gokore_lock_edge_at_(1)->flags) == 0);
+    gokore_lock_graph graph;
+    CHECK(gokore_lockorder_graph(&graph) == GOKORE_OK && graph.edge_count == 1 && graph.edges[0].weight == 2);
+    gokore_lock_graph_deinit(&graph);
 }
 
 SCENARIO(lockorder, two_threads_learn_one_edge, .bound = 4, .stale = 2, .leaks = true) {
