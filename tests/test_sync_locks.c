@@ -758,6 +758,7 @@ TEST(locker, makes_a_pthread_mutex_obey_its_context) {
     pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
     use_locker(gokore_locker_of_pthread_mutex(&m), try_pthread);
 }
+#if defined(__linux__) // others have no robust mutexes
 static void *die_with_it(void *m) {
     REQUIRE(pthread_mutex_lock(m) == 0);
     return NULL;
@@ -780,6 +781,7 @@ TEST(locker, robust_pthread_mutex_of_a_thread_that_ended_is_taken_and_reported) 
     gokore_locker_unlock(&l);
     REQUIRE(pthread_mutex_destroy(&m) == 0 && pthread_mutexattr_destroy(&robust) == 0);
 }
+#endif
 TEST(locker, makes_a_pthread_rwlock_obey_its_context) {
     pthread_rwlock_t rw = PTHREAD_RWLOCK_INITIALIZER;
     use_locker(gokore_locker_of_pthread_rwlock_write(&rw), try_write);
