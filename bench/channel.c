@@ -14,6 +14,12 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#ifndef HAVE_CK
+#define HAVE_CK 0
+#endif
+#ifndef HAVE_GLIB
+#define HAVE_GLIB 0
+#endif
 #if HAVE_CK
 #include <ck_ring.h>
 #endif

@@ -3,6 +3,9 @@
 //   pair     two locks nested, warm: ns per pair of lock and unlock, by CPU time
 //   threads  the same by two threads on locks of their own: ns per pair and thread
 //   window   131072 locks in a window of five: seconds of CPU time; with an argument, fewer locks
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #if defined(PEER_GOKORE)
 #define GOKORE_IMPLEMENTATION
 #include "../gokore_sync.h"
