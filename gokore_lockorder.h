@@ -2123,6 +2123,15 @@ static uint32_t gokore_lock_node_(uint32_t record, uint32_t subclass) {
     return node;
 }
 
+// An error without a second stack and without a story; resource and message are the caller's.
+static void gokore_finding_start_(gokore_finding_ *f, gokore_report_id id, gokore_stack_ *stack) {
+    f->id = id;
+    f->severity = GOKORE_SEVERITY_ERROR;
+    f->stack = stack;
+    f->other = 0;
+    f->step_count = 0;
+}
+
 // The lock is held by this thread already. A recursive lock may be; a second shared hold is reported and tried.
 static gokore_status gokore_lock_again_(const gokore_held_ *held, gokore_lock_identity_ who, unsigned mode) {
     bool shared_before = gokore_mode_is_shared_(gokore_held_mode_(held));
@@ -2131,11 +2140,7 @@ static gokore_status gokore_lock_again_(const gokore_held_ *held, gokore_lock_id
     gokore_finding_ f;
     gokore_stack_ stack;
     gokore_stack_capture_(&stack);
-    f.id = GOKORE_REPORT_LOCK_RECURSION;
-    f.severity = GOKORE_SEVERITY_ERROR;
-    f.stack = &stack;
-    f.other = 0;
-    f.step_count = 0;
+    gokore_finding_start_(&f, GOKORE_REPORT_LOCK_RECURSION, &stack);
     gokore_lock_title_(who.lock, who.cls, gokore_lock_find_(who), f.resource, sizeof f.resource);
     int n = snprintf(f.message, sizeof f.message, "lock recursion: '%s' taken by the thread that holds it", f.resource);
     gokore_finding_place_(&f, (size_t)n);
@@ -2147,11 +2152,7 @@ static gokore_status gokore_limit_tell_(const char *whose, uint32_t held, uint32
     gokore_finding_ f;
     gokore_stack_ stack;
     gokore_stack_capture_(&stack);
-    f.id = GOKORE_REPORT_LOCK_LIMIT;
-    f.severity = GOKORE_SEVERITY_ERROR;
-    f.stack = &stack;
-    f.other = 0;
-    f.step_count = 0;
+    gokore_finding_start_(&f, GOKORE_REPORT_LOCK_LIMIT, &stack);
     f.resource[0] = 0;
     int n = snprintf(f.message, sizeof f.message, "container lock limit exceeded (%u/%u), held by %s", held, limit, whose);
     gokore_finding_place_(&f, (size_t)n);
@@ -3102,11 +3103,7 @@ static void gokore_deadlock_tell_(const gokore_deadlock *d) {
     gokore_finding_ f;
     gokore_stack_ stack = { .depth = 0 };
     size_t len = 0;
-    f.id = GOKORE_REPORT_LOCK_DEADLOCK;
-    f.severity = GOKORE_SEVERITY_ERROR;
-    f.stack = &stack;
-    f.other = 0;
-    f.step_count = 0;
+    gokore_finding_start_(&f, GOKORE_REPORT_LOCK_DEADLOCK, &stack);
     (void)snprintf(f.resource, sizeof f.resource, "%s", d->names[0]);
     (void)snprintf(f.message, sizeof f.message, "deadlock of %zu threads:", d->thread_count);
     for (size_t i = 0; i < d->thread_count && i < GOKORE_DEADLOCK_MAX; i++) {

@@ -1,22 +1,8 @@
 #!/bin/sh
 # ns per atomic operation: builtin, ours, ours counted and checked, C11, ck_pr, std::atomic; fetch_add against gokore_counter.
 # The parts of atomic.c are compiled with different options, which the Makefile's one object per bench program can't be.
-BUILD=${BUILD:-build}
-CC=${CC:-cc}
-CXX=${CXX:-c++}
-CFLAGS=${CFLAGS:--O2 -g}
-CSTD=${CSTD:--std=c11}
-here=$(dirname "$0")
-out=$BUILD/bench/atomic
-mkdir -p "$out" || exit 1
-
-compile() { # object, source, further flags
-    o=$1 s=$2
-    shift 2
-    $CC $CSTD $STRICT $CPPFLAGS $CFLAGS -pthread "$@" -c -o "$out/$o.o" "$s" || exit 1
-    objects="$objects $out/$o.o"
-}
-objects=
+name=atomic
+. "$(dirname "$0")/parts.sh"
 compile implementation "$here/../tests/support/implementation.c"
 compile main "$here/atomic.c"
 for part in 1 2 3 4 5 8; do compile "part$part" "$here/atomic.c" -DPART=$part; done
