@@ -697,13 +697,16 @@ int64_t gokore_retry_delay_ns(const gokore_retry_policy *policy, unsigned attemp
 // Each pointer is defined again, with its value, by the implementation that has what it points to; in a build without that
 // it is NULL (C11 6.9.2, tentative definitions).
 typedef struct gokore_waiter_ gokore_waiter_;
+typedef struct gokore_lent_queue_ { // of whoever lets others wait
+    void (*begin)(void *user, gokore_waiter_ *waiter);
+    void (*end)(void *user, gokore_status status);
+} gokore_lent_queue_;
 typedef struct gokore_lent_waits_ { // by gokore_sync.h
     gokore_status (*status)(gokore_context *ctx);
     int64_t (*deadline_ns)(const gokore_context *ctx);
-    // Calls begin with a waiter, then sleeps until that is woken (GOKORE_OK), the context is over, or the deadline
-    // (GOKORE_TIMEOUT). begin may be NULL.
-    gokore_status (*wait)(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
-                          void *user);
+    // Calls begin with a waiter, sleeps until that is woken (GOKORE_OK), the context is over, or the deadline
+    // (GOKORE_TIMEOUT), and calls end, after which nobody may know the waiter. queue may be NULL.
+    gokore_status (*wait)(gokore_context *ctx, int64_t deadline_ns, const gokore_lent_queue_ *queue, void *user);
     void (*wake)(gokore_waiter_ *waiter); // by one who knows that it still waits
 } gokore_lent_waits_;
 static const gokore_lent_waits_ *gokore_lent_waits_here_;
@@ -832,11 +835,24 @@ static void gokore_slots_enqueue_(void *user, gokore_waiter_ *waiter) {
     gokore_latch_unlock_(&s->latch_);
 }
 
-static gokore_status gokore_slots_park_(gokore_slots_waiter_ *w) {
+// The waiter ends with the call that lent it: whoever still stands here leaves before that.
+static void gokore_slots_leave_(void *user, gokore_status status) {
+    gokore_slots_waiter_ *w = (gokore_slots_waiter_ *)user;
+    gokore_slots *s = w->slots;
+    gokore_latch_lock_(&s->latch_);
+    if (w->answer == GOKORE_BUSY) { // the context was over first
+        gokore_slots_unlink_(s, w, status);
+        gokore_slots_serve_(s); // it may have stood before a smaller one
+    }
+    gokore_latch_unlock_(&s->latch_);
+}
+
+static const gokore_lent_queue_ gokore_slots_queue_ = { gokore_slots_enqueue_, gokore_slots_leave_ };
+
+static void gokore_slots_park_(gokore_slots_waiter_ *w) {
     gokore_slots_enqueue_(w, NULL);
     while (gokore_atomic_load_acquire(&w->woken) == 0) // pairs with the release in gokore_slots_serve_
         (void)GOKORE_SEAM_WAIT_(&w->woken, 0, INT64_MAX);
-    return GOKORE_OK;
 }
 
 void gokore_slots_init(gokore_slots *slots, uint32_t total) { *slots = (gokore_slots) { .total_ = total }; }
@@ -853,14 +869,10 @@ gokore_status gokore_slots_acquire(gokore_slots *slots, uint32_t n, gokore_conte
     if (status == GOKORE_OK) status = gokore_slots_try_acquire(slots, n);
     if (status != GOKORE_BUSY) return status;
     gokore_slots_waiter_ w = { .slots = slots, .n = n };
-    status = gokore_lent_waits_here_ ? gokore_lent_waits_here_->wait(ctx, INT64_MAX, gokore_slots_enqueue_, &w)
-                                     : gokore_slots_park_(&w);
-    gokore_latch_lock_(&slots->latch_);
-    if (w.answer == GOKORE_BUSY) { // the context was over first
-        gokore_slots_unlink_(slots, &w, status);
-        gokore_slots_serve_(slots); // it may have stood before a smaller one
-    }
-    gokore_latch_unlock_(&slots->latch_);
+    if (gokore_lent_waits_here_)
+        (void)gokore_lent_waits_here_->wait(ctx, INT64_MAX, &gokore_slots_queue_, &w);
+    else
+        gokore_slots_park_(&w);
     return w.answer;
 }
 

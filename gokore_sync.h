@@ -1666,11 +1666,12 @@ gokore_locker gokore_locker_of_mtx(void *mtx) {
 }
 
 // >>waits lent to gokore_policy.h
-static gokore_status gokore_lent_wait_(gokore_context *ctx, int64_t deadline_ns, void (*begin)(void *user, gokore_waiter_ *waiter),
-                                       void *user) {
+static gokore_status gokore_lent_wait_(gokore_context *ctx, int64_t deadline_ns, const gokore_lent_queue_ *queue, void *user) {
     gokore_waiter_ w = { .since_ns_ = gokore_now_ns() };
-    if (begin) begin(user, &w);
-    return gokore_waiter_wait_(&w, ctx, deadline_ns);
+    if (queue) queue->begin(user, &w);
+    gokore_status status = gokore_waiter_wait_(&w, ctx, deadline_ns);
+    if (queue) queue->end(user, status);
+    return status;
 }
 
 static void gokore_lent_wake_(gokore_waiter_ *w) {

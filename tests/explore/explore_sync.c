@@ -1,4 +1,4 @@
-// Conditions, reader-writer locks, once flags, wait groups, semaphores, contexts.
+// Conditions, reader-writer locks, once flags, wait groups, semaphores, slots, contexts.
 #define GOKORE_IMPLEMENTATION
 #include "gokore_sync.h"
 
@@ -9,6 +9,7 @@ static gokore_cond cond;
 static gokore_rwlock rw;
 static gokore_once_flag once;
 static gokore_semaphore permits;
+static gokore_slots slots;
 static gokore_context ctx;
 static int token, inside, total; // plain: a race if the lock does not order them
 static gokore_status answer;
@@ -279,6 +280,25 @@ SCENARIO(semaphore, what_a_permit_carries_goes_through_who_leaves, .bound = 3, .
     explore_go(canceller, NULL);
     explore_join();
     word_is(&permits.sync_, GOKORE_SYNC_ONE_);
+}
+
+// ---- slots: they wait by gokore_waiter_wait_ in a queue of their own
+static void slots_user(void *arg) {
+    gokore_context *c = arg;
+    for (int i = 0; i < 2; i++) { // the second wait lies where the first one lay
+        answer = gokore_slots_acquire(&slots, 1, c);
+        if (answer == GOKORE_OK) gokore_slots_release(&slots, 1);
+        c = NULL;
+    }
+}
+SCENARIO(slots, a_cancelled_waiter_is_not_woken_any_more, .bound = 4, .stale = 1, .spurious = 1) {
+    gokore_slots_init(&slots, 1);
+    CHECK(gokore_slots_acquire(&slots, 1, NULL) == GOKORE_OK);
+    explore_go(slots_user, &ctx);
+    explore_go(canceller, NULL);
+    gokore_slots_release(&slots, 1);
+    explore_join();
+    CHECK(answer == GOKORE_OK && gokore_slots_available(&slots) == 1 && slots.first_ == NULL);
 }
 
 // ---- context
