@@ -25,7 +25,7 @@
 //          return status;
 //      }
 //
-// OPTIONS  GOKORE_SPIN_MAX      [impl]  100   pauses, between looks, before a lock's waiter sleeps
+// OPTIONS  GOKORE_SPIN_MAX      [impl]  400   pauses, between looks, before a lock's waiter sleeps
 //          GOKORE_LOCKORDER     [impl]  0     1: gokore_mutex is watched, see gokore_lockorder.h
 //
 // CONCEPTS
@@ -68,7 +68,7 @@
 #endif
 
 #ifndef GOKORE_SPIN_MAX
-#define GOKORE_SPIN_MAX 100
+#define GOKORE_SPIN_MAX 400
 #endif
 #if GOKORE_SPIN_MAX < 0 || GOKORE_SPIN_MAX > 1000000
 #error "GOKORE_SPIN_MAX must be 0 to 1000000"
@@ -721,15 +721,18 @@ static bool gokore_sync_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
     return false;
 }
 
-// Looks ever more rarely: each look takes the word's cache line from the owner, who is soon done if left alone.
+// Looks rarely, and ever more so: each look takes the word's cache line from the owner, who enters many sections meanwhile if
+// it is left alone (T. E. Anderson, "The performance of spin lock alternatives", 1990).
+#define GOKORE_SYNC_REST_ 64 // pauses before the second look
 static bool gokore_sync_spin_(gokore_sync_ *s, const gokore_sync_kind_ *kind, const gokore_waiter_ *w) {
-    for (int spent = 0, rest = 1; spent <= GOKORE_SPIN_MAX; spent += rest, rest *= 2) {
+    for (int left = GOKORE_SPIN_MAX, rest = GOKORE_SYNC_REST_;; rest *= 2) {
         uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
         if (kind->take(s, &v, w)) return true;
-        if (v & GOKORE_SYNC_PARKED_) return false; // others sleep already: get in line
+        if (left == 0 || (v & GOKORE_SYNC_PARKED_)) return false; // others sleep already: get in line
+        if (rest > left) rest = left;
+        left -= rest;
         for (int i = 0; i < rest; i++) GOKORE_SEAM_PAUSE_();
     }
-    return false;
 }
 
 // Gets in line, with PARKED set, unless it can be taken by now. True: it was taken.
