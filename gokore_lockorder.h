@@ -121,8 +121,10 @@ GOKORE_API void gokore_lockorder_pair_limit(const char *a, const char *b, int64_
 GOKORE_API void gokore_lockorder_hold_limit(const char *cls, int64_t max_hold_ns);
 // Locks of these two classes may be nested in any order: no rule and no cycle speaks of the pair. bless(x, x): two of x.
 GOKORE_API void gokore_lockorder_bless(const char *a, const char *b);
-// Takes the rules, exemptions, pair limits and, with GOKORE_POLICY, hold times of every LockPolicy of a set, in place of those of
-// an earlier load. The set is not kept.
+// Takes the rules, exemptions, pair limits and, with GOKORE_POLICY, hold times of every LockPolicy of a set that is for this
+// container, or for every one, in place of those of an earlier load; NULL = none. The set is not kept. GOKORE_ORDER, and a POLICY
+// report naming both rules, if they contradict each other; GOKORE_NO_MEMORY; with these what was loaded before stays, whole.
+// gokore_policy_apply does the same before it puts a set in force.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_lockorder_load(const gokore_policy_set *set);
 // Forgets everything added, loaded, set and learnt; GOKORE_RULES stay. For tests: no thread may hold a watched lock.
 GOKORE_API void gokore_lockorder_reset(void);
@@ -207,7 +209,8 @@ typedef struct gokore_deadlock {
 } gokore_deadlock;
 // The cycles that were learnt, as deadlocks that could be. Returns their number.
 GOKORE_API size_t gokore_deadlock_potential(gokore_deadlock *out, size_t cap);
-// Who waits for whom now. Each deadlock is reported (LOCK_DEADLOCK) once. Returns their number; 0 with GOKORE_LOCKORDER 0.
+// Who waits for whom now. Each deadlock is reported (LOCK_DEADLOCK) once, and told the cluster operator. Returns their number; 0
+// with GOKORE_LOCKORDER 0.
 GOKORE_API size_t gokore_deadlock_check(gokore_deadlock *out, size_t cap);
 // A thread looks every interval_ns (<= 0: 5 ms) for deadlocks, resolves them, and reports locks held beyond their limit and locks
 // whose holder has ended. GOKORE_BUSY if it runs already; GOKORE_UNSUPPORTED with GOKORE_LOCKORDER 0. A first hold limit starts
@@ -233,8 +236,8 @@ typedef gokore_status gokore_deadlock_strategy(const gokore_deadlock *deadlock, 
 // Strategies are asked in the order of their names' first registration, until one returns GOKORE_OK. fn NULL removes the name.
 // Called on the watching or the blocking thread, whose locks are not watched meanwhile. The name is copied. GOKORE_NO_MEMORY.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_deadlock_register_strategy(const char *name, gokore_deadlock_strategy *fn, void *user);
-// Asks the strategies and does what they say. A deadlock that is over is left alone (type NONE); out may be NULL. GOKORE_NOT_FOUND
-// if no strategy has an answer: then nobody is cancelled.
+// Asks the strategies, and after them a provider that has an answer of its own (gokore_provider_set), and does what they say. A
+// deadlock that is over is left alone (type NONE); out may be NULL. GOKORE_NOT_FOUND if nobody has an answer: then nobody is cancelled.
 GOKORE_API gokore_status gokore_deadlock_resolve(const gokore_deadlock *deadlock, gokore_resolution *out);
 
 // >>private shared part
@@ -1098,26 +1101,25 @@ gokore_status gokore_lockorder_add_rule(const char *name, const char *const *ord
 }
 
 // >>clauses
-// Adds or replaces one; false = no memory. Under the latch.
-static bool gokore_clause_put_(int kind, int origin, const char *const names[3], int64_t max_hold_ns) {
+// Adds or replaces one in a list; false = no memory. Under the latch.
+static bool gokore_clause_put_(gokore_lock_clause_ **list, int kind, int origin, const char *const names[3], int64_t max_hold_ns) {
     uint32_t cls[3] = { 0 };
     for (int i = 0; i < 3 && names[i]; i++)
         if (!(cls[i] = gokore_lock_class_record_(names[i], strlen(names[i])))) return false;
-    gokore_lock_clause_ *c = gokore_lockorder_.clauses;
+    gokore_lock_clause_ *c = *list;
     while (c && !(c->kind == kind && c->origin == origin && c->a == cls[0] && c->b == cls[1] && c->c == cls[2])) c = c->next;
     if (!c) {
         c = (gokore_lock_clause_ *)gokore_alloc_zeroed_(NULL, sizeof *c, sizeof(void *));
         if (!c) return false;
-        *c = (gokore_lock_clause_) { .next = gokore_lockorder_.clauses, .kind = kind, .origin = origin, .a = cls[0], .b = cls[1], .c = cls[2] };
-        gokore_lockorder_.clauses = c;
+        *c = (gokore_lock_clause_) { .next = *list, .kind = kind, .origin = origin, .a = cls[0], .b = cls[1], .c = cls[2] };
+        *list = c;
     }
     c->max_hold_ns = max_hold_ns;
-    gokore_verdicts_change_();
     return true;
 }
 
-static void gokore_clauses_drop_(int origin) {
-    for (gokore_lock_clause_ **at = &gokore_lockorder_.clauses, *c; (c = *at) != NULL;) {
+static void gokore_clauses_drop_(gokore_lock_clause_ **list, int origin) {
+    for (gokore_lock_clause_ **at = list, *c; (c = *at) != NULL;) {
         if (c->origin != origin) {
             at = &c->next;
             continue;
@@ -1193,7 +1195,8 @@ static void gokore_clause_say_(int kind, const char *a, const char *b, const cha
     for (int i = 0; i < (kind == GOKORE_CLAUSE_EXEMPT_ ? 3 : 2); i++)
         if (!names[i] || !gokore_rule_name_ok_(names[i], strlen(names[i]))) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    bool ok = gokore_clause_put_(kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
+    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
+    gokore_verdicts_change_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (!ok) gokore_lock_out_of_memory_();
     if (limits) gokore_lock_watch_wanted_();
@@ -1217,65 +1220,93 @@ void gokore_lockorder_hold_limit(const char *cls, int64_t max_hold_ns) {
     if (limits) gokore_lock_watch_wanted_();
 }
 
-// Once, and again after a reset: the hold limit of the compiled-in class of service, where limits are enforced.
-static void gokore_limits_ready_(void) {
+// The hold limit of the class of service, where limits are enforced.
+static void gokore_limits_ready_(gokore_qos qos) {
     if (!GOKORE_LOCKORDER || !GOKORE_POLICY) return;
-    gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_COMPILED_] = gokore_lock_policy_default(GOKORE_QOS_DEFAULT).max_hold_ns;
+    gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_COMPILED_] = gokore_lock_policy_default(qos).max_hold_ns;
     (void)gokore_limits_set_();
 }
 
 // >>manifests
-static bool gokore_load_clauses_(const gokore_lock_policy *policy) {
+typedef struct gokore_lock_load_ { // what a set says, made before any of it counts
+    gokore_lock_rule_ *rules, **end;
+    gokore_lock_clause_ *clauses;
+    int64_t max_hold_ns; // 0 = none
+    gokore_qos qos;      // of the first policy
+} gokore_lock_load_;
+
+static bool gokore_load_rules_(gokore_lock_load_ *load, const gokore_lock_policy *policy) { // false = no memory, as the next
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        *load->end = gokore_rule_make_(policy->rules[i].name, policy->rules[i].order, policy->rules[i].order_count);
+        if (!*load->end) return false;
+        load->end = &(*load->end)->next;
+    }
+    return true;
+}
+
+static bool gokore_load_clauses_(gokore_lock_load_ *load, const gokore_lock_policy *policy) {
     bool ok = true;
     for (size_t i = 0; ok && i < policy->exemption_count; i++) {
         const char *const names[3] = { policy->exemptions[i].lock_class, policy->exemptions[i].from, policy->exemptions[i].to };
-        ok = gokore_clause_put_(GOKORE_CLAUSE_EXEMPT_, GOKORE_ORIGIN_MANIFEST_, names, 0);
+        ok = gokore_clause_put_(&load->clauses, GOKORE_CLAUSE_EXEMPT_, GOKORE_ORIGIN_MANIFEST_, names, 0);
     }
     for (size_t i = 0; ok && i < policy->pair_limit_count; i++) {
         const char *const names[3] = { policy->pair_limits[i].a, policy->pair_limits[i].b, NULL };
-        ok = gokore_clause_put_(GOKORE_CLAUSE_LIMIT_, GOKORE_ORIGIN_MANIFEST_, names, policy->pair_limits[i].max_hold_ns);
+        ok = gokore_clause_put_(&load->clauses, GOKORE_CLAUSE_LIMIT_, GOKORE_ORIGIN_MANIFEST_, names, policy->pair_limits[i].max_hold_ns);
     }
-    int64_t *limit = &gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_MANIFEST_];
-    bool less = policy->max_hold_ns > 0 && (*limit == 0 || policy->max_hold_ns < *limit);
-    if (GOKORE_POLICY && less) *limit = policy->max_hold_ns;
     return ok;
 }
 
-static gokore_status gokore_load_rules_(const gokore_policy_set *set, gokore_lock_rule_ **rules) {
-    for (size_t i = 0; set && i < gokore_policy_set_count(set); i++) {
+static gokore_status gokore_load_make_(gokore_lock_load_ *load, const gokore_policy_set *set) {
+    for (size_t i = 0; i < gokore_policy_set_count(set); i++) {
         const gokore_lock_policy *policy = gokore_policy_set_at(set, i)->lock;
-        for (size_t k = 0; policy && k < policy->rule_count; k++) {
-            *rules = gokore_rule_make_(policy->rules[k].name, policy->rules[k].order, policy->rules[k].order_count);
-            if (!*rules) return GOKORE_NO_MEMORY;
-            rules = &(*rules)->next;
-        }
+        if (!policy || !gokore_lock_policy_is_ours_(policy)) continue;
+        if (load->qos == GOKORE_QOS_DEFAULT) load->qos = policy->qos;
+        bool less = policy->max_hold_ns > 0 && (load->max_hold_ns == 0 || policy->max_hold_ns < load->max_hold_ns);
+        if (GOKORE_POLICY && less) load->max_hold_ns = policy->max_hold_ns;
+        if (!gokore_load_rules_(load, policy) || !gokore_load_clauses_(load, policy)) return GOKORE_NO_MEMORY;
     }
     return GOKORE_OK;
 }
 
-gokore_status gokore_lockorder_load(const gokore_policy_set *set) {
-    gokore_lock_rule_ *rules = NULL;
+static void gokore_load_install_(gokore_lock_load_ *load) { // but for its rules
+    gokore_lock_clause_ **end = &load->clauses;
+    gokore_clauses_drop_(&gokore_lockorder_.clauses, GOKORE_ORIGIN_MANIFEST_);
+    while (*end) end = &(*end)->next;
+    *end = gokore_lockorder_.clauses;
+    gokore_lockorder_.clauses = load->clauses;
+    gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_MANIFEST_] = load->max_hold_ns;
+    gokore_limits_ready_(load->qos);
+}
+
+// publish, if it is not NULL, is called before another set can be taken.
+static gokore_status gokore_lent_load_(const gokore_policy_set *set, void (*publish)(const gokore_policy_set *set)) {
+    gokore_lock_load_ load = { .qos = GOKORE_QOS_DEFAULT };
     const char *clash[2] = { "", "" };
+    load.end = &load.rules;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     gokore_lock_rule_ *before = gokore_lockorder_.rules[GOKORE_ORIGIN_MANIFEST_];
-    gokore_status status = gokore_load_rules_(set, &rules);
-    if (status == GOKORE_OK) status = gokore_rules_install_(GOKORE_ORIGIN_MANIFEST_, rules, clash);
-    gokore_rules_free_(status == GOKORE_OK ? before : rules);
-    if (status != GOKORE_OK) gokore_rules_renumber_();
-    bool complete = true;
+    gokore_status status = gokore_load_make_(&load, set);
+    if (status == GOKORE_OK) status = gokore_rules_install_(GOKORE_ORIGIN_MANIFEST_, load.rules, clash);
+    gokore_rules_free_(status == GOKORE_OK ? before : load.rules);
     if (status == GOKORE_OK) {
-        gokore_clauses_drop_(GOKORE_ORIGIN_MANIFEST_);
-        gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_MANIFEST_] = 0;
-        for (size_t i = 0; set && i < gokore_policy_set_count(set); i++)
-            if (gokore_policy_set_at(set, i)->lock) complete &= gokore_load_clauses_(gokore_policy_set_at(set, i)->lock);
+        gokore_load_install_(&load);
+        if (publish) publish(set);
+    } else {
+        gokore_clauses_drop_(&load.clauses, GOKORE_ORIGIN_MANIFEST_);
+        gokore_rules_renumber_();
     }
     bool limits = gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (status == GOKORE_ORDER)
         gokore_reportf_(GOKORE_REPORT_POLICY, clash[1], "policies are refused: rule '%s' contradicts rule '%s'", clash[1], clash[0]);
-    if (!complete) gokore_lock_out_of_memory_();
     if (limits && set) gokore_lock_watch_wanted_();
     return status;
+}
+
+gokore_status gokore_lockorder_load(const gokore_policy_set *set) {
+    gokore_policy_identify_(set);
+    return gokore_lent_load_(set, NULL);
 }
 
 gokore_status gokore_lockorder_check_names(const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out) {
@@ -1456,7 +1487,7 @@ static void gokore_threads_prepare_(void) {
     (void)pthread_key_create(&gokore_thread_end_, gokore_thread_ends_);
     gokore_fork_watched_();
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    gokore_limits_ready_();
+    gokore_limits_ready_(GOKORE_QOS_DEFAULT);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
@@ -2489,17 +2520,21 @@ void gokore_lockorder_unpin(const void *lock) {
         gokore_lock_not_held_(lock, h ? "unpinned without a pin" : "unpinned");
 }
 
-void gokore_lockorder_set_limits(uint32_t max_locks, uint32_t max_held) {
+// max_held NULL: it stays.
+static void gokore_limits_put_(uint32_t max_locks, const uint32_t *max_held) {
     uint32_t total = 0;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
         if (gokore_lock_thread_at_(i)->id) total += gokore_atomic_load_relaxed(&gokore_lock_thread_at_(i)->count); // relaxed: a count
     gokore_atomic_store_relaxed(&gokore_lockorder_.held_total, total);   // relaxed: settings, from now on
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, max_locks);
-    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, max_held);
+    if (max_held) gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, *max_held);
     gokore_settings_look_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
+
+void gokore_lockorder_set_limits(uint32_t max_locks, uint32_t max_held) { gokore_limits_put_(max_locks, &max_held); }
+static void gokore_lent_max_locks_(uint32_t max_locks) { gokore_limits_put_(max_locks, NULL); }
 
 void gokore_lockorder_set_mode(unsigned flags) {
     gokore_latch_lock_(&gokore_lockorder_.latch);
@@ -3135,8 +3170,11 @@ static bool gokore_deadlock_news_(const gokore_deadlock *d) {
     gokore_latch_lock_(&gokore_lockorder_.latch);
     bool known = gokore_lock_map_get_(&gokore_lockorder_.deadlocks, ticket) || !gokore_lock_map_put_(&gokore_lockorder_.deadlocks, ticket, 1);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
-    if (!known) gokore_deadlock_tell_(d);
-    return !known;
+    if (known) return false;
+    const gokore_cluster_operator *o = gokore_cluster_operator_get();
+    gokore_deadlock_tell_(d);
+    o->report_deadlock(o->user, d);
+    return true;
 }
 
 size_t gokore_deadlock_check(gokore_deadlock *out, size_t cap) {
@@ -3254,6 +3292,10 @@ static gokore_status gokore_strategies_ask_(const gokore_deadlock *d, gokore_res
         *r = (gokore_resolution) { .type = GOKORE_RESOLVE_NONE };
         if (fn && fn(d, r, user) == GOKORE_OK) return GOKORE_OK;
     }
+    const gokore_provider *p = gokore_provider_get();
+    *r = (gokore_resolution) { .type = GOKORE_RESOLVE_NONE };
+    if (p->resolve_deadlock == gokore_answer_resolve_) return GOKORE_NOT_FOUND; // it would ask us
+    if (p->resolve_deadlock(p->user, d, r) == GOKORE_OK) return GOKORE_OK;
     *r = (gokore_resolution) { .type = GOKORE_RESOLVE_NONE };
     return GOKORE_NOT_FOUND;
 }
@@ -3444,7 +3486,7 @@ void gokore_lockorder_reset(void) {
         gokore_rules_free_(gokore_lockorder_.rules[origin]);
         gokore_lockorder_.rules[origin] = NULL;
         gokore_lockorder_.max_hold_ns[origin] = 0;
-        gokore_clauses_drop_(origin);
+        gokore_clauses_drop_(&gokore_lockorder_.clauses, origin);
     }
     gokore_lock_map_forget_(&gokore_lockorder_.told);
     gokore_rules_read_compiled_();
@@ -3452,7 +3494,7 @@ void gokore_lockorder_reset(void) {
     gokore_atomic_store_relaxed(&gokore_lock_settings_.mode, 0); // relaxed: settings
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, 0);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, 0);
-    gokore_limits_ready_();
+    gokore_limits_ready_(GOKORE_QOS_DEFAULT);
     (void)gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
@@ -3766,7 +3808,8 @@ gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g, gokore_wr
 }
 
 // >>lent to gokore_policy.h
-static const gokore_lent_locks_ gokore_lent_locks_order_ = { .check_names = gokore_lockorder_check_names };
+static const gokore_lent_locks_ gokore_lent_locks_order_ = { gokore_lockorder_check_names, gokore_lent_max_locks_, gokore_lockorder_levels,
+                                                             gokore_deadlock_resolve, gokore_lent_load_ };
 static const gokore_lent_locks_ *gokore_lent_locks_here_ = &gokore_lent_locks_order_;
 
 #endif // GOKORE_IMPLEMENTATION
