@@ -452,12 +452,13 @@ typedef struct gokore_lock_record_ { // a lock, a class of locks, or a subclass
     const void *address;             // NULL for a class
     const char *name;                // NULL = unnamed; a lock's is its own copy, a class's is kept
     gokore_lock_observer *observer;
-    uint64_t id;                     // never used again, also where the record is; 0 = free
+    uint64_t id;                     // its number and, above that, a count: never used again, also where the record is; 0 = free
     uint64_t part;                   // of the hash of those held, see gokore_held_hash_set_; 0 = not plain: has to be worked out
+    uint64_t warm;                   // changes with id and part; see gokore_held_
     uint32_t cls;                    // the class's record, 0 = none; a class's own number
     uint32_t rule_class;             // a class's index in the order matrix, or GOKORE_NO_RULE_CLASS_
     uint32_t subclass, rank;
-    uint32_t out, in;                // first edge from and to this node
+    uint32_t out, in, in_count;      // first edge from and to this node
     uint32_t next_free;
     uint32_t mark[2], queued[2], far; // of the last search: reached from the start and from the goal; edges to the goal
     uint32_t via;                    // the dependency by which the way comes here
@@ -466,8 +467,9 @@ typedef struct gokore_lock_record_ { // a lock, a class of locks, or a subclass
     gokore_atomic_i32 page_node;     // where the memory is, -1 = unknown
     int64_t max_hold_ns;             // a class's; 0 = no limit
     bool is_class, foreign, shown, on_way;
+    bool hashed;                     // so many edges lead here that they are found by by_edge
     gokore_atomic_bool seen;         // a thread has held it since the last reset; relaxed, a hint
-    gokore_atomic_u32 owner;         // the thread that holds it exclusively, a number; 0 = none is known
+    gokore_atomic_ptr owner;         // the thread that holds it exclusively, or was the last to; NULL = none, or readers
     gokore_atomic_u64 orphan;        // the thread that ended while it held it; 0 = none
 } gokore_lock_record_;
 
@@ -545,7 +547,7 @@ static struct { // all of it under the latch, but for the tables' lock-free read
 } gokore_lockorder_ = { .by_address = { .shared = true } };
 
 static struct { // what every acquisition reads, alone on its cache line; written under the latch
-    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict; not 0
     gokore_atomic_u32 mode;        // GOKORE_LOCKORDER_STRICT...
     gokore_atomic_u32 max_locks, max_held;
     gokore_atomic_bool timed;      // holds have limits: the clock is read
@@ -553,7 +555,7 @@ static struct { // what every acquisition reads, alone on its cache line; writte
     gokore_atomic_bool unusual;    // any of these, or a mode that changes what a node is
     gokore_atomic_i64 shortest_ns; // of all limits on holds
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) char end;
-} gokore_lock_settings_;
+} gokore_lock_settings_ = { .epoch = GOKORE_ATOMIC_INIT(1) };
 
 static gokore_lock_record_ *gokore_lock_record_at_(uint32_t i) {
     return (gokore_lock_record_ *)gokore_chunk_item_(&gokore_lockorder_.records, i, sizeof(gokore_lock_record_));
@@ -565,6 +567,10 @@ static gokore_lock_dep_ *gokore_lock_dep_at_(uint32_t i) {
     return (gokore_lock_dep_ *)gokore_chunk_item_(&gokore_lockorder_.deps, i, sizeof(gokore_lock_dep_));
 }
 // Ids, not numbers of records: a key of a lock that is gone fits no other. Never 0.
+#define GOKORE_ID_NUMBER_BITS_ 28
+static gokore_lock_record_ *gokore_lock_record_of_(uint64_t id) { // what is there now may be another
+    return gokore_lock_record_at_((uint32_t)(id & ((1u << GOKORE_ID_NUMBER_BITS_) - 1)));
+}
 static uint64_t gokore_edge_key_(uint64_t from, uint64_t to) { return gokore_lock_hash_(from * 0x9e3779b97f4a7c15u + to) | 1; }
 static uint64_t gokore_address_key_(const void *lock) { return (uint64_t)(uintptr_t)lock; }
 static void gokore_verdicts_change_(void) { (void)gokore_atomic_fetch_add_release(&gokore_lock_settings_.epoch, 1); } // pairs with before_
@@ -600,8 +606,8 @@ static uint32_t gokore_lock_record_new_(void) {
         gokore_lockorder_.free_record = gokore_lock_record_at_(i)->next_free;
     else
         i = gokore_chunk_add_(&gokore_lockorder_.records, sizeof(gokore_lock_record_));
-    if (!i) return 0;
-    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
+    if (!i || i >> GOKORE_ID_NUMBER_BITS_) return 0;
+    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
     *gokore_lock_record_at_(i) = fresh;
     return i;
 }
@@ -781,7 +787,8 @@ static void gokore_edge_unlink_(uint32_t e) {
     at = &to->in;
     while (*at != e) at = &gokore_lock_edge_at_(*at)->next_in;
     *at = edge->next_in;
-    gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(from->id, to->id));
+    to->in_count--;
+    if (to->hashed) gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(from->id, to->id));
     gokore_lockorder_.edges_gone++;
     for (uint32_t d = edge->deps, next; d; d = next) {
         next = gokore_lock_dep_at_(d)->next;
@@ -791,11 +798,28 @@ static void gokore_edge_unlink_(uint32_t e) {
     gokore_lockorder_.free_edge = e;
 }
 
+// Few edges lead to most nodes: those are looked through, one after the other. 0 = none, also if one of the two is gone.
 static uint32_t gokore_edge_find_(uint64_t from, uint64_t to) {
-    return gokore_lock_map_get_(&gokore_lockorder_.by_edge, gokore_edge_key_(from, to));
+    const gokore_lock_record_ *a = gokore_lock_record_of_(from), *b = gokore_lock_record_of_(to);
+    if (a->id != from || b->id != to) return 0;
+    if (b->hashed) return gokore_lock_map_get_(&gokore_lockorder_.by_edge, gokore_edge_key_(from, to));
+    uint32_t e = b->in;
+    while (e && gokore_lock_record_at_(gokore_lock_edge_at_(e)->from) != a) e = gokore_lock_edge_at_(e)->next_in;
+    return e;
+}
+
+// From now on those that lead to b are found by their keys. False = no memory: then they are looked through as before.
+static bool gokore_edges_hash_(const gokore_lock_record_ *b) {
+    bool ok = true;
+    for (uint32_t e = b->in; e && ok; e = gokore_lock_edge_at_(e)->next_in)
+        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id), e);
+    for (uint32_t e = b->in; e && !ok; e = gokore_lock_edge_at_(e)->next_in)
+        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id));
+    return ok;
 }
 
 // The edge, made if it is not there, still without a dependency; 0 = no memory.
+#define GOKORE_EDGES_WALKED_ 16
 static uint32_t gokore_edge_make_(uint32_t from, uint32_t to) {
     gokore_lock_record_ *a = gokore_lock_record_at_(from), *b = gokore_lock_record_at_(to);
     uint32_t e = gokore_edge_find_(a->id, b->id);
@@ -809,6 +833,11 @@ static uint32_t gokore_edge_make_(uint32_t from, uint32_t to) {
     *gokore_lock_edge_at_(e) = (gokore_lock_edge_) { .from = from, .to = to, .next_out = a->out, .next_in = b->in };
     a->out = e;
     b->in = e;
+    b->in_count++;
+    if (!b->hashed) {
+        b->hashed = b->in_count >= GOKORE_EDGES_WALKED_ && gokore_edges_hash_(b);
+        return e;
+    }
     if (gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_(a->id, b->id), e)) return e;
     gokore_edge_unlink_(e);
     return 0;
@@ -1187,7 +1216,9 @@ static void gokore_settings_look_(void) { // after any setting has changed
     bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed), exempts = gokore_atomic_load_relaxed(&gokore_lock_settings_.exempts);
     bool limits = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks) || gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held);
     bool mode = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_INSTANCE;
-    gokore_atomic_store_relaxed(&gokore_lock_settings_.unusual, timed || exempts || limits || mode); // relaxed, all: from now on
+    bool before = gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual), now = timed || exempts || limits || mode;
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.unusual, now); // relaxed, all: from now on
+    if (now != before) gokore_verdicts_change_();                     // no entry is warm any more
 }
 
 static void gokore_clause_say_(int kind, const char *a, const char *b, const char *c, int64_t max_hold_ns) {
@@ -1339,18 +1370,23 @@ gokore_status gokore_lockorder_check_names(const char *const *held, size_t n, co
 // What a thread holds, what it has learnt, what it waits for. Its own entries are written by itself without a lock; the watch
 // reads them under the checker's latch, under which tables move.
 typedef struct gokore_held_ {
-    gokore_atomic_ptr lock;
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_ptr lock; // this line is all that a warm acquisition reads of it
+    gokore_lock_record_ *at;     // the record; NULL = none
+    uint64_t warm;               // the record's
+    uint64_t hash, instances;    // of this entry and those below, see gokore_chain_
+    struct gokore_chain_ *chain; // of a warm entry: what counts; NULL = it is the first one held
+    uint32_t record, epoch;      // epoch: of the settings under which this entry may just be held again; 0 = it has to be looked at
+    bool exempt;
     gokore_atomic_u32 mode;      // of the acquisition, without GOKORE_LOCK_TRY
     gokore_atomic_u32 told;      // limits that the watch has told of
+    uint32_t node, pins;
     gokore_atomic_i64 since_ns;  // 0 = no clock was read
-    uint32_t record, node, pins;
-    uint32_t cls;                // the record's, of plain ones
-    gokore_lock_record_ *at;     // the record; NULL = none
-    bool exempt, plain;          // plain: exclusive, and nothing else is to be done at its end
     uint64_t id, node_id;        // of record and node: whether they are still the same
-    uint64_t hash, instances;    // of this entry and those below, see gokore_chain_
     const void *outer;
 } gokore_held_;
+
+// An entry stays when its lock is given up. Taken again in the same place it needs no more than a look: the entries below are the
+// same, because who changes an entry makes the one above cold.
 
 // What this thread has learnt at an acquisition under the same locks. The key hashes the nodes held and the one wanted, with
 // their modes, like lockdep's chains: 64 bits, taken to be unique. ids, in the thread's own store: their number, the node wanted,
@@ -1369,7 +1405,7 @@ typedef struct gokore_lock_thread_ {
     uint32_t number, next_free;
     gokore_atomic_u32 count;  // of held
     uint32_t capacity;
-    gokore_held_ *held;
+    gokore_held_ *held;       // one before the first and one after the last never hold a lock
     gokore_chain_ *chains;
     uint64_t chain_mask, chain_used;
     uint64_t *ids;
@@ -1383,7 +1419,7 @@ typedef struct gokore_lock_thread_ {
     int64_t wait_since_ns;
     uint32_t wait_stack;
     gokore_lock_map_ parties;
-    gokore_held_ first[GOKORE_HELD_FIRST_];
+    gokore_held_ first[GOKORE_HELD_FIRST_ + 2];
 } gokore_lock_thread_;
 
 static _Thread_local gokore_lock_thread_ *gokore_mine_;
@@ -1417,6 +1453,10 @@ static void gokore_chain_fold_(gokore_lock_thread_ *t, gokore_chain_ *c) { // it
     gokore_atomic_store_relaxed(&c->count, 0);
 }
 
+static void gokore_held_cold_(gokore_lock_thread_ *t) { // the chains move
+    for (uint32_t i = 0; i <= t->capacity; i++) t->held[i].epoch = 0;
+}
+
 static void gokore_chains_drop_(gokore_lock_thread_ *t) {
     for (uint64_t i = 0; t->chains && i <= t->chain_mask; i++)
         if (t->chains[i].key) gokore_chain_fold_(t, &t->chains[i]);
@@ -1433,8 +1473,10 @@ static void gokore_thread_free_now_(gokore_lock_thread_ *t) { // under the latch
     gokore_latch_lock_(&t->latch);
     gokore_lock_map_clear_(&t->parties);
     gokore_latch_unlock_(&t->latch);
-    if (t->held != t->first) gokore_free_(NULL, t->held, 0);
-    t->held = t->first;
+    if (t->held != t->first + 1) gokore_free_(NULL, t->held - 1, 0);
+    t->held = t->first + 1;
+    t->capacity = GOKORE_HELD_FIRST_;
+    gokore_held_cold_(t);
     t->id = 0;
     gokore_atomic_store_relaxed(&t->count, 0); // relaxed: under the latch
     t->next_free = gokore_thread_free_;
@@ -1504,7 +1546,7 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
     if (t) {
         t->number = i;
         t->id = gokore_thread_id_();
-        t->held = t->first;
+        t->held = t->first + 1;
         t->capacity = GOKORE_HELD_FIRST_;
     }
     gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -1514,14 +1556,14 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
 }
 
 static bool gokore_held_grow_(gokore_lock_thread_ *t) {
-    gokore_held_ *more = (gokore_held_ *)gokore_alloc_(NULL, 2 * t->capacity * sizeof *more, sizeof(uint64_t)), *before = t->held;
+    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE), *before = t->held;
     if (!more) return false;
     gokore_latch_lock_(&gokore_lockorder_.latch); // the watch may be reading
-    memcpy(more, before, t->capacity * sizeof *more);
-    t->held = more;
+    memcpy(more + 1, before, t->capacity * sizeof *more);
+    t->held = more + 1;
     t->capacity *= 2;
     gokore_latch_unlock_(&gokore_lockorder_.latch);
-    if (before != t->first) gokore_free_(NULL, before, 0);
+    if (before != t->first + 1) gokore_free_(NULL, before - 1, 0);
     return true;
 }
 
@@ -1586,6 +1628,7 @@ static bool gokore_chains_room_(gokore_lock_thread_ *t, size_t n) {
     t->ids_used = moved.ids_used;
     t->ids_capacity = 2 * ids + 64;
     t->edges_gone = gokore_lockorder_.edges_gone;
+    gokore_held_cold_(t);
     return true;
 }
 
@@ -1603,6 +1646,7 @@ static uint64_t gokore_chain_key_(const gokore_held_ *top, uint64_t part) { retu
 
 // After an entry or one below it has changed.
 static void gokore_held_hash_set_(gokore_held_ *h, const gokore_held_ *below) {
+    h->epoch = h[1].epoch = 0;
     uint64_t exempt = h->exempt ? 32 : 0; // its own bit: outer counts from 64
     h->hash = gokore_chain_key_(below, gokore_lock_part_(h->record, h->node, gokore_atomic_load_relaxed(&h->mode) & 7, h->outer) + exempt); // relaxed: its own
     h->instances = (below ? below->instances : 1) + (h->node != h->record ? gokore_lock_hash_(h->id) | 1 : 0);
@@ -1612,6 +1656,7 @@ static void gokore_held_hash_set_(gokore_held_ *h, const gokore_held_ *below) {
 static void gokore_lock_part_set_(uint32_t record) {
     gokore_lock_record_ *r = gokore_lock_record_at_(record);
     r->part = r->numa_node > 0 ? 0 : gokore_lock_part_(record, r->cls ? r->cls : record, GOKORE_LOCK_EXCLUSIVE, NULL);
+    r->warm = gokore_lock_hash_(r->part + r->id * 0x9e3779b97f4a7c15u) | 1;
 }
 
 // >>an acquisition, and the pairs of it
@@ -2331,6 +2376,11 @@ static void gokore_hold_end_(const gokore_lock_thread_ *t, const gokore_held_ *h
 }
 
 // >>what a thread holds
+static inline void gokore_lock_owner_set_(gokore_lock_record_ *r, gokore_lock_thread_ *t) {
+    if (gokore_atomic_load_relaxed(&r->owner) == t) return; // relaxed: its own doing, or somebody else's
+    gokore_atomic_store_release(&r->owner, t);              // pairs with gokore_wait_closes_: the thread's state is set up
+}
+
 static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who, unsigned mode) {
     uint32_t n = gokore_held_count_(t), record = gokore_lock_find_(who), node = record ? gokore_lock_node_(record, who.subclass) : 0;
     gokore_held_ *h = &t->held[n], *below = n ? h - 1 : NULL;
@@ -2338,7 +2388,6 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
     bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed) || (r && r->numa_node > 0); // relaxed: a setting
     h->record = record;
     h->at = r;
-    h->cls = r ? r->cls : 0;
     h->node = node;
     h->id = r ? r->id : 0;
     h->node_id = node ? gokore_lock_record_at_(node)->id : 0;
@@ -2356,10 +2405,9 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
         gokore_latch_unlock_(&gokore_lockorder_.latch);
         h->exempt = a.exempt;
     }
-    h->plain = r && !timed && (mode & 7) == GOKORE_LOCK_EXCLUSIVE;
     gokore_held_hash_set_(h, below);
     if (r && !gokore_atomic_load_relaxed(&r->seen)) gokore_atomic_store_relaxed(&r->seen, true);      // relaxed: a hint
-    if (r && !gokore_mode_is_shared_(mode)) gokore_atomic_store_release(&r->owner, t->number);        // pairs with gokore_wait_closes_: the thread's state is set up
+    if (r) gokore_lock_owner_set_(r, gokore_mode_is_shared_(mode) ? NULL : t);
     if (r && gokore_atomic_load_relaxed(&r->orphan)) gokore_atomic_store_relaxed(&r->orphan, 0);      // relaxed: a hint
     if (node && node != record && !gokore_atomic_load_relaxed(&gokore_lock_record_at_(node)->seen))
         gokore_atomic_store_relaxed(&gokore_lock_record_at_(node)->seen, true);
@@ -2382,11 +2430,9 @@ void gokore_lockorder_acquired_(gokore_lock_identity_ who, unsigned mode) {
 static void gokore_held_copy_(gokore_held_ *to, const gokore_held_ *from) {
     to->record = from->record;
     to->at = from->at;
-    to->cls = from->cls;
     to->node = from->node;
     to->pins = from->pins;
     to->exempt = from->exempt;
-    to->plain = from->plain;
     to->id = from->id;
     to->node_id = from->node_id;
     to->outer = from->outer;
@@ -2416,81 +2462,88 @@ bool gokore_lockorder_released_(const void *lock) {
         gokore_reportf_(GOKORE_REPORT_LOCK_PINNED, gokore_held_title_(h, title, sizeof title), "'%s' released while it is pinned", title);
     }
     if (gokore_atomic_load_relaxed(&h->since_ns)) gokore_hold_end_(t, h); // relaxed: its own
-    gokore_lock_record_ *r = h->record ? gokore_lock_record_at_(h->record) : NULL;
-    bool owner = r && r->id == h->id && gokore_atomic_load_relaxed(&r->owner) == t->number; // relaxed: a hint
-    bool again = (gokore_held_mode_(h) & 7) == GOKORE_LOCK_RECURSIVE;
     gokore_held_drop_(t, h);
-    if (owner && !(again && gokore_held_find_(lock))) gokore_atomic_store_relaxed(&r->owner, 0); // relaxed: a hint
     if (gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks)) (void)gokore_atomic_dec_if_positive(&gokore_lockorder_.held_total);
     return true;
 }
 
-// >>the warm path of our own mutex, in one look: nothing unusual, an exclusive lock seen before, under locks that this thread has
-// taken it under before. What differs takes the functions above.
+// >>the warm path of our own mutex, in one look: an exclusive lock in the place where this thread has held it before, under the same
+// locks. Our own mutex alone takes it; what differs takes the next, or the functions above.
+// In a report hook, too: it says nothing.
+static inline gokore_held_ *gokore_lock_again_is_(const void *lock, const gokore_atomic_u32 *slot, gokore_lock_thread_ *t) { // NULL: no
+    if (!t) return NULL;
+    gokore_held_ *h = &t->held[gokore_atomic_load_relaxed(&t->count)];         // relaxed: its own
+    uint32_t epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch); // pairs with gokore_verdicts_change_
+    if (h->epoch != epoch || gokore_held_lock_(h) != lock) return NULL;
+    return h->record == gokore_atomic_load_acquire(slot) && h->at->warm == h->warm ? h : NULL; // pairs with gokore_lock_find_
+}
+
+static inline void gokore_lock_again_held_(gokore_lock_thread_ *t, gokore_held_ *h) { // after it was taken
+    gokore_lock_owner_set_(h->at, t);
+    if (h->chain) gokore_chain_count_(h->chain);
+    gokore_atomic_store_release(&t->count, gokore_atomic_load_relaxed(&t->count) + 1); // pairs with the acquire in gokore_held_by_
+}
+
+// >>the second look: nothing unusual, an exclusive lock seen before, under locks that this thread has taken it under before, but not
+// as the last one in this place.
 typedef struct gokore_warm_ {
     gokore_lock_thread_ *thread;
-    gokore_lock_record_ *record;
+    gokore_held_ *held;   // where it goes
     gokore_chain_ *chain; // NULL: it is the first one held
     uint64_t hash;
+    uint32_t epoch;
 } gokore_warm_;
 
-static inline bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
+static bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
     gokore_lock_thread_ *t = w->thread = gokore_mine_;
     uint32_t record = gokore_atomic_load_acquire(slot);                                             // pairs with gokore_lock_find_
+    w->epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch);                           // pairs with gokore_verdicts_change_
     if (!t || !record || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual)) return false; // relaxed: a setting
-    gokore_lock_record_ *r = w->record = gokore_lock_record_at_(record);
+    const gokore_lock_record_ *r = gokore_lock_record_at_(record);
     uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
     if (n == t->capacity || r->part == 0 || gokore_report_running_()) return false;
+    w->held = &t->held[n];
     w->chain = NULL;
     w->hash = gokore_chain_key_(n ? &t->held[n - 1] : NULL, r->part);
     if (n == 0) return true;
     for (uint32_t i = 0; r->cls && i < n; i++) // without a class it would be a chain of its own
         if (gokore_held_lock_(&t->held[i]) == lock) return false;
-    gokore_chain_ *c = w->chain = gokore_chain_find_(t, w->hash);
-    return c && c->epoch == gokore_atomic_load_acquire(&gokore_lock_settings_.epoch) && // pairs with gokore_verdicts_change_
-           (c->instances == 0 || c->instances == t->held[n - 1].instances);
+    const gokore_chain_ *c = w->chain = gokore_chain_find_(t, w->hash);
+    return c && c->epoch == w->epoch && (c->instances == 0 || c->instances == t->held[n - 1].instances);
 }
 
-// An entry for a plain hold; its place often has held the same lock before.
-static void gokore_held_fill_(gokore_held_ *h, const void *lock, uint32_t record) {
+static void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
+    uint32_t record = gokore_atomic_load_relaxed(slot); // relaxed: seen above
+    gokore_held_ *h = w->held;
     gokore_lock_record_ *r = h->at = gokore_lock_record_at_(record);
+    bool first = h == w->thread->held;
     h->record = record;
-    h->cls = r->cls;
+    h->warm = r->warm;
+    h->chain = w->chain;
     h->node = r->cls ? r->cls : record;
     h->id = r->id;
     h->node_id = r->cls ? gokore_lock_record_at_(r->cls)->id : r->id;
     h->pins = 0;
     h->outer = NULL;
     h->exempt = false;
-    h->plain = true;
+    h->hash = w->hash;
+    h->instances = (first ? 1 : h[-1].instances) + (r->cls ? gokore_lock_hash_(r->id) | 1 : 0);
+    h->epoch = w->epoch;
+    h[1].epoch = 0;
     gokore_atomic_store_relaxed(&h->lock, (void *)(uintptr_t)lock); // relaxed, and below: the count publishes them
     gokore_atomic_store_relaxed(&h->mode, GOKORE_LOCK_EXCLUSIVE);
     gokore_atomic_store_relaxed(&h->since_ns, 0);
+    gokore_lock_again_held_(w->thread, h);
 }
 
-static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
-    gokore_lock_thread_ *t = w->thread;
-    gokore_lock_record_ *r = w->record;
-    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
-    gokore_held_ *h = &t->held[n];
-    if (h->at != r || h->id != r->id || h->cls != r->cls || !h->plain) gokore_held_fill_(h, lock, gokore_atomic_load_relaxed(slot)); // relaxed: seen above
-    h->hash = w->hash;
-    h->instances = n ? h[-1].instances : 1;
-    if (r->cls) h->instances += gokore_lock_hash_(r->id) | 1;
-    gokore_atomic_store_release(&r->owner, t->number); // pairs with gokore_wait_closes_
-    if (w->chain) gokore_chain_count_(w->chain);
-    gokore_atomic_store_release(&t->count, n + 1); // pairs with the acquire in gokore_held_by_
-}
-
-// Before it is given up; false: the function above has to look.
+// Before it is given up; false: gokore_lockorder_released_ has to look.
 static inline bool gokore_lock_cools_(const void *lock) {
     gokore_lock_thread_ *t = gokore_mine_;
-    uint32_t n = gokore_held_count_(t);
-    if (n == 0 || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual) || gokore_report_running_()) return false; // relaxed: a setting
-    gokore_held_ *h = &t->held[n - 1];
-    if (gokore_held_lock_(h) != lock || !h->plain) return false;
-    if (h->at->id == h->id) gokore_atomic_store_relaxed(&h->at->owner, 0); // relaxed: a hint
-    gokore_atomic_store_release(&t->count, n - 1);                 // pairs with the acquire in gokore_held_by_
+    if (!t) return false;
+    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
+    const gokore_held_ *h = t->held + n - 1;            // of none, one that holds no lock
+    if (gokore_held_lock_(h) != lock || h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
+    gokore_atomic_store_release(&t->count, n - 1);      // pairs with the acquire in gokore_held_by_
     return true;
 }
 
@@ -2504,7 +2557,7 @@ bool gokore_lock_is_held_here_(const void *lock) { return GOKORE_LOCKORDER && go
 void gokore_lockorder_pin(const void *lock) {
     if (!GOKORE_LOCKORDER) return;
     gokore_held_ *h = gokore_held_find_(lock);
-    if (h) h->plain = false;
+    if (h) h->epoch = 0;
     if (h)
         h->pins++;
     else
@@ -2904,8 +2957,8 @@ static bool gokore_wait_goes_on_(const gokore_lock_thread_ *t) { // under its la
 static bool gokore_wait_closes_(const gokore_lock_thread_ *me, const void *lock) {
     for (int steps = 0; steps < 64; steps++) {
         uint32_t record = gokore_lock_known_(lock);
-        uint32_t owner = record ? gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner) : 0; // pairs with gokore_lockorder_acquired_
-        gokore_lock_thread_ *t = owner ? gokore_lock_thread_at_(owner) : NULL;
+        if (!record) return false;
+        gokore_lock_thread_ *t = (gokore_lock_thread_ *)gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner); // pairs with owner_set_
         if (!t) return false;
         if (t == me) return steps > 0;
         if (!gokore_atomic_load(&t->waits)) return false; // pairs with the store in gokore_wait_begin_: one of two sees the other
