@@ -264,6 +264,7 @@ GOKORE_API int gokore_lock_numa_node_(uint32_t record); // -1 = unknown
 GOKORE_API void gokore_lock_forget_(const void *lock, uint32_t record);
 GOKORE_API void gokore_lock_none_held_(const char *where); // reports LOCK_WAIT_HELD if this thread holds a lock
 GOKORE_API void gokore_lock_none_but_(const void *lock, const char *where); // the same, but for this lock
+GOKORE_API const char *gokore_lock_called_(const gokore_lock_class *cls, uint32_t record); // its own, or its class's; NULL = none
 GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cls, uint32_t record, char *out, size_t cap);
 
 // A thread that is about to sleep says for what, and says so when it goes on. Nothing of this runs with GOKORE_LOCKORDER 0.
@@ -939,8 +940,12 @@ static const char *gokore_node_title_(uint32_t node, char out[32]) {
     return out;
 }
 
+const char *gokore_lock_called_(const gokore_lock_class *cls, uint32_t record) {
+    return record && gokore_lock_record_at_(record)->name ? gokore_lock_record_at_(record)->name : cls ? cls->name : NULL;
+}
+
 void gokore_lock_title_(const void *lock, const gokore_lock_class *cls, uint32_t record, char *out, size_t cap) {
-    const char *name = record && gokore_lock_record_at_(record)->name ? gokore_lock_record_at_(record)->name : cls ? cls->name : NULL;
+    const char *name = gokore_lock_called_(cls, record);
     if (name)
         (void)snprintf(out, cap, "%s", name);
     else
@@ -1883,7 +1888,17 @@ typedef struct gokore_finding_ {
 } gokore_finding_;
 static _Thread_local const gokore_finding_ *gokore_finding_now_; // while it is told
 
+static void gokore_finding_count_(gokore_report_id id) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    if (id == GOKORE_REPORT_LOCK_DEADLOCK) {
+        if (i->deadlock) i->deadlock(i->user);
+    } else if (i->lock_violation) {
+        i->lock_violation(i->user, id);
+    }
+}
+
 static gokore_status gokore_finding_tell_(gokore_finding_ *f, gokore_status denied) {
+    if (GOKORE_METRICS) gokore_finding_count_(f->id);
     gokore_report report = { .id = f->id, .severity = f->severity, .message = f->message, .resource = f->resource };
     report.stack = f->stack->frames;
     report.stack_depth = f->stack->depth;
