@@ -37,7 +37,8 @@
 //                NULL where a context is asked for means: never cancelled. Cancel from any thread, not from a signal
 //                handler: it takes a lock (set a flag there, or cancel from a thread that waits in sigwait).
 //   Waiting      One record per blocked call, on its own stack, in a queue: per object, first come first served. It sleeps on
-//                a word of its own, which a waker or its context changes, so no call has to wait for two words at once.
+//                a word of its own, which its waker changes, and on its context's, where the kernel can (futex_waitv); where
+//                not, the context keeps a list of those who wait with it, and changes their words.
 //   Fairness     A thread that comes to a free lock may take it ahead of those who sleep; a sleeper that has waited for
 //                1 ms is handed the lock by the next unlock. So a waiter waits 1 ms, and one section per waiter ahead.
 //                Semaphores are handed over always; readers that wait are let in together.
@@ -488,6 +489,15 @@ static bool gokore_context_enlist_(gokore_context *ctx, gokore_waiter_ *w) {
     return live;
 }
 
+// The same where it will sleep on the context's word as well. seq_cst, as in gokore_context_end_: either that sees that
+// somebody waits, or this sees that the context is over.
+static bool gokore_context_count_(gokore_context *ctx) {
+    (void)gokore_atomic_fetch_add(&ctx->waiting_, 1);
+    if (gokore_atomic_load(&ctx->status_) == GOKORE_OK) return true;
+    (void)gokore_atomic_fetch_sub_release(&ctx->waiting_, 1); // pairs with gokore_context_deinit
+    return false;
+}
+
 static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
     gokore_latch_lock_(&ctx->latch_);
     if (w->context_prev_ != w) {
@@ -504,10 +514,17 @@ static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
     gokore_wait_begin_(&wait);
 }
 
+static gokore_status gokore_waiter_sleep_on_two_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
+    const gokore_futex_two_ on = { { &w->state_, &ctx->status_ }, { GOKORE_WAITER_ASLEEP_, GOKORE_OK } };
+    gokore_status why = GOKORE_SEAM_WAIT_TWO_(&on, deadline_ns);
+    return why == GOKORE_OK ? gokore_context_status(ctx) : why;
+}
+
 gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     gokore_status why = gokore_context_status(ctx);
     if (why != GOKORE_OK) return why;
-    if (ctx && !gokore_context_enlist_(ctx, w)) return gokore_context_status(ctx);
+    const bool both = ctx && GOKORE_SEAM_HAS_WAIT_TWO_();
+    if (ctx && !(both ? gokore_context_count_(ctx) : gokore_context_enlist_(ctx, w))) return gokore_context_status(ctx);
     if (ctx && gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
     uint32_t state = GOKORE_WAITER_WAITING_;
     for (int i = 0; !w->sleeps_ && i < GOKORE_SPIN_MAX && state == GOKORE_WAITER_WAITING_; i++) {
@@ -519,11 +536,11 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
     bool told = GOKORE_LOCKORDER && w->kind_ && state == GOKORE_WAITER_ASLEEP_;
     if (told) gokore_waiter_tell_(w, deadline_ns);
     while (state == GOKORE_WAITER_ASLEEP_ && why == GOKORE_OK) {
-        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
+        why = both ? gokore_waiter_sleep_on_two_(w, ctx, deadline_ns) : GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
         state = gokore_atomic_load_acquire(&w->state_); // pairs likewise, and with gokore_deadlock_cancel_
     }
     if (told) gokore_wait_end_();
-    if (ctx && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
+    if (ctx && !both && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
     bool woken = state == GOKORE_WAITER_WOKEN_;
     gokore_status over = woken ? GOKORE_OK : gokore_context_status(ctx);
     if (ctx) (void)gokore_atomic_fetch_sub_release(&ctx->waiting_, 1); // pairs with gokore_context_deinit
@@ -597,7 +614,8 @@ static void gokore_context_end_(gokore_context *ctx) {
     enum { AT_ONCE = 16 };
     gokore_atomic_u32 *sleepers[AT_ONCE];
     if (gokore_context_status(ctx) != GOKORE_OK) return; // perhaps it expired and nobody looked: the first cause stays
-    if (!gokore_atomic_cas_release(&ctx->status_, GOKORE_OK, GOKORE_CANCELED)) return; // pairs with gokore_context_status
+    if (!gokore_atomic_cas(&ctx->status_, GOKORE_OK, GOKORE_CANCELED)) return; // pairs with gokore_context_status, gokore_context_count_
+    if (gokore_atomic_load(&ctx->waiting_) && GOKORE_SEAM_HAS_WAIT_TWO_()) GOKORE_SEAM_WAKE_(&ctx->status_, INT_MAX);
     int count;
     do {
         count = gokore_context_poke_(ctx, sleepers, AT_ONCE);
