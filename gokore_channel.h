@@ -634,27 +634,28 @@ static void gokore_channel_leave_(gokore_channel *ch, gokore_atomic_u32 *kick) {
 }
 
 // >>waiting
+static void gokore_channel_none_held_(void) { gokore_lock_none_held_("while its thread waits in a channel"); }
+
 // Looks whether the ring has an item, or room, by now, ever less often: who comes back later finds several, and has disturbed
 // the other side less. *looks = what is left of them when the latch is needed.
-static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks) {
+static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks, bool *looked) {
     gokore_status status = GOKORE_BUSY;
-    bool looked = false;
     (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
-    for (uint32_t pauses = 1; *looks > 0; looked = true) {
+    for (uint32_t pauses = 1; *looks > 0; *looked = true) {
         status = gokore_channel_fast_(ch, sending, item);
         if (status == GOKORE_OK || status == GOKORE_BUSY) break;
+        if (!*looked) gokore_channel_none_held_();
         if (pauses > *looks) pauses = *looks;
         for (uint32_t i = 0; i < pauses; i++) GOKORE_SEAM_PAUSE_();
         *looks -= pauses;
         if (pauses < GOKORE_CHANNEL_PAUSES_) pauses *= 2;
     }
-    if (looked && status != GOKORE_BUSY) gokore_channel_learn_(ch, status == GOKORE_OK);
+    if (*looked && status != GOKORE_BUSY) gokore_channel_learn_(ch, status == GOKORE_OK);
     (void)gokore_atomic_fetch_sub_release(&ch->inside, 1); // pairs with the acquire in gokore_channel_destroy
     return status;
 }
 
 static gokore_status gokore_channel_rest_(gokore_channel *ch, gokore_waiter_ *w, uint32_t looks, gokore_context *ctx, int64_t deadline_ns) {
-    gokore_lock_none_held_("while its thread waits in a channel");
     bool served = false;
     for (uint32_t i = 0; i < looks && !served; i++) {
         GOKORE_SEAM_PAUSE_();
@@ -690,11 +691,12 @@ static void gokore_channel_let_go_(gokore_channel *ch, int64_t waited_ns) {
 }
 
 // Called with the latch held, returns without it.
-static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks) {
-    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true, .kind_ = GOKORE_WAIT_PARTY_,
-                         .end_ = sending ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_ };
+static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks, bool looked) {
+    gokore_waiter_ w = { .key_ = ch, .name_ = ch->name, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true,
+                         .kind_ = GOKORE_WAIT_PARTY_, .end_ = sending ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_ };
     gokore_channel_line_up_(ch, sending, &w);
     gokore_latch_unlock_(&ch->latch); // slow while somebody is in line
+    if (!looked) gokore_channel_none_held_();
     gokore_status status = gokore_channel_rest_(ch, &w, looks, ctx, gokore_channel_limit_(ch, ctx));
     if (status != GOKORE_OK) {
         gokore_channel_enter_(ch);
@@ -716,11 +718,12 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
         return gokore_channel_select_biased(&only, 1, ctx, NULL);
     }
     uint32_t looks = gokore_channel_patience_(ch);
-    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks) == GOKORE_OK) return GOKORE_OK;
+    bool looked = false;
+    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks, &looked) == GOKORE_OK) return GOKORE_OK;
     gokore_atomic_u32 *kick = NULL;
     gokore_channel_enter_(ch);
     gokore_status status = gokore_channel_step_(ch, sending, item, NULL, &kick);
-    if (status == GOKORE_FULL || status == GOKORE_EMPTY) return gokore_channel_wait_(ch, sending, item, ctx, looks);
+    if (status == GOKORE_FULL || status == GOKORE_EMPTY) return gokore_channel_wait_(ch, sending, item, ctx, looks, looked);
     gokore_channel_leave_(ch, kick);
     return status;
 }
@@ -943,6 +946,7 @@ typedef struct gokore_select_ {
     gokore_select_case *cases;
     size_t n;
     gokore_waiter_ root, *nodes; // what the thread sleeps on; case i's place in its channel's line
+    gokore_wait_end_of_ *ends;   // of all channels, what the lock checker is told; n of them, with GOKORE_LOCKORDER only
     uint32_t *order;             // in which the cases are looked at
     uint32_t *by_address;        // the cases, sorted by channel
 } gokore_select_;
@@ -1011,8 +1015,26 @@ static gokore_status gokore_select_look_(gokore_select_ *s, bool latched, size_t
     return GOKORE_EMPTY;
 }
 
+// Whom the lock checker takes for able to end it: those who have been at the other end of any of the cases.
+static void gokore_select_tell_(gokore_select_ *s) {
+    uint32_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        gokore_channel *ch = s->cases[i].channel;
+        uint32_t end = s->cases[i].op == GOKORE_SELECT_SEND ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_;
+        if (ch) s->ends[n++] = (gokore_wait_end_of_) { ch, ch->name, end };
+    }
+    if (n == 0) return;
+    s->root.kind_ = GOKORE_WAIT_PARTY_;
+    s->root.key_ = s->ends[0].object;
+    s->root.name_ = s->ends[0].name;
+    s->root.end_ = s->ends[0].end;
+    s->root.others_ = s->ends + 1;
+    s->root.other_count_ = n - 1;
+}
+
 static void gokore_select_line_up_(gokore_select_ *s) {
     s->root.since_ns_ = gokore_now_ns();
+    if (GOKORE_LOCKORDER) gokore_select_tell_(s);
     for (size_t i = 0; i < s->n; i++) {
         gokore_select_case *c = &s->cases[i];
         s->nodes[i] = (gokore_waiter_) { .owner_ = &s->root, .key_ = c->channel, .item_ = c->item, .since_ns_ = s->root.since_ns_ };
@@ -1056,13 +1078,14 @@ static gokore_status gokore_select_wait_(gokore_select_ *s, gokore_context *ctx,
     gokore_channel *any = s->n ? s->cases[s->by_address[s->n - 1]].channel : NULL;
     gokore_status status = GOKORE_OK;
     gokore_select_line_up_(s);
-    for (;;) {
+    for (bool first = true;; first = false) {
         int64_t due_ns = gokore_select_due_(s);
         gokore_select_leave_(s);
+        if (first) gokore_channel_none_held_();
         status = gokore_channel_rest_(any, &s->root, any ? gokore_channel_patience_(any) : 0, ctx, due_ns < limit_ns ? due_ns : limit_ns);
         gokore_select_enter_(s); // and ticks
         if (gokore_atomic_load_acquire(&s->root.state_) == GOKORE_WAITER_WOKEN_) break; // pairs with gokore_channel_wake_
-        if (gokore_context_status(ctx) != GOKORE_OK || gokore_now_ns() >= limit_ns) break;
+        if (status == GOKORE_DEADLOCK || gokore_context_status(ctx) != GOKORE_OK || gokore_now_ns() >= limit_ns) break;
     }
     gokore_select_step_out_(s);
     if (gokore_atomic_load_acquire(&s->root.state_) == GOKORE_WAITER_WOKEN_) { // pairs likewise
@@ -1092,9 +1115,10 @@ static gokore_status gokore_select_run_(gokore_select_ *s, gokore_context *ctx, 
 // Finds room for the records: here, or on the heap.
 static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, gokore_context *ctx, bool biased, bool blocking, size_t *out) {
     gokore_waiter_ nodes[GOKORE_SELECT_STACK_];
+    gokore_wait_end_of_ ends[GOKORE_SELECT_STACK_];
     uint32_t numbers[2 * GOKORE_SELECT_STACK_];
-    gokore_select_ s = { .cases = cases, .n = n, .nodes = nodes, .order = numbers, .by_address = numbers + GOKORE_SELECT_STACK_ };
-    size_t chosen = n, each = sizeof *s.nodes + 2 * sizeof *s.order;
+    gokore_select_ s = { .cases = cases, .n = n, .nodes = nodes, .ends = ends, .order = numbers, .by_address = numbers + GOKORE_SELECT_STACK_ };
+    size_t chosen = n, each = sizeof *s.nodes + sizeof *s.ends + 2 * sizeof *s.order;
     void *memory = NULL;
     if (out) *out = n;
     gokore_status status = gokore_context_status(ctx);
@@ -1105,7 +1129,8 @@ static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, g
         memory = n < UINT32_MAX / each ? gokore_alloc_(NULL, n * each, _Alignof(gokore_waiter_)) : NULL;
         if (!memory) return GOKORE_NO_MEMORY;
         s.nodes = (gokore_waiter_ *)memory;
-        s.order = (uint32_t *)(void *)(s.nodes + n);
+        s.ends = (gokore_wait_end_of_ *)(void *)(s.nodes + n);
+        s.order = (uint32_t *)(void *)(s.ends + n);
         s.by_address = s.order + n;
     }
     int64_t since_ns = GOKORE_METRICS ? gokore_now_ns() : 0;
