@@ -285,6 +285,7 @@ struct gokore_channel {
     gokore_atomic_i64 blocked_ns, max_wait_ns; // not guarded, nor is what follows; max_wait_ns 0 = none
     gokore_atomic_u32 inside;           // calls that wait or look on, until they let go of the channel
     gokore_atomic_u32 looks;            // that a wait may take
+    gokore_atomic_u32 yields;           // likewise
     gokore_atomic_u32 until_asked, apart; // waits until it is asked whether it is crowded here; and then until the next time
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) unsigned char places[];
 };
@@ -507,6 +508,11 @@ static void gokore_channel_heed_(gokore_channel *ch, int64_t since_ns) { // some
         gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_SPIN_MAX);
 }
 
+// Before it looks or sleeps a wait at a larger ring lets others run, more often where that has paid lately. Where threads outnumber
+// CPUs each then fills or drains the ring in its turn; to be woken for one item, and to take the CPU from who sends more, costs
+// most of a switch per item. Where CPUs are free it is a look that takes long enough for the other side to get ahead.
+enum { GOKORE_CHANNEL_YIELDS_ = 4, GOKORE_CHANNEL_YIELD_CAPACITY_ = 16 };
+
 // >>lines of waiters
 // A select that was served elsewhere may still stand in the line.
 static bool gokore_channel_is_waiting_(const gokore_waiter_ *w, const gokore_waiter_ *self) {
@@ -636,21 +642,43 @@ static void gokore_channel_leave_(gokore_channel *ch, gokore_atomic_u32 *kick) {
 // >>waiting
 static void gokore_channel_none_held_(void) { gokore_lock_none_held_("while its thread waits in a channel"); }
 
+static bool gokore_channel_must_wait_(gokore_status status) { return status == GOKORE_FULL || status == GOKORE_EMPTY; }
+
+// GOKORE_OK: the item is through. *told: the lock checker knows of the wait.
+static gokore_status gokore_channel_step_aside_(gokore_channel *ch, bool sending, void *item, bool *told) {
+    (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
+    uint32_t yields = gokore_atomic_load_relaxed(&ch->yields); // relaxed, and below: a hint
+    gokore_status status = gokore_channel_fast_(ch, sending, item);
+    if (gokore_channel_must_wait_(status)) {
+        gokore_channel_none_held_();
+        *told = true;
+    }
+    for (uint32_t i = 0; i < yields && gokore_channel_must_wait_(status); i++) {
+        GOKORE_SEAM_YIELD_();
+        status = gokore_channel_fast_(ch, sending, item);
+    }
+    uint32_t next = status == GOKORE_OK ? GOKORE_CHANNEL_YIELDS_ : yields > 1 ? yields / 2 : 1;
+    if (*told && next != yields) gokore_atomic_store_relaxed(&ch->yields, next);
+    (void)gokore_atomic_fetch_sub_release(&ch->inside, 1); // pairs with the acquire in gokore_channel_destroy
+    return status;
+}
+
 // Looks whether the ring has an item, or room, by now, ever less often: who comes back later finds several, and has disturbed
 // the other side less. *looks = what is left of them when the latch is needed.
-static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks, bool *looked) {
+static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks, bool *told) {
     gokore_status status = GOKORE_BUSY;
+    bool looked = false;
     (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
-    for (uint32_t pauses = 1; *looks > 0; *looked = true) {
+    for (uint32_t pauses = 1; *looks > 0; looked = *told = true) {
         status = gokore_channel_fast_(ch, sending, item);
-        if (status == GOKORE_OK || status == GOKORE_BUSY) break;
-        if (!*looked) gokore_channel_none_held_();
+        if (!gokore_channel_must_wait_(status)) break;
+        if (!*told) gokore_channel_none_held_();
         if (pauses > *looks) pauses = *looks;
         for (uint32_t i = 0; i < pauses; i++) GOKORE_SEAM_PAUSE_();
         *looks -= pauses;
         if (pauses < GOKORE_CHANNEL_PAUSES_) pauses *= 2;
     }
-    if (*looked && status != GOKORE_BUSY) gokore_channel_learn_(ch, status == GOKORE_OK);
+    if (looked && status != GOKORE_BUSY) gokore_channel_learn_(ch, status == GOKORE_OK);
     (void)gokore_atomic_fetch_sub_release(&ch->inside, 1); // pairs with the acquire in gokore_channel_destroy
     return status;
 }
@@ -691,12 +719,12 @@ static void gokore_channel_let_go_(gokore_channel *ch, int64_t waited_ns) {
 }
 
 // Called with the latch held, returns without it.
-static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks, bool looked) {
+static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks, bool told) {
     gokore_waiter_ w = { .key_ = ch, .name_ = ch->name, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true,
                          .kind_ = GOKORE_WAIT_PARTY_, .end_ = sending ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_ };
     gokore_channel_line_up_(ch, sending, &w);
     gokore_latch_unlock_(&ch->latch); // slow while somebody is in line
-    if (!looked) gokore_channel_none_held_();
+    if (!told) gokore_channel_none_held_();
     gokore_status status = gokore_channel_rest_(ch, &w, looks, ctx, gokore_channel_limit_(ch, ctx));
     if (status != GOKORE_OK) {
         gokore_channel_enter_(ch);
@@ -717,13 +745,14 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
         gokore_select_case only = { ch, sending ? GOKORE_SELECT_SEND : GOKORE_SELECT_RECV, item };
         return gokore_channel_select_biased(&only, 1, ctx, NULL);
     }
+    bool told = false, yields = GOKORE_CHANNEL_SPIN_MAX > 0 && !ch->latched && ch->capacity >= GOKORE_CHANNEL_YIELD_CAPACITY_;
+    if (yields && gokore_channel_step_aside_(ch, sending, item, &told) == GOKORE_OK) return GOKORE_OK;
     uint32_t looks = gokore_channel_patience_(ch);
-    bool looked = false;
-    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks, &looked) == GOKORE_OK) return GOKORE_OK;
+    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks, &told) == GOKORE_OK) return GOKORE_OK;
     gokore_atomic_u32 *kick = NULL;
     gokore_channel_enter_(ch);
     gokore_status status = gokore_channel_step_(ch, sending, item, NULL, &kick);
-    if (status == GOKORE_FULL || status == GOKORE_EMPTY) return gokore_channel_wait_(ch, sending, item, ctx, looks, looked);
+    if (gokore_channel_must_wait_(status)) return gokore_channel_wait_(ch, sending, item, ctx, looks, told);
     gokore_channel_leave_(ch, kick);
     return status;
 }
@@ -779,6 +808,7 @@ static void gokore_channel_init_(gokore_channel *ch, const gokore_channel_desc *
     gokore_atomic_store_relaxed(&ch->tail, (uint64_t)GOKORE_CHANNEL_SLOW_);
     gokore_atomic_store_relaxed(&ch->head, (uint64_t)GOKORE_CHANNEL_SLOW_);
     gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_LOOKS_FIRST_);
+    gokore_atomic_store_relaxed(&ch->yields, (uint32_t)GOKORE_CHANNEL_YIELDS_);
     gokore_atomic_store_relaxed(&ch->until_asked, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
     gokore_atomic_store_relaxed(&ch->apart, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
 }
