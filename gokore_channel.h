@@ -20,7 +20,8 @@
 //
 // OPTIONS  GOKORE_CHANNEL_SPIN_MAX  [impl]  2000  looks before a waiter sleeps, where looking has paid lately; 0 = none
 //          GOKORE_METRICS           [impl]  0     1: every call is told to the instrumenter, see gokore_policy.h
-//          GOKORE_LOCKORDER         [impl]  0     1: waiting in a channel while holding a lock is reported (LOCK_WAIT_HELD)
+//          GOKORE_LOCKORDER         [impl]  0     1: waiting in a channel while holding a lock is reported (LOCK_WAIT_HELD), and
+//                                                 waits, also those of selects, take part in deadlock detection
 //
 // CONCEPTS
 //   Items        Copied in and out by memcpy; nothing is allocated after create.
@@ -28,8 +29,16 @@
 //                while nobody waits is served at once.
 //   Close        Ends sending. Receivers still get what is inside, then GOKORE_CLOSED; so do senders that were waiting.
 //   Giving up    A send that fails has sent nothing; a receive that fails has taken nothing.
+//   Threads      Any thread may call anything between create and destroy, but none of it from a signal handler. Only send, recv,
+//                the two blocking selects, and destroy while others wait, block; all else takes a short latch at most. Who
+//                knows that no call will begin any more may destroy the channel: calls on their way out are waited for.
+//   Memory       What a thread did before a send has happened before the receive of that item returns (release, acquire); what
+//                it did before a receive, before the send that waited for its room; and before a close, before CLOSED.
 //   Waiting      A call without a context waits for ever, or as long as the channel's class allows (channel_apply_qos).
-//                A waiter looks for a while before it sleeps, if others run beside it and looking helped lately.
+//                Before it sleeps a waiter looks for a while, if others run beside it and looking helped lately, and with 16
+//                places or more lets other threads run first. Times are in nanoseconds, monotonic.
+//   Deadlocks    With GOKORE_LOCKORDER=1 a wait counts as stuck once all threads that have used the other end before are stuck
+//                (for a select: the other end of every case). A wait that is chosen to end a deadlock returns GOKORE_DEADLOCK.
 //   Monitor      It asks nothing of sends and receives: they count by what they do anyway. A channel is judged from the
 //                moment its first item came in, a sender began to wait, it was seen to be empty, or it was looked at.
 
@@ -74,20 +83,23 @@ GOKORE_API size_t gokore_channel_storage_size(size_t item_size, size_t capacity)
 // GOKORE_CLOSED, and are waited for. NULL does nothing.
 GOKORE_API void gokore_channel_destroy(gokore_channel *ch);
 
-// Blocks until the item is inside, or with capacity 0 until a receiver has it. GOKORE_CLOSED, or the context's status;
-// GOKORE_TIMEOUT also without a context, once the time of the channel's class is over.
+// Blocks until the item is inside, or with capacity 0 until a receiver has it. Otherwise nothing was sent: GOKORE_CLOSED; the
+// context's status (GOKORE_CANCELED, GOKORE_TIMEOUT), also if it was over before; GOKORE_TIMEOUT without a context once the time
+// of the channel's class is over; GOKORE_CANCELED by GOKORE_RECOVER_CANCEL_WAITERS; GOKORE_DEADLOCK. ctx must live until it returns.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx);
-// Blocks until there is an item; item NULL throws it away. GOKORE_CLOSED when closed and drained, or as above. What the sender did before its send
-// has happened before this returns (acquire); and a receive that makes room happens before the send that waited for it.
+// Blocks until there is an item, and copies it to item; NULL throws it away. Otherwise nothing was taken, and *item is as it was:
+// GOKORE_CLOSED when closed and drained, or as above.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx);
-// The same without blocking: GOKORE_FULL and GOKORE_EMPTY instead.
+// The same without blocking: GOKORE_FULL (with capacity 0: no receiver waits) and GOKORE_EMPTY (no item, no sender waits) instead.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_try_send(gokore_channel *ch, const void *item);
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_try_recv(gokore_channel *ch, void *item);
-// Ends sending and wakes all who wait. GOKORE_CLOSED if it was closed before.
+// Ends sending and wakes all who wait; they return GOKORE_CLOSED. Does not block. GOKORE_CLOSED if it was closed before.
 GOKORE_API gokore_status gokore_channel_close(gokore_channel *ch);
 
-GOKORE_API size_t gokore_channel_len(gokore_channel *ch); // items inside; a hint where others use it
+// Items inside, 0 with capacity 0: a hint where others use it, though it was so at one moment. The capacity that create was given.
+GOKORE_API size_t gokore_channel_len(gokore_channel *ch);
 GOKORE_API size_t gokore_channel_capacity(const gokore_channel *ch);
+// True once it was closed, and for ever (acquire); items may still be inside.
 GOKORE_API bool gokore_channel_is_closed(gokore_channel *ch);
 
 // >>select
@@ -98,9 +110,9 @@ typedef struct gokore_select_case {
     void *item;              // where to receive, NULL = nowhere, or what to send (then only read)
 } gokore_select_case;
 // Blocks until one of the cases can go on, and does that one: GOKORE_OK, or GOKORE_CLOSED if its channel is closed (for a
-// receive: and drained), with its number in *chosen. Otherwise no case was done, *chosen = n: the context's status,
-// GOKORE_TIMEOUT once the shortest time of the channels' classes is over and ctx is NULL, GOKORE_INVALID for an op that is
-// none. Of several that are ready each has the same chance. The same channel may stand in several cases; a select never
+// receive: and drained), with its number in *chosen (chosen may be NULL). Otherwise no case was done, *chosen = n: the context's
+// status, GOKORE_TIMEOUT once the shortest time of the channels' classes is over and ctx is NULL, GOKORE_DEADLOCK, GOKORE_INVALID
+// for an op that is none. Without cases, or with NULL channels only, it waits for the context. Of several that are ready each has the same chance. The same channel may stand in several cases; a select never
 // meets itself. Up to 16 cases take no memory; more borrow some from the heap until it returns, or GOKORE_NO_MEMORY.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_select(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen);
 // The same, but of several that are ready the first in the list.
@@ -110,10 +122,11 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_try_select(gokore_selec
 
 // >>timers
 // A channel that gets one item, the time it was due (int64_t, monotonic ns), after delay_ns; at once if that is not positive.
-// Otherwise a channel like any other, of capacity 1; no thread stands behind it. The caller destroys it.
+// Otherwise a channel like any other, of capacity 1; no thread stands behind it: who looks at it finds the tick. The caller
+// destroys it. GOKORE_NO_MEMORY; then *out = NULL.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_after(gokore_channel **out, int64_t delay_ns);
 // The same every period_ns, counted from now. It holds one tick; while nobody takes it the later ones are left out.
-// GOKORE_INVALID for a period that is not positive.
+// GOKORE_INVALID for a period that is not positive, or GOKORE_NO_MEMORY; then *out = NULL.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_ticker(gokore_channel **out, int64_t period_ns);
 
 // >>monitor
@@ -136,8 +149,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_verify_closure(gokore_c
 typedef enum gokore_recovery_kind {
     GOKORE_RECOVER_REPORT = 0,    // reports CHANNEL_STALL
     GOKORE_RECOVER_DROP_OLDEST,   // throws the oldest item away; GOKORE_EMPTY if none is inside
-    GOKORE_RECOVER_CLOSE,         // closes it
-    GOKORE_RECOVER_CANCEL_WAITERS, // all who wait return GOKORE_CANCELED; GOKORE_EMPTY if nobody did
+    GOKORE_RECOVER_CLOSE,         // closes it; GOKORE_CLOSED if it was closed before
+    GOKORE_RECOVER_CANCEL_WAITERS, // all who wait return GOKORE_CANCELED; their sends have sent nothing
     GOKORE_RECOVER_CALL           // calls call(ch, user), with nothing locked
 } gokore_recovery_kind;
 typedef struct gokore_recovery {
@@ -172,7 +185,8 @@ typedef void gokore_stall_fn(const gokore_stall *stall, void *user);
 GOKORE_API size_t gokore_channel_detect_stalls(gokore_stall *out, size_t cap, size_t threshold);
 // Calls fn for every stall that is found, from now on; NULL removes it. One for the process.
 GOKORE_API void gokore_channel_set_stall_listener(gokore_stall_fn *fn, void *user);
-// Does what action says, stalled or not; NULL: the channel's policy's on_stall. GOKORE_INVALID for an action that is none.
+// Does what action says, stalled or not; NULL: the channel's policy's on_stall. Returns what the action did, see there;
+// GOKORE_INVALID for an action that is none. Does not block, unless the action's call does.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_handle_stall(gokore_channel *ch, const gokore_recovery *action);
 // The same as detect_stalls, and after each call of the listener handle_stall with the channel's own policy's on_stall.
 GOKORE_API size_t gokore_channel_recover_stalls(size_t threshold);
