@@ -299,7 +299,7 @@ struct gokore_channel {
     gokore_atomic_i64 blocked_ns, max_wait_ns; // not guarded, nor is what follows; max_wait_ns 0 = none
     gokore_atomic_u32 inside;           // calls that wait or look on, until they let go of the channel
     gokore_atomic_u32 looks;            // that a wait may take
-    gokore_atomic_u32 yields;           // likewise
+    gokore_atomic_u32 yields, until_yield, yield_apart; // likewise; waits without one: as left, as first
     gokore_atomic_u32 until_asked, apart; // waits until it is asked whether it is crowded here; and then until the next time
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) unsigned char places[];
 };
@@ -522,10 +522,12 @@ static void gokore_channel_heed_(gokore_channel *ch, int64_t since_ns) { // some
         gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_SPIN_MAX);
 }
 
-// Before it looks or sleeps a wait at a larger ring lets others run, more often where that has paid lately. Where threads outnumber
-// CPUs each then fills or drains the ring in its turn; to be woken for one item, and to take the CPU from who sends more, costs
-// most of a switch per item. Where CPUs are free it is a look that takes long enough for the other side to get ahead.
-enum { GOKORE_CHANNEL_YIELDS_ = 4, GOKORE_CHANNEL_YIELD_CAPACITY_ = 16 };
+// Before it looks or sleeps a wait at a larger ring lets others run, more often where that has paid lately. Where the program's
+// threads outnumber CPUs each then fills or drains the ring in its turn; to be woken for one item, and to take the CPU from who
+// sends more, costs most of a switch per item. But where that took long other programs have run: then waits sleep at once, since
+// who is woken goes before those; it is tried again after so many waits, and eight times as many each time that it took long.
+enum { GOKORE_CHANNEL_YIELDS_ = 4, GOKORE_CHANNEL_YIELD_CAPACITY_ = 16, GOKORE_CHANNEL_YIELD_NS_ = 100000 };
+enum { GOKORE_CHANNEL_YIELD_AGAIN_ = 256, GOKORE_CHANNEL_YIELD_AGAIN_LAST_ = 65536 };
 
 // >>lines of waiters
 // A select that was served elsewhere may still stand in the line.
@@ -658,21 +660,40 @@ static void gokore_channel_none_held_(void) { gokore_lock_none_held_("while its 
 
 static bool gokore_channel_must_wait_(gokore_status status) { return status == GOKORE_FULL || status == GOKORE_EMPTY; }
 
+static uint32_t gokore_channel_yields_(gokore_channel *ch) { // how many this wait takes; relaxed, here and below: hints
+    if (GOKORE_CHANNEL_SPIN_MAX == 0 || ch->latched || ch->capacity < GOKORE_CHANNEL_YIELD_CAPACITY_) return 0;
+    uint32_t yields = gokore_atomic_load_relaxed(&ch->yields), left = gokore_atomic_load_relaxed(&ch->until_yield);
+    if (left > 0) gokore_atomic_store_relaxed(&ch->until_yield, left - 1);
+    return left > 0 ? 0 : yields;
+}
+
+static void gokore_channel_yielded_(gokore_channel *ch, uint32_t yields, bool served, bool late) {
+    uint32_t next = served ? GOKORE_CHANNEL_YIELDS_ : yields > 1 ? yields / 2 : 1, apart = gokore_atomic_load_relaxed(&ch->yield_apart);
+    if (next != yields) gokore_atomic_store_relaxed(&ch->yields, next);
+    if (late) {
+        gokore_atomic_store_relaxed(&ch->until_yield, apart);
+        gokore_atomic_store_relaxed(&ch->yield_apart, apart < GOKORE_CHANNEL_YIELD_AGAIN_LAST_ ? apart * 8 : apart);
+    } else if (apart > GOKORE_CHANNEL_YIELD_AGAIN_) {
+        gokore_atomic_store_relaxed(&ch->yield_apart, apart / 2);
+    }
+}
+
 // GOKORE_OK: the item is through. *told: the lock checker knows of the wait.
-static gokore_status gokore_channel_step_aside_(gokore_channel *ch, bool sending, void *item, bool *told) {
+static gokore_status gokore_channel_step_aside_(gokore_channel *ch, bool sending, void *item, uint32_t yields, bool *told) {
     (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
-    uint32_t yields = gokore_atomic_load_relaxed(&ch->yields); // relaxed, and below: a hint
     gokore_status status = gokore_channel_fast_(ch, sending, item);
     if (gokore_channel_must_wait_(status)) {
         gokore_channel_none_held_();
         *told = true;
     }
-    for (uint32_t i = 0; i < yields && gokore_channel_must_wait_(status); i++) {
+    int64_t until_ns = gokore_now_ns() + GOKORE_CHANNEL_YIELD_NS_;
+    bool late = false;
+    for (uint32_t i = 0; i < yields && !late && gokore_channel_must_wait_(status); i++) {
         GOKORE_SEAM_YIELD_();
         status = gokore_channel_fast_(ch, sending, item);
+        late = gokore_now_ns() > until_ns;
     }
-    uint32_t next = status == GOKORE_OK ? GOKORE_CHANNEL_YIELDS_ : yields > 1 ? yields / 2 : 1;
-    if (*told && next != yields) gokore_atomic_store_relaxed(&ch->yields, next);
+    if (*told) gokore_channel_yielded_(ch, yields, status == GOKORE_OK, late);
     (void)gokore_atomic_fetch_sub_release(&ch->inside, 1); // pairs with the acquire in gokore_channel_destroy
     return status;
 }
@@ -759,8 +780,9 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
         gokore_select_case only = { ch, sending ? GOKORE_SELECT_SEND : GOKORE_SELECT_RECV, item };
         return gokore_channel_select_biased(&only, 1, ctx, NULL);
     }
-    bool told = false, yields = GOKORE_CHANNEL_SPIN_MAX > 0 && !ch->latched && ch->capacity >= GOKORE_CHANNEL_YIELD_CAPACITY_;
-    if (yields && gokore_channel_step_aside_(ch, sending, item, &told) == GOKORE_OK) return GOKORE_OK;
+    uint32_t yields = gokore_channel_yields_(ch);
+    bool told = false;
+    if (yields && gokore_channel_step_aside_(ch, sending, item, yields, &told) == GOKORE_OK) return GOKORE_OK;
     uint32_t looks = gokore_channel_patience_(ch);
     if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks, &told) == GOKORE_OK) return GOKORE_OK;
     gokore_atomic_u32 *kick = NULL;
@@ -823,6 +845,7 @@ static void gokore_channel_init_(gokore_channel *ch, const gokore_channel_desc *
     gokore_atomic_store_relaxed(&ch->head, (uint64_t)GOKORE_CHANNEL_SLOW_);
     gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_LOOKS_FIRST_);
     gokore_atomic_store_relaxed(&ch->yields, (uint32_t)GOKORE_CHANNEL_YIELDS_);
+    gokore_atomic_store_relaxed(&ch->yield_apart, (uint32_t)GOKORE_CHANNEL_YIELD_AGAIN_);
     gokore_atomic_store_relaxed(&ch->until_asked, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
     gokore_atomic_store_relaxed(&ch->apart, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
 }
