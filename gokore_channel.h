@@ -112,8 +112,9 @@ typedef struct gokore_select_case {
 // Blocks until one of the cases can go on, and does that one: GOKORE_OK, or GOKORE_CLOSED if its channel is closed (for a
 // receive: and drained), with its number in *chosen (chosen may be NULL). Otherwise no case was done, *chosen = n: the context's
 // status, GOKORE_TIMEOUT once the shortest time of the channels' classes is over and ctx is NULL, GOKORE_DEADLOCK, GOKORE_INVALID
-// for an op that is none. Without cases, or with NULL channels only, it waits for the context. Of several that are ready each has the same chance. The same channel may stand in several cases; a select never
-// meets itself. Up to 16 cases take no memory; more borrow some from the heap until it returns, or GOKORE_NO_MEMORY.
+// for an op that is none. Without cases, or with NULL channels only, it waits for the context. Of several that are ready each has
+// the same chance. The same channel may stand in several cases; a select never meets itself. Up to 16 cases take no memory; more
+// borrow some from the heap until it returns, or GOKORE_NO_MEMORY.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_select(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen);
 // The same, but of several that are ready the first in the list.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_select_biased(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen);
@@ -1205,7 +1206,8 @@ static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, g
         if (cases[i].channel) gokore_channel_keep_(cases[i].channel);
     status = gokore_select_run_(&s, ctx, biased, blocking, &chosen);
     for (size_t i = 0; GOKORE_METRICS && i < n; i++) // the chosen one is told, all are let go
-        if (cases[i].channel && i == chosen) gokore_channel_tell_result_(cases[i].channel, cases[i].op == GOKORE_SELECT_SEND, status, gokore_now_ns() - since_ns);
+        if (cases[i].channel && i == chosen)
+            gokore_channel_tell_result_(cases[i].channel, cases[i].op == GOKORE_SELECT_SEND, status, gokore_now_ns() - since_ns);
         else if (cases[i].channel) gokore_channel_let_go_(cases[i].channel, 0);
     if (memory) gokore_free_(NULL, memory, n * each);
     if (out) *out = chosen;
