@@ -271,10 +271,17 @@ GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cl
 // EXCLUSIVE, SHARED: a lock's, ended by those who hold it. PARTY: ended by those who have been at that end of the object before.
 // PERMITS: a semaphore's: by those who hold permits, or, where a holder has asked for more, by those who have released some.
 enum { GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, GOKORE_WAIT_PARTY_, GOKORE_WAIT_PERMITS_ };
+typedef struct gokore_wait_end_of_ {
+    const void *object;
+    const char *name;
+    uint32_t end;
+} gokore_wait_end_of_;
 typedef struct gokore_wait_ {
     const void *object;
     const char *name;          // NULL = the lock's, or the address; must live as long as the object
     uint32_t kind, end;        // end: of PARTY, which end's users can end it
+    const gokore_wait_end_of_ *others; // of PARTY: more ends whose users can end it; read until gokore_wait_end_
+    uint32_t other_count;
     int64_t deadline_ns;       // INT64_MAX = none: a wait that ends by itself is no part of a deadlock of such waits only
     gokore_atomic_u32 *state;  // the word it sleeps on: the wait is over once this is not idle; set to doomed for a victim
     uint32_t idle, doomed;
@@ -3098,27 +3105,50 @@ static bool gokore_stuck_stays_(gokore_scene_ *scene, uint32_t i) {
     return s->wait.kind >= GOKORE_WAIT_PARTY_ ? any && all : any;
 }
 
+static uint32_t gokore_thread_waits_(gokore_lock_thread_ *t) { // for so many objects
+    if (!t->id || !gokore_atomic_load(&t->waits)) return 0;
+    gokore_latch_lock_(&t->latch);
+    uint32_t n = gokore_wait_goes_on_(t) ? 1 + t->wait.other_count : 0;
+    gokore_latch_unlock_(&t->latch);
+    return n;
+}
+
+// One entry for each end whose users can end the thread's wait. Who began to wait after the room was made may be left out: then
+// it passes for one that can go on.
+static void gokore_scene_add_(gokore_scene_ *scene, uint32_t room, gokore_lock_thread_ *t) {
+    if (gokore_thread_waits_(t) == 0) return;
+    gokore_latch_lock_(&t->latch);
+    uint32_t n = gokore_wait_goes_on_(t) ? 1 + t->wait.other_count : 0;
+    for (uint32_t i = 0; i < n && n <= room - scene->count; i++) {
+        gokore_stuck_ *s = &scene->stuck[scene->count + i];
+        *s = (gokore_stuck_) { .thread = t, .wait = t->wait, .number = t->wait_number, .since_ns = t->wait_since_ns, .stack = t->wait_stack };
+        const gokore_wait_end_of_ *other = i > 0 ? &t->wait.others[i - 1] : NULL;
+        if (other) s->wait.object = other->object, s->wait.name = other->name, s->wait.end = other->end;
+    }
+    if (n <= room - scene->count) scene->count += n;
+    gokore_latch_unlock_(&t->latch);
+}
+
+static void gokore_scene_free_(gokore_scene_ *scene, const gokore_lock_thread_ *t) { // it can go on, whatever it waits for
+    for (uint32_t k = 0; k < scene->count; k++)
+        if (scene->stuck[k].thread == t) scene->stuck[k].out = true;
+}
+
 // All threads that wait, and which of them can't go on. Under the latch; false = no memory.
 static bool gokore_scene_set_(gokore_scene_ *scene) {
-    uint32_t n = gokore_lockorder_.threads.count;
+    uint32_t room = 1;
+    for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++) room += gokore_thread_waits_(gokore_lock_thread_at_(i));
     scene->count = 0;
-    scene->stuck = (gokore_stuck_ *)gokore_alloc_zeroed_(NULL, (n + 1) * sizeof *scene->stuck, sizeof(void *));
+    scene->stuck = (gokore_stuck_ *)gokore_alloc_zeroed_(NULL, room * sizeof *scene->stuck, sizeof(void *));
     if (!scene->stuck) return false;
-    for (uint32_t i = 1; i <= n; i++) {
-        gokore_lock_thread_ *t = gokore_lock_thread_at_(i);
-        if (!t->id || !gokore_atomic_load(&t->waits)) continue;
-        gokore_latch_lock_(&t->latch);
-        if (gokore_wait_goes_on_(t))
-            scene->stuck[scene->count++] =
-                (gokore_stuck_) { .thread = t, .wait = t->wait, .number = t->wait_number, .since_ns = t->wait_since_ns, .stack = t->wait_stack };
-        gokore_latch_unlock_(&t->latch);
-    }
+    for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++) gokore_scene_add_(scene, room, gokore_lock_thread_at_(i));
     for (uint32_t i = 0; i < scene->count; i++) scene->stuck[i].held = gokore_permits_are_held_(scene, scene->stuck[i].wait.object);
     for (bool changed = scene->count > 0; changed;) {
         changed = false;
         for (uint32_t i = 0; i < scene->count; i++) {
             if (scene->stuck[i].out || gokore_stuck_stays_(scene, i)) continue;
-            scene->stuck[i].out = changed = true;
+            gokore_scene_free_(scene, scene->stuck[i].thread);
+            changed = true;
         }
     }
     return true;
@@ -3142,7 +3172,7 @@ static uint32_t gokore_scene_cycle_(gokore_scene_ *scene, uint32_t from) {
 static const char *gokore_wait_name_(const gokore_wait_ *w) { // kept as long as the process lives; "" = no memory
     char title[64];
     gokore_lock_title_(w->object, NULL, gokore_lock_known_(w->object), title, sizeof title);
-    const char *name = w->name ? w->name : gokore_rule_name_(title, strlen(title));
+    const char *said = w->name ? w->name : title, *name = gokore_rule_name_(said, strlen(said));
     return name ? name : "";
 }
 

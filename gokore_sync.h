@@ -368,10 +368,13 @@ typedef struct gokore_waiter_ {
     struct gokore_waiter_ *context_next_, *context_prev_; // context_prev_ is itself when its context has taken it off
     struct gokore_waiter_ *owner_;                     // NULL = itself
     const void *key_;                                  // whose queue
+    const char *name_;                                 // its name for the lock checker; NULL = a lock's
     void *item_;                                       // a channel's: what to send, where to receive
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
     int64_t since_ns_;                                 // when the call began to wait
     uint32_t kind_, end_;                              // what the lock checker is told of it, see gokore_wait_; 0 = nothing
+    const gokore_wait_end_of_ *others_;                // likewise
+    uint32_t other_count_;
     bool queued_;                                      // under the queue's latch
     bool steadfast_;                                   // can't be ended as a deadlock's victim
     bool sleeps_;                                      // at once: it has spun already, or it is likely to wait for long
@@ -509,8 +512,9 @@ static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
 
 // The lock checker is told for what this thread is about to sleep.
 static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
-    gokore_wait_ wait = { .object = w->key_, .kind = w->kind_, .end = w->end_, .deadline_ns = deadline_ns, .state = &w->state_,
-                          .idle = GOKORE_WAITER_ASLEEP_, .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
+    gokore_wait_ wait = { .object = w->key_, .name = w->name_, .kind = w->kind_, .end = w->end_, .others = w->others_,
+                          .other_count = w->other_count_, .deadline_ns = deadline_ns, .state = &w->state_, .idle = GOKORE_WAITER_ASLEEP_,
+                          .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
     gokore_wait_begin_(&wait);
 }
 
