@@ -610,11 +610,12 @@ static uint32_t gokore_lock_record_new_(void) {
     uint32_t i = gokore_lockorder_.free_record;
     if (i)
         gokore_lockorder_.free_record = gokore_lock_record_at_(i)->next_free;
-    else
-        i = (gokore_lockorder_.records.count + 1) >> GOKORE_ID_NUMBER_BITS_ ? 0 : gokore_chunk_add_(&gokore_lockorder_.records, sizeof(gokore_lock_record_));
+    else if (!((gokore_lockorder_.records.count + 1) >> GOKORE_ID_NUMBER_BITS_))
+        i = gokore_chunk_add_(&gokore_lockorder_.records, sizeof(gokore_lock_record_));
     if (!i) return 0;
-    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
-    *gokore_lock_record_at_(i) = fresh;
+    uint64_t id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i;
+    *gokore_lock_record_at_(i) =
+        (gokore_lock_record_) { .id = id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
     return i;
 }
 
@@ -814,13 +815,18 @@ static uint32_t gokore_edge_find_(uint64_t from, uint64_t to) {
     return e;
 }
 
+static uint64_t gokore_edge_key_of_(uint32_t e) {
+    const gokore_lock_edge_ *edge = gokore_lock_edge_at_(e);
+    return gokore_edge_key_(gokore_lock_record_at_(edge->from)->id, gokore_lock_record_at_(edge->to)->id);
+}
+
 // From now on those that lead to b are found by their keys. False = no memory: then they are looked through as before.
 static bool gokore_edges_hash_(const gokore_lock_record_ *b) {
     bool ok = true;
     for (uint32_t e = b->in; e && ok; e = gokore_lock_edge_at_(e)->next_in)
-        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id), e);
+        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_of_(e), e);
     for (uint32_t e = b->in; e && !ok; e = gokore_lock_edge_at_(e)->next_in)
-        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id));
+        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_of_(e));
     return ok;
 }
 
@@ -1232,7 +1238,8 @@ static void gokore_clause_say_(int kind, const char *a, const char *b, const cha
     for (int i = 0; i < (kind == GOKORE_CLAUSE_EXEMPT_ ? 3 : 2); i++)
         if (!names[i] || !gokore_rule_name_ok_(names[i], strlen(names[i]))) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
+    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns);
+    bool limits = gokore_limits_set_();
     gokore_verdicts_change_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (!ok) gokore_lock_out_of_memory_();
@@ -1564,7 +1571,8 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
 }
 
 static bool gokore_held_grow_(gokore_lock_thread_ *t) {
-    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE), *before = t->held;
+    gokore_held_ *before = t->held;
+    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE);
     if (!more) return false;
     gokore_latch_lock_(&gokore_lockorder_.latch); // the watch may be reading
     memcpy(more + 1, before, t->capacity * sizeof *more);
@@ -2583,7 +2591,8 @@ static inline bool gokore_lock_cools_(const void *lock) {
     if (!t) return false;
     uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
     const gokore_held_ *h = t->held + n - 1;            // of none, one that holds no lock
-    if (gokore_held_lock_(h) != lock || h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
+    if (gokore_held_lock_(h) != lock) return false;
+    if (h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
     gokore_atomic_store_release(&t->count, n - 1);      // pairs with the acquire in gokore_held_by_
     return true;
 }
