@@ -54,7 +54,9 @@
 //                LOCK_ORPHANED instead.
 //   Limits       None that drops what was seen. When memory can't be had, one LOCK_TABLE report says so, and what is known
 //                is kept. A search for a mild cycle's serious sister ends after 100000 steps.
-//   Cost         A pair that this thread has seen before: one look into a table of its own, no shared cache line written.
+//   Cost         A pair that this thread has seen before: one look at what it held in this place the last time, or into a table of
+//                its own; no shared cache line written. Memory: some 280 bytes per lock and 75 per edge (64-bit), kept until
+//                the lock is destroyed; a class counts as one lock.
 
 #ifndef GOKORE_LOCKORDER_H
 #define GOKORE_LOCKORDER_H 100 // 0.1.0
@@ -328,7 +330,7 @@ static void *gokore_chunk_item_(gokore_chunks_ *c, uint32_t i, size_t item_size)
     return base + (size_t)(at - (64u << k)) * item_size;
 }
 
-// The number of a new zeroed item, 0 if there is no memory.
+// The number of a new item, which is not set up yet, 0 if there is no memory.
 static uint32_t gokore_chunk_add_(gokore_chunks_ *c, size_t item_size) {
     uint32_t i = c->count + 1, at = i + 64, k = 25 - (uint32_t)__builtin_clz(at);
     if (k >= GOKORE_CHUNKS_) return 0;
@@ -337,7 +339,6 @@ static uint32_t gokore_chunk_add_(gokore_chunks_ *c, size_t item_size) {
         if (!base) return 0;
         gokore_atomic_store_release(&c->chunk[k], base); // pairs with the acquire in gokore_chunk_item_
     }
-    memset(gokore_chunk_item_(c, i, item_size), 0, item_size); // not before: memory that is not used is not touched
     c->count = i;
     return i;
 }
@@ -357,6 +358,10 @@ typedef struct gokore_lock_map_ {
     uint64_t used;
     bool shared;             // read without the latch: what it has outgrown stays
 } gokore_lock_map_;
+
+#ifndef GOKORE_LOCK_MAP_FIRST_
+#define GOKORE_LOCK_MAP_FIRST_ 256 // slots of a map's first table, a power of two; the explorer has fewer
+#endif
 
 static uint64_t gokore_lock_hash_(uint64_t x) { // the finaliser of splitmix64
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -388,7 +393,7 @@ static uint64_t gokore_lock_map_live_(const gokore_lock_slots_ *t) {
 
 static bool gokore_lock_map_grow_(gokore_lock_map_ *map) {
     gokore_lock_slots_ *old = (gokore_lock_slots_ *)gokore_atomic_load_relaxed(&map->slots); // relaxed: under the latch
-    uint64_t size = 256, live = gokore_lock_map_live_(old);
+    uint64_t size = GOKORE_LOCK_MAP_FIRST_, live = gokore_lock_map_live_(old);
     while (size < live * 3) size *= 2;
     size_t bytes = sizeof(gokore_lock_slots_) + (size_t)size * sizeof(gokore_lock_slot_);
     gokore_lock_slots_ *t = (gokore_lock_slots_ *)gokore_alloc_zeroed_(NULL, bytes, GOKORE_CACHE_LINE);
@@ -495,6 +500,7 @@ enum { GOKORE_DEP_HELD_SHARED_ = 1, GOKORE_DEP_WANT_SHARED_ = 2, GOKORE_DEP_TIME
 typedef struct gokore_lock_dep_ {
     uint32_t next, edge, kinds;
     uint32_t stack;         // where it was first seen
+    uint32_t epoch;         // when its thread was last judged for it
     gokore_lockset_ *held;
     uint64_t thread;        // the one that made it; 0 = several have
 } gokore_lock_dep_;
@@ -612,11 +618,12 @@ static uint32_t gokore_lock_record_new_(void) {
     uint32_t i = gokore_lockorder_.free_record;
     if (i)
         gokore_lockorder_.free_record = gokore_lock_record_at_(i)->next_free;
-    else
+    else if (!((gokore_lockorder_.records.count + 1) >> GOKORE_ID_NUMBER_BITS_))
         i = gokore_chunk_add_(&gokore_lockorder_.records, sizeof(gokore_lock_record_));
-    if (!i || i >> GOKORE_ID_NUMBER_BITS_) return 0;
-    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
-    *gokore_lock_record_at_(i) = fresh;
+    if (!i) return 0;
+    uint64_t id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i;
+    *gokore_lock_record_at_(i) =
+        (gokore_lock_record_) { .id = id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
     return i;
 }
 
@@ -816,13 +823,18 @@ static uint32_t gokore_edge_find_(uint64_t from, uint64_t to) {
     return e;
 }
 
+static uint64_t gokore_edge_key_of_(uint32_t e) {
+    const gokore_lock_edge_ *edge = gokore_lock_edge_at_(e);
+    return gokore_edge_key_(gokore_lock_record_at_(edge->from)->id, gokore_lock_record_at_(edge->to)->id);
+}
+
 // From now on those that lead to b are found by their keys. False = no memory: then they are looked through as before.
 static bool gokore_edges_hash_(const gokore_lock_record_ *b) {
     bool ok = true;
     for (uint32_t e = b->in; e && ok; e = gokore_lock_edge_at_(e)->next_in)
-        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id), e);
+        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_of_(e), e);
     for (uint32_t e = b->in; e && !ok; e = gokore_lock_edge_at_(e)->next_in)
-        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id));
+        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_of_(e));
     return ok;
 }
 
@@ -1238,7 +1250,8 @@ static void gokore_clause_say_(int kind, const char *a, const char *b, const cha
     for (int i = 0; i < (kind == GOKORE_CLAUSE_EXEMPT_ ? 3 : 2); i++)
         if (!names[i] || !gokore_rule_name_ok_(names[i], strlen(names[i]))) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
+    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns);
+    bool limits = gokore_limits_set_();
     gokore_verdicts_change_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (!ok) gokore_lock_out_of_memory_();
@@ -1550,12 +1563,14 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
     (void)pthread_once(&gokore_thread_once_, gokore_threads_prepare_);
     gokore_latch_lock_(&gokore_lockorder_.latch);
     uint32_t i = gokore_thread_free_;
+    bool fresh = i == 0;
     if (i)
         gokore_thread_free_ = gokore_lock_thread_at_(i)->next_free;
     else
         i = gokore_chunk_add_(&gokore_lockorder_.threads, sizeof(gokore_lock_thread_));
     gokore_lock_thread_ *t = i ? gokore_lock_thread_at_(i) : NULL;
     if (t) {
+        if (fresh) memset(t, 0, sizeof *t);
         t->number = i;
         t->id = gokore_thread_id_();
         t->held = t->first + 1;
@@ -1568,7 +1583,8 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
 }
 
 static bool gokore_held_grow_(gokore_lock_thread_ *t) {
-    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE), *before = t->held;
+    gokore_held_ *before = t->held;
+    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE);
     if (!more) return false;
     gokore_latch_lock_(&gokore_lockorder_.latch); // the watch may be reading
     memcpy(more + 1, before, t->capacity * sizeof *more);
@@ -1675,6 +1691,7 @@ static void gokore_lock_part_set_(uint32_t record) {
 typedef struct gokore_acquisition_ {
     gokore_lock_thread_ *thread;
     uint32_t record, node;   // wanted
+    uint32_t epoch, judged;  // judged: the epoch, once no pair of it has anything more to tell; 0 before
     unsigned mode;
     const void *outer;
     bool exempt, strict;
@@ -1763,6 +1780,7 @@ static void gokore_search_reach_(uint32_t node, int side, uint32_t mark, uint32_
 
 // Is there any way at all? From both ends in turns, so that it costs no more than the side that is sooner at its end.
 static bool gokore_search_meets_(uint32_t start, uint32_t goal) {
+    if (!gokore_lock_record_at_(start)->out || !gokore_lock_record_at_(goal)->in) return false;
     uint32_t mark = ++gokore_lockorder_.mark, tail[2] = { 0, 0 }, at[2] = { start, goal };
     gokore_search_reach_(start, 0, mark, &tail[0]);
     gokore_search_reach_(goal, 1, mark, &tail[1]);
@@ -2050,22 +2068,37 @@ static const char *gokore_pair_rule_(const gokore_acquisition_ *a, const gokore_
 static bool gokore_pair_is_free_(const gokore_acquisition_ *a, const gokore_held_ *h) {
     if (!gokore_held_is_known_(h)) return true;
     if (a->outer && (h->outer == a->outer || (h->node == a->node && gokore_held_lock_(h) != a->outer))) return true;
-    return gokore_clause_blessed_(gokore_lock_record_at_(h->record)->cls, gokore_lock_record_at_(a->record)->cls) &&
-           gokore_lock_record_at_(a->record)->cls;
+    uint32_t cls = gokore_lockorder_.clauses ? gokore_lock_record_at_(a->record)->cls : 0;
+    return cls && gokore_clause_blessed_(gokore_lock_record_at_(h->record)->cls, cls);
 }
 
 // After a cycle is told: its other edges have been told with it.
-static void gokore_search_tell_(const gokore_search_ *s) {
+static void gokore_search_tell_(const gokore_search_ *s, uint32_t kind) {
     for (uint32_t node = s->goal, from; node != s->start; node = from) {
         from = gokore_dep_from_(gokore_lock_record_at_(node)->via);
-        (void)gokore_told_(from, node, GOKORE_TOLD_CYCLE_);
+        (void)gokore_told_(from, node, kind);
     }
+}
+
+// Does this dependency say of the pair all that there is to say?
+static bool gokore_dep_covers_(const gokore_lock_dep_ *dep, const gokore_acquisition_ *a, uint32_t kinds) {
+    return (dep->kinds & kinds) == dep->kinds && gokore_lockset_within_(dep->held, a->held);
+}
+
+// By this thread, as it is now: what has come since has been judged with it.
+static bool gokore_pair_was_judged_(const gokore_acquisition_ *a, const gokore_held_ *h) {
+    uint32_t e = gokore_edge_find_(h->node_id, gokore_lock_record_at_(a->node)->id), kinds = gokore_pair_kinds_(a, h);
+    for (uint32_t d = gokore_dep_first_(e); d; d = gokore_lock_dep_at_(d)->next) {
+        const gokore_lock_dep_ *dep = gokore_lock_dep_at_(d);
+        if (dep->epoch == a->epoch && dep->thread == a->thread->id && gokore_dep_covers_(dep, a, kinds)) return true;
+    }
+    return false;
 }
 
 // f NULL: tells nothing and remembers nothing.
 static enum gokore_verdict_ gokore_pair_judge_(const gokore_acquisition_ *a, const gokore_held_ *h, gokore_finding_ *f) {
     static const uint32_t kinds[] = { 0, GOKORE_TOLD_GATED_, GOKORE_TOLD_ALONE_, GOKORE_TOLD_CYCLE_ };
-    if (gokore_pair_is_free_(a, h)) return GOKORE_VERDICT_FINE_;
+    if (gokore_pair_is_free_(a, h) || (f && gokore_pair_was_judged_(a, h))) return GOKORE_VERDICT_FINE_;
     const char *rule = gokore_pair_rule_(a, h);
     if (rule) {
         if (f && !gokore_told_(h->node, a->node, GOKORE_TOLD_ORDER_)) gokore_finding_order_(f, a, h->node, rule);
@@ -2082,7 +2115,7 @@ static enum gokore_verdict_ gokore_pair_judge_(const gokore_acquisition_ *a, con
     if (way == GOKORE_WAY_NONE_) return GOKORE_VERDICT_FINE_;
     if (f && !gokore_told_(h->node, a->node, kinds[way])) {
         gokore_finding_cycle_(f, a, &s, way);
-        if (way == GOKORE_WAY_OPEN_) gokore_search_tell_(&s);
+        gokore_search_tell_(&s, kinds[way]);
     }
     return way == GOKORE_WAY_OPEN_ || a->strict ? GOKORE_VERDICT_WRONG_ : GOKORE_VERDICT_MILD_;
 }
@@ -2099,13 +2132,14 @@ static enum gokore_verdict_ gokore_pairs_judge_(const gokore_acquisition_ *a, go
 
 // >>learning
 // Adds how the pair was seen, unless that says nothing new: the least of what was held counts. False = no memory.
-static bool gokore_pair_learn_(gokore_acquisition_ *a, const gokore_held_ *h) {
+static bool gokore_pair_learn_(gokore_acquisition_ *a, const gokore_held_ *h, bool *news) {
     uint32_t e = gokore_edge_make_(h->node, a->node), kinds = gokore_pair_kinds_(a, h);
     if (!e) return false;
     gokore_lock_edge_ *edge = gokore_lock_edge_at_(e);
     for (uint32_t d = edge->deps; d; d = gokore_lock_dep_at_(d)->next) {
         gokore_lock_dep_ *dep = gokore_lock_dep_at_(d);
-        if ((dep->kinds & kinds) != dep->kinds || !gokore_lockset_within_(dep->held, a->held)) continue;
+        if (!gokore_dep_covers_(dep, a, kinds)) continue;
+        if (dep->thread == a->thread->id) dep->epoch = a->judged;
         if (dep->thread == 0 || dep->thread == a->thread->id) return true;
         if (dep->kinds != kinds || dep->held->count != a->held->count) continue;
         dep->thread = 0;
@@ -2120,21 +2154,35 @@ static bool gokore_pair_learn_(gokore_acquisition_ *a, const gokore_held_ *h) {
         if (!edge->deps) gokore_edge_unlink_(e);
         return false;
     }
-    *gokore_lock_dep_at_(d) = (gokore_lock_dep_) { edge->deps, e, kinds, gokore_trace_keep_(&a->thread->trace), a->held, a->thread->id };
+    uint32_t stack = gokore_trace_keep_(&a->thread->trace);
+    *gokore_lock_dep_at_(d) = (gokore_lock_dep_) { edge->deps, e, kinds, stack, a->judged, a->held, a->thread->id };
     a->held->uses++;
     edge->deps = d;
+    *news = true;
     return true;
 }
 
-// All pairs of an acquisition that may go on, and its chain, so that the next one like it is warm.
-static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t instances, uint32_t epoch) {
+static void gokore_pairs_weigh_(const gokore_acquisition_ *a) { // an acquisition that no chain counts
+    for (uint32_t i = 0; i < gokore_held_count_(a->thread); i++) {
+        uint32_t e = gokore_edge_find_(a->thread->held[i].node_id, gokore_lock_record_at_(a->node)->id);
+        if (e) gokore_lock_edge_at_(e)->weight++;
+    }
+}
+
+// All pairs of an acquisition that may go on, and, if that says nothing new, its chain, so that the next one like it is warm: many
+// locks are taken together once and never again. Where those held vary behind their classes it has to be known from the first.
+static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t instances) {
     gokore_lock_thread_ *t = a->thread;
     uint32_t n = gokore_held_count_(t);
-    bool ok = true;
+    bool ok = true, news = false;
     for (uint32_t i = 0; i < n; i++)
-        if (!gokore_pair_is_free_(a, &t->held[i])) ok = gokore_pair_learn_(a, &t->held[i]) && ok;
+        if (!gokore_pair_is_free_(a, &t->held[i])) ok = gokore_pair_learn_(a, &t->held[i], &news) && ok;
     if (!ok) return false;
     gokore_chain_ *c = gokore_chain_find_(t, key);
+    if (!c && news && instances == 1) {
+        if (a->judged) gokore_pairs_weigh_(a);
+        return true;
+    }
     if (!c) {
         if (!gokore_chains_room_(t, n + 2)) return false;
         c = gokore_chain_slot_(t, key);
@@ -2146,7 +2194,7 @@ static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t i
     }
     for (uint32_t i = 0; i < n; i++) t->ids[c->ids + 2 + i] = gokore_pair_is_free_(a, &t->held[i]) ? 0 : t->held[i].node_id;
     if (c->instances != instances) c->instances = 0;
-    c->epoch = epoch;
+    c->epoch = a->epoch;
     return true;
 }
 
@@ -2182,16 +2230,17 @@ static gokore_status gokore_acquisition_learn_(gokore_acquisition_ *a, uint64_t 
         f.id = GOKORE_REPORT_NONE;
         gokore_latch_lock_(&gokore_lockorder_.latch);
         gokore_rules_ready_();
-        uint32_t epoch = gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch); // relaxed: raised under the latch
+        a->epoch = gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch); // relaxed: raised under the latch
         a->strict = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_STRICT; // relaxed: likewise
         gokore_acquisition_exempt_(a);
         if (!a->held) a->held = gokore_lockset_new_(a->thread, varied);
         known = a->held != NULL;
         enum gokore_verdict_ verdict = known ? gokore_pairs_judge_(a, &f) : GOKORE_VERDICT_FINE_;
         refused = verdict == GOKORE_VERDICT_WRONG_ && GOKORE_ON_VIOLATION == GOKORE_DENY;
+        a->judged = f.id == GOKORE_REPORT_NONE ? a->epoch : 0;
         if (known && refused && f.id == GOKORE_REPORT_NONE) gokore_pairs_refuse_(a);
         if (known && !refused && (GOKORE_ON_VIOLATION != GOKORE_DENY || f.id == GOKORE_REPORT_NONE))
-            known = gokore_pairs_learn_(a, key, instances, epoch);
+            known = gokore_pairs_learn_(a, key, instances);
         if (a->held && f.id == GOKORE_REPORT_NONE) gokore_lockset_drop_(a->held);
         gokore_latch_unlock_(&gokore_lockorder_.latch);
         if (f.id != GOKORE_REPORT_NONE) (void)gokore_finding_tell_(&f, GOKORE_ORDER);
@@ -2564,7 +2613,8 @@ static inline bool gokore_lock_cools_(const void *lock) {
     if (!t) return false;
     uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
     const gokore_held_ *h = t->held + n - 1;            // of none, one that holds no lock
-    if (gokore_held_lock_(h) != lock || h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
+    if (gokore_held_lock_(h) != lock) return false;
+    if (h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
     gokore_atomic_store_release(&t->count, n - 1);      // pairs with the acquire in gokore_held_by_
     return true;
 }

@@ -1049,12 +1049,22 @@ static int gokore_inherit_adopt_(gokore_inherit_ *inherit, bool *orphan) {
     return *orphan ? 0 : error;
 }
 
-static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
+// The lock checker is told that this thread waits for a lock by other means than ours; *doomed becomes 1 if it should not any more,
+// where somebody looks at it.
+static void gokore_sync_wait_tell_(const void *lock, gokore_context *ctx, int64_t deadline_ns, gokore_atomic_u32 *doomed) {
+    if (gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
+    gokore_wait_ wait = { .object = lock, .kind = GOKORE_WAIT_EXCLUSIVE_, .deadline_ns = deadline_ns, .state = doomed, .doomed = 1 };
+    if (GOKORE_LOCKORDER) gokore_wait_begin_(&wait);
+}
+
+static gokore_status gokore_inherit_wait_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns, const gokore_atomic_u32 *doomed) {
     gokore_inherit_ *inherit = gokore_sync_inherit_(s);
+    bool looks = ctx || GOKORE_LOCKORDER;
     for (bool orphan = false;;) {
         gokore_status status = gokore_context_status(ctx);
-        int64_t now = gokore_now_ns(), until = ctx && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
+        int64_t now = gokore_now_ns(), until = looks && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
         if (status == GOKORE_OK && now >= deadline_ns) status = GOKORE_TIMEOUT;
+        if (gokore_atomic_load_acquire(doomed)) status = GOKORE_DEADLOCK; // pairs with gokore_deadlock_cancel_
         if (status != GOKORE_OK) return status;
         int error = gokore_futex_lock_pi_(&inherit->owner, until);
         if (error == ESRCH) error = gokore_inherit_adopt_(inherit, &orphan);
@@ -1066,6 +1076,14 @@ static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ct
         if (orphan || (v & GOKORE_INHERIT_DIED_)) gokore_inherit_orphan_(s);
         return GOKORE_OK;
     }
+}
+
+static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
+    gokore_atomic_u32 doomed = GOKORE_ATOMIC_INIT(0);
+    gokore_sync_wait_tell_(s, ctx, deadline_ns, &doomed);
+    gokore_status status = gokore_inherit_wait_(s, ctx, deadline_ns, &doomed);
+    if (GOKORE_LOCKORDER) gokore_wait_end_();
+    return status;
 }
 
 static const gokore_sync_kind_ gokore_inherit_kind_ = { "mutex", gokore_inherit_take_, NULL, gokore_inherit_acquire_ };
@@ -1669,9 +1687,10 @@ void gokore_semaphore_set_observer(gokore_semaphore *s, gokore_lock_observer *ob
 
 // >>foreign locks
 // A try every so often, since only its owner's library can wait for a foreign lock.
-static gokore_status gokore_locker_poll_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns) {
+static gokore_status gokore_locker_poll_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, const gokore_atomic_u32 *doomed) {
     for (int64_t pause_ns = 20000;; pause_ns = pause_ns < 500000 ? 2 * pause_ns : 1000000) {
         if (l->try_lock(l->object) == 0) return GOKORE_OK;
+        if (gokore_atomic_load_acquire(doomed)) return GOKORE_DEADLOCK; // pairs with gokore_deadlock_cancel_
         int64_t left_ns = deadline_ns == INT64_MAX ? pause_ns : deadline_ns - gokore_now_ns();
         if (left_ns <= 0) return GOKORE_TIMEOUT;
         gokore_status status = gokore_sleep_ns(left_ns < pause_ns ? left_ns : pause_ns, ctx);
@@ -1680,9 +1699,18 @@ static gokore_status gokore_locker_poll_(const gokore_locker *l, gokore_context 
 }
 
 static gokore_status gokore_locker_get_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
-    if (l->try_lock && (mode & GOKORE_LOCK_TRY)) return l->try_lock(l->object) == 0 ? GOKORE_OK : GOKORE_BUSY;
-    if (l->try_lock && (ctx || deadline_ns != INT64_MAX)) return gokore_locker_poll_(l, ctx, deadline_ns);
-    return l->lock(l->object) == 0 ? GOKORE_OK : GOKORE_SYSTEM;
+    gokore_atomic_u32 doomed = GOKORE_ATOMIC_INIT(0);
+    bool polls = l->try_lock && (ctx || deadline_ns != INT64_MAX);
+    gokore_status status = GOKORE_BUSY;
+    if (l->try_lock && (GOKORE_LOCKORDER || mode & GOKORE_LOCK_TRY) && l->try_lock(l->object) == 0) return GOKORE_OK;
+    if (mode & GOKORE_LOCK_TRY) return status;
+    gokore_sync_wait_tell_(l->object, ctx, deadline_ns, polls ? &doomed : NULL); // who sits in another's library can't be freed
+    if (polls)
+        status = gokore_locker_poll_(l, ctx, deadline_ns, &doomed);
+    else
+        status = l->lock(l->object) == 0 ? GOKORE_OK : GOKORE_SYSTEM;
+    if (GOKORE_LOCKORDER) gokore_wait_end_();
+    return status;
 }
 
 static const char *gokore_locker_name_(const gokore_locker *l) { return l->name ? l->name : gokore_lock_called_(l->lock_class, 0); }
