@@ -1,9 +1,9 @@
-// test_pool_torture.c - gokore_pool.h: whatever mix of submit, spawn, group, loop, cancel, scale, steal, shutdown and failure is
-// thrown at it, each task runs exactly once or is cancelled exactly once, and the metrics say so.
+// test_pool_torture.c - gokore_pool.h: whatever mix of submit, spawn, group, loop, cancel, scale, steal, shutdown and failure
+// is thrown at it, each task runs exactly once or is cancelled exactly once, and the metrics say so.
 //
-// A seeded run is cut into episodes. Each has pools of its own, threads outside that throw tasks at them, and tasks that do the same
-// from inside; every task has an entry in the episode's ledger. TORTURE_TASKS in the environment is how many tasks each test takes
-// on: TORTURE_TASKS=10000000 build/plain/test_pool_torture --timeout 7200
+// A seeded run is cut into episodes. Each has pools of its own, threads outside that throw tasks at them, and tasks that do
+// the same from inside; every task has an entry in the episode's ledger. TORTURE_TASKS in the environment is how many tasks
+// each test takes on: TORTURE_TASKS=10000000 build/plain/test_pool_torture --timeout 7200
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -31,16 +31,17 @@ static bool thread_is_refused(void);
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define DEFAULT_TASKS 20000
+#define DEFAULT_TASKS 100000
 #endif
 #elif defined(__SANITIZE_THREAD__)
-#define DEFAULT_TASKS 20000
+#define DEFAULT_TASKS 100000
 #endif
 #ifndef DEFAULT_TASKS
-#define DEFAULT_TASKS 200000
+#define DEFAULT_TASKS 1000000
 #endif
 
-enum { POOLS = 2, CONTEXTS = 8, THREADS = 3, EPISODE_MOST = 10000, DEPTH_MOST = 5, BATCH_MOST = 16, MEMBERS_MOST = 6, LOOP_MOST = 300, MANY_BRANCHES = 300 };
+enum { POOLS = 2, CONTEXTS = 8, THREADS = 3, EPISODE_MOST = 10000, DEPTH_MOST = 5, BATCH_MOST = 16 };
+enum { MEMBERS_MOST = 6, LOOP_MOST = 300, MANY_BRANCHES = 300, LEFT = 2 * MANY_BRANCHES };
 
 // ---- what fails
 
@@ -208,7 +209,8 @@ static void node_cancelled(gokore_task *task, gokore_status why) {
 }
 
 static node node_of(place *p, uint32_t id) {
-    node n = { .task = GOKORE_TASK_INIT(node_run), .e = p->e, .pool = p->pool, .id = id, .depth = p->depth + 1, .random = test_random(&p->random) };
+    node n = { .task = GOKORE_TASK_INIT(node_run), .e = p->e, .pool = p->pool, .id = id, .depth = p->depth + 1 };
+    n.random = test_random(&p->random);
     n.task.on_cancel = node_cancelled;
     n.task.qos = (gokore_qos)below(p, 4);
     return n;
@@ -379,7 +381,9 @@ static void act_fork(place *p) {
     REQUIRE(branches != NULL);
     take(p->e, first, n, true);
     for (uint32_t i = 0; i < n; i++) {
-        branches[i] = (branch) { GOKORE_TASK_INIT(branch_run), p->e, first + i, n > 8 ? DEPTH_MOST : p->depth + 1, test_random(&p->random) };
+        branches[i] = (branch) { .task = GOKORE_TASK_INIT(branch_run), .e = p->e, .id = first + i };
+        branches[i].random = test_random(&p->random);
+        branches[i].depth = n == MANY_BRANCHES ? DEPTH_MOST : p->depth + 1;
         gokore_spawn(p->worker, &branches[i].task);
     }
     if (p->worker) count(&p->e->spawned, n); // without a worker it has run at once, uncounted
@@ -412,7 +416,9 @@ GOKORE_TASK3(uint64_t, tree, family *, f, uint32_t, i, unsigned, height) {
     tree_into_join(worker);
     return sum + tree_join(worker) + other;
 }
-GOKORE_VOID_TASK4(tree_into, uint64_t *, sum, family *, f, uint32_t, i, unsigned, height) { *sum = tree_call(worker, f, i, height); }
+GOKORE_VOID_TASK4(tree_into, uint64_t *, sum, family *, f, uint32_t, i, unsigned, height) {
+    *sum = tree_call(worker, f, i, height);
+}
 
 static void act_tree(place *p) {
     unsigned height = below(p, 7);
@@ -447,7 +453,8 @@ static void act_configure(place *p) {
     gokore_retry_policy retry = { .steal_attempts = below(p, 3), .backoff_base_ns = 1000 };
     gokore_concurrency_policy limits;
     memset(&limits, 0, sizeof limits);
-    gokore_pool_desc desc = { .qos = (gokore_qos)below(p, 4), .workers = below(p, 5), .retry = &retry, .concurrency = one_in(p, 2) ? &limits : NULL };
+    gokore_pool_desc desc = { .qos = (gokore_qos)below(p, 4), .workers = below(p, 5), .retry = &retry };
+    if (one_in(p, 2)) desc.concurrency = &limits;
     (void)scaled(gokore_pool_set_config(p->pool, &desc));
 }
 
@@ -489,6 +496,11 @@ static void shut(episode *e, gokore_pool *pool, int64_t timeout_ns) {
     CHECK_UINT(0, m.queue_depth);
 }
 
+static void act_cluster(place *p) {
+    gokore_cluster_coordinator *c = one_in(p, 4) ? NULL : gokore_cluster_coordinator_default();
+    CHECK_STATUS(GOKORE_OK, gokore_pool_set_coordinator(p->pool, c));
+}
+
 static void act_seldom(place *p) {
     switch (below(p, 16)) {
     case 0: case 1: act_scale(p); break;
@@ -500,8 +512,7 @@ static void act_seldom(place *p) {
         if (p->outside) act_wait_idle(p);
         break;
     case 10: case 11:
-        if (p->outside && p->e->pool_count > 1)
-            CHECK_STATUS(GOKORE_OK, gokore_pool_set_coordinator(p->pool, one_in(p, 4) ? NULL : gokore_cluster_coordinator_default()));
+        if (p->outside && p->e->pool_count > 1) act_cluster(p);
         break;
     case 12:
         if (p->outside && p->e->ends && one_in(p, 8)) shut(p->e, p->pool, (int64_t)below(p, 500) * US);
@@ -555,7 +566,7 @@ typedef struct thrower {
 static void *throw(void *arg) {
     thrower *t = (thrower *)arg;
     place p = { .e = t->e, .outside = true, .random = t->random };
-    while (gokore_atomic_load(&t->e->most) - gokore_atomic_load(&t->e->next) > 2 * MANY_BRANCHES) {
+    while (gokore_atomic_load(&t->e->most) - gokore_atomic_load(&t->e->next) > LEFT) {
         p.pool = t->e->pools[below(&p, t->e->pool_count)];
         act(&p);
         if (gokore_atomic_load(&t->e->ended) && one_in(&p, 32)) break; // it has been refused enough
@@ -569,7 +580,8 @@ typedef struct total {
 
 static gokore_pool *create(episode *e, unsigned i, uint64_t *random, bool failing) {
     gokore_retry_policy quick = { .steal_attempts = 1, .backoff_base_ns = 1000 };
-    gokore_pool_desc desc = { .workers = 1 + (unsigned)(test_random(random) % 4), .qos = (gokore_qos)(test_random(random) % 4), .retry = &quick };
+    gokore_pool_desc desc = { .workers = 1 + (unsigned)(test_random(random) % 4), .retry = &quick };
+    desc.qos = (gokore_qos)(test_random(random) % 4);
     if (e->pool_count == 1 && test_random(random) % 2) desc.queue_limit = 1 + test_random(random) % 64;
     e->heaps[i].one_in = failing ? 4 : 0;
     desc.allocator = (gokore_allocator) { heap_alloc, heap_free, &e->heaps[i] };
@@ -636,7 +648,8 @@ static void check_metrics(episode *e, const gokore_pool_metrics *m) {
 static void check_ledger(episode *e, total *t) {
     for (uint32_t i = 0, n = gokore_atomic_load(&e->next); i < n; i++) {
         entry *x = &e->ledger[i];
-        unsigned taken = gokore_atomic_load(&x->taken), ran = gokore_atomic_load(&x->ran), cancelled = gokore_atomic_load(&x->cancelled);
+        unsigned taken = gokore_atomic_load(&x->taken);
+        unsigned ran = gokore_atomic_load(&x->ran), cancelled = gokore_atomic_load(&x->cancelled);
         CHECK(taken ? ran + cancelled == 1 : ran + cancelled == 0);
         t->tasks += taken;
         t->ran += ran;
@@ -651,7 +664,7 @@ static void end_episode(episode *e, thrower *throwers, uint64_t *random, total *
     bool at_once = e->ends && test_random(random) % 4 == 0;
     memset(&sum, 0, sizeof sum);
     if (e->ends && !at_once) {
-        uint32_t from = (uint32_t)(test_random(random) % gokore_atomic_load(&e->most));
+        uint32_t from = (uint32_t)(test_random(random) % (gokore_atomic_load(&e->most) - LEFT));
         while (gokore_atomic_load(&e->next) < from && !gokore_atomic_load(&e->ended)) pause_ns(50 * US);
         shut(e, e->pools[0], (int64_t)(test_random(random) % 2000) * US);
     }
@@ -682,11 +695,48 @@ static void torture(unsigned pools, bool failing) {
         end_episode(&e, throwers, &random, &t);
     }
     CHECK_UINT(t.tasks, t.ran + t.cancelled);
-    test_note("%llu tasks in %llu episodes: %llu ran, %llu were cancelled, %llu refused; %llu steals, %llu allocations refused", (unsigned long long)t.tasks,
-              (unsigned long long)t.episodes, (unsigned long long)t.ran, (unsigned long long)t.cancelled, (unsigned long long)t.refused,
-              (unsigned long long)t.steals, (unsigned long long)t.memory_refused);
+    test_note("%llu tasks in %llu episodes: %llu ran, %llu were cancelled, %llu refused; %llu steals, %llu allocations refused",
+              (unsigned long long)t.tasks, (unsigned long long)t.episodes, (unsigned long long)t.ran,
+              (unsigned long long)t.cancelled, (unsigned long long)t.refused, (unsigned long long)t.steals, (unsigned long long)t.memory_refused);
 }
 
 TEST(torture, every_task_of_a_pool_runs_or_is_cancelled_once) { torture(1, false); }
 TEST(torture, so_it_is_where_pools_take_tasks_from_each_other) { torture(2, false); }
 TEST(torture, so_it_is_where_memory_and_threads_are_refused) { torture(1, true); }
+
+// ---- what the above has found
+
+typedef struct ending { // a task that blocks only when its pool is being destroyed
+    gokore_task task, queued;
+    gokore_atomic_bool begun, destroyed;
+} ending;
+
+static void ending_run(gokore_worker *worker, gokore_task *task) {
+    ending *x = (ending *)task;
+    gokore_atomic_store(&x->begun, true);
+    while (!gokore_atomic_load(&x->destroyed)) pause_ns(20 * US);
+    pause_ns(2 * MS); // destroy waits for this task by now
+    gokore_worker_blocking_begin(worker);
+    gokore_worker_blocking_end(worker);
+}
+
+static void ending_cancelled(gokore_task *task, gokore_status why) {
+    CHECK_STATUS(GOKORE_SHUTDOWN, why);
+    gokore_atomic_store(&((ending *)((char *)task - offsetof(ending, queued)))->destroyed, true);
+}
+
+TEST(ending, a_task_that_blocks_while_its_pool_is_destroyed_leaves_nothing_behind) {
+    for (int i = 0; i < 10; i++) {
+        heap h = { .one_in = 0 };
+        ending x = { .task = GOKORE_TASK_INIT(ending_run), .queued = GOKORE_TASK_INIT(ending_run) };
+        gokore_pool *pool = NULL;
+        x.queued.on_cancel = ending_cancelled;
+        gokore_pool_desc desc = { .workers = 1, .allocator = { heap_alloc, heap_free, &h } };
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &desc));
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &x.task, NULL));
+        while (!gokore_atomic_load(&x.begun)) pause_ns(20 * US);
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &x.queued, NULL));
+        gokore_pool_destroy(pool);
+        CHECK_INT(0, gokore_atomic_load(&h.live_bytes));
+    }
+}
