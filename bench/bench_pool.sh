@@ -1,6 +1,7 @@
 #!/bin/sh
-# The pool beside OpenMP, oneTBB, GLib's pool, libuv, a mutex and a condition, a bare semaphore and plain calls: every round runs
-# each of them once, part by part; the medians are compared, and printed beside their targets. All of it for each compiler.
+# The pool beside OpenMP, oneTBB, GLib's pool, libuv, a mutex and a condition, a bare semaphore and plain calls, built by each
+# compiler: every round runs each of them once, part by part; the medians are compared, and printed beside their targets.
+# Memory and growth are measured once.
 #   COMPILERS="gcc clang" WORKERS="1 2" ROUNDS=5 MOST=10000000 sh bench/bench_pool.sh [PART...]
 # Parts: fib nqueens tree quicksort matrix sum small inside outside wake idle life memory growth deque oversubscribed
 name=pool
@@ -53,21 +54,20 @@ build() { # COMPILER
     echo "$peers" > "$out/peers"
 }
 measure() { # COMPILER PART: each peer once
+    program=$all/$1/bench first=${WORKERS%% *}
     for peer in $(cat "$all/$1/peers"); do
-        for workers in $WORKERS; do
-            case $2,$peer in
-            deque,gokore | memory,* | growth,gokore | growth,mutex | growth,intrusive) [ "$workers" = "${WORKERS%% *}" ] || continue ;;
-            deque,* | growth,* | oversubscribed,serial) continue ;;
-            *,serial | *,semaphore) [ "$workers" = "${WORKERS%% *}" ] || continue ;;
-            esac
+        case $2,$peer in
+        oversubscribed,serial) counts= ;;
+        deque,gokore | growth,gokore | memory,* | *,serial | *,semaphore) counts=$first ;;
+        deque,* | growth,*) counts= ;;
+        oversubscribed,*) counts="$cpus $((2 * cpus))" ;;
+        *) counts=$WORKERS ;;
+        esac
+        for count in $counts; do
             case $2 in
-            oversubscribed)
-                [ "$workers" = "${WORKERS%% *}" ] || continue
-                for count in "$cpus" $((2 * cpus)); do
-                    "$all/$1/bench" tree "$peer" "$count" | sed 's/^tree/oversubscribed/' >> "$all/$1/figures" || exit 1
-                done ;;
-            *) "$all/$1/bench" "$2" "$peer" "$workers" "$MOST" >> "$all/$1/figures" || exit 1 ;;
-            esac
+            oversubscribed) "$program" tree "$peer" "$count" | sed 's/^tree/oversubscribed/' ;;
+            *) "$program" "$2" "$peer" "$count" "$MOST" ;;
+            esac >> "$all/$1/figures" || exit 1
         done
     done
 }
@@ -84,11 +84,11 @@ for compiler in $COMPILERS; do
 done
 for round in $(seq "$ROUNDS"); do
     for part in $PARTS; do
-        [ "$round" -le 2 ] || case $part in memory | growth) continue ;; esac
+        case $part,$round in memory,1 | growth,1) ;; memory,* | growth,*) continue ;; esac
         for compiler in $have; do measure "$compiler" "$part"; done
     done
 done
 for compiler in $have; do
-    echo "== $compiler: medians of $ROUNDS alternating rounds; x = this peer's figure / gokore's with as many workers, more than 1: gokore is better"
+    echo "== $compiler: medians of $ROUNDS alternating rounds; x = a peer's figure / gokore's, more than 1: gokore is better"
     sort -k1,1 -k2,2 -k3,3n -k4,4g "$all/$compiler/figures" | awk -v cpus="$cpus" -f "$here/pool/report.awk"
 done

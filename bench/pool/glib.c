@@ -99,4 +99,5 @@ static void submit(pool_fn *fn, void *arg) {
     put(&one);
 }
 
-const pool_peer pool_glib = { .name = "glib", .begin = begin, .end = end, .range = range, .inside = inside, .flood = flood, .submit = submit };
+const pool_peer pool_glib = { .name = "glib", .begin = begin, .end = end, .range = range, .inside = inside,
+                              .flood = flood, .submit = submit };

@@ -5,10 +5,8 @@
 #include <string.h>
 
 static gokore_pool *pool;
-static unsigned width;
 static void begin(unsigned workers) {
     if (gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = workers }) != GOKORE_OK) abort();
-    width = workers;
 }
 static void end(void) { gokore_pool_destroy(pool); }
 static void run(gokore_task *task) {
@@ -25,7 +23,8 @@ GOKORE_TASK1(uint64_t, fib, int, n) {
 GOKORE_TASK1(uint64_t, place, pool_board, b) {
     uint64_t found = b.columns == b.all;
     uint32_t spawned = 0;
-    for (uint32_t left = pool_free_columns(b); left != 0; left &= left - 1, spawned++) place_spawn(worker, pool_placed(b, left & -left));
+    for (uint32_t left = pool_free_columns(b); left != 0; left &= left - 1, spawned++)
+        place_spawn(worker, pool_placed(b, left & -left));
     while (spawned-- > 0) found += place_join(worker);
     return found;
 }
@@ -224,6 +223,9 @@ static void submit(pool_fn *fn, void *arg) {
 }
 static void reap(void) { must(gokore_pool_wait_idle(pool, NULL)); }
 
-const pool_peer pool_gokore = { "gokore", false, false, begin, end, typed_fib, typed_queens, typed_tree, typed_sort, range, typed_inside, prepare, flood, submit, reap };
-const pool_peer pool_intrusive = { "intrusive", false, false, begin, end, intrusive_fib, intrusive_queens, intrusive_tree, intrusive_sort,
-                                   NULL, intrusive_inside, NULL, NULL, NULL, NULL };
+const pool_peer pool_gokore = { .name = "gokore", .begin = begin, .end = end, .fib = typed_fib, .queens = typed_queens,
+                                .tree = typed_tree, .sort = typed_sort, .range = range, .inside = typed_inside,
+                                .prepare = prepare, .flood = flood, .submit = submit, .reap = reap };
+const pool_peer pool_intrusive = { .name = "intrusive", .begin = begin, .end = end, .fib = intrusive_fib,
+                                   .queens = intrusive_queens, .tree = intrusive_tree, .sort = intrusive_sort,
+                                   .inside = intrusive_inside };

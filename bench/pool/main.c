@@ -8,9 +8,11 @@
 #include <time.h>
 
 extern const pool_peer pool_serial, pool_gokore, pool_intrusive, pool_mutex, pool_semaphore;
-extern const pool_peer pool_openmp __attribute__((weak)), pool_tbb __attribute__((weak)), pool_glib __attribute__((weak)), pool_uv __attribute__((weak));
+#define WHERE_IT_IS __attribute__((weak))
+extern const pool_peer pool_openmp WHERE_IT_IS, pool_tbb WHERE_IT_IS, pool_glib WHERE_IT_IS, pool_uv WHERE_IT_IS;
 
-enum { REPEATS = 5, ENOUGH_MS = 400, PINGS = 200, PINGS_IN_A_ROW = 4000, LIVES = 100, WINDOW = 1000000 };
+enum { REPEATS = 15, ENOUGH_NS = 400000000, LONG_ENOUGH_NS = 3000000 };
+enum { PINGS = 200, PINGS_IN_A_ROW = 4000, LIVES = 100, WINDOW = 1000000 };
 
 static const pool_peer *peer;
 static unsigned workers;
@@ -46,19 +48,23 @@ static void await(uint64_t all) {
 }
 
 // ---- figures
-// The median time of a few calls, after one that warms up.
-static double median_ns(void (*call)(void), void (*before)(void)) {
-    double ns[REPEATS];
-    size_t n = 0;
-    if (before) before();
-    call();
-    for (int64_t begun = gokore_now_ns(); n < REPEATS && (n < 1 || gokore_now_ns() - begun < ENOUGH_MS * INT64_C(1000000)); n++) {
+// The time of the call that was disturbed least of a few, after one that warms up.
+static double least_ns(void (*call)(void), void (*before)(void)) {
+    int64_t least = INT64_MAX, begun = gokore_now_ns();
+    for (int i = 0; i < 2 || (i < REPEATS && gokore_now_ns() - begun < ENOUGH_NS); i++) {
         if (before) before();
         int64_t start = gokore_now_ns();
         call();
-        ns[n] = (double)(gokore_now_ns() - start);
+        int64_t ns = gokore_now_ns() - start;
+        if (i > 0 && ns < least) least = ns;
     }
-    return bench_median(ns, n);
+    return (double)least;
+}
+
+static int64_t time_of(void (*call)(void)) {
+    int64_t start = gokore_now_ns();
+    call();
+    return gokore_now_ns() - start;
 }
 
 static int fib_of;
@@ -73,29 +79,35 @@ static uint64_t fib_is(int n) {
 }
 static void fib_call(void) { expect(peer->fib(fib_of) == fib_is(fib_of), "fib"); }
 static void fib(void) {
-    fib_of = peer->small ? 22 : 30;
-    if (peer->fib) say("fib", median_ns(fib_call, NULL) / (double)(fib_is(fib_of + 1) - 1));
+    if (!peer->fib) return;
+    for (fib_of = 18; fib_of < 36 && time_of(fib_call) < LONG_ENOUGH_NS;) fib_of++;
+    say("fib", least_ns(fib_call, NULL) / (double)(fib_is(fib_of + 1) - 1));
 }
 
 static uint32_t queens_of;
+static const uint64_t solutions[] = { 1, 1, 0, 0, 2, 10, 4, 40, 92, 352, 724, 2680, 14200, 73712 };
 static uint64_t placements(pool_board b) {
     uint64_t n = 1;
     for (uint32_t left = pool_free_columns(b); left != 0; left &= left - 1) n += placements(pool_placed(b, left & -left));
     return n;
 }
-static void queens_call(void) { expect(peer->queens(queens_of) == (queens_of == 10 ? 724 : 14200), "queens"); }
+static void queens_call(void) { expect(peer->queens(queens_of) == solutions[queens_of], "queens"); }
 static void queens(void) {
-    queens_of = peer->small ? 10 : 12;
-    if (peer->queens) say("nqueens", median_ns(queens_call, NULL) / (double)placements(pool_empty_board(queens_of)));
+    if (!peer->queens) return;
+    for (queens_of = 8; queens_of < 13 && time_of(queens_call) < LONG_ENOUGH_NS;) queens_of++;
+    say("nqueens", least_ns(queens_call, NULL) / (double)placements(pool_empty_board(queens_of)));
 }
 
 static uint32_t tree_of;
 static uint64_t tree_nodes;
 static void tree_call(void) { expect(peer->tree(tree_of) == tree_nodes, "tree"); }
 static void tree(void) {
-    tree_of = peer->small ? 500 : 10000;
-    tree_nodes = pool_serial.tree(tree_of);
-    if (peer->tree) say("tree", median_ns(tree_call, NULL) / (double)tree_nodes);
+    if (!peer->tree) return;
+    for (tree_of = 250;; tree_of *= 2) {
+        tree_nodes = pool_serial.tree(tree_of);
+        if (time_of(tree_call) >= LONG_ENOUGH_NS) break;
+    }
+    say("tree", least_ns(tree_call, NULL) / (double)tree_nodes);
 }
 
 static struct { size_t n; int *v; } sorted;
@@ -107,7 +119,7 @@ static void sort(void) {
     sorted.n = 1000000;
     sorted.v = (int *)malloc(sorted.n * sizeof *sorted.v);
     if (!sorted.v) abort();
-    if (peer->sort) say("quicksort", median_ns(sort_call, sort_fill) / 1e6);
+    if (peer->sort) say("quicksort", least_ns(sort_call, sort_fill) / 1e6);
     for (size_t i = 1; peer->sort && i < sorted.n; i++) expect(sorted.v[i - 1] <= sorted.v[i], "sort");
     free(sorted.v);
 }
@@ -128,8 +140,8 @@ static void matrix(void) {
             left_matrix[i][j] = i + j;
             right_matrix[i][j] = i == j ? 2 : 0;
         }
-    if (peer->range) say("matrix", median_ns(matrix_call, NULL) / 1e6);
-    for (int i = 0; peer->range && i < EDGE; i++) expect(product[i][EDGE - 1 - i] > EDGE * 2 - 2.5 && product[i][0] < i * 2 + 0.5, "matrix");
+    if (peer->range) say("matrix", least_ns(matrix_call, NULL) / 1e6);
+    for (int i = 0; peer->range && i < EDGE; i++) expect(product[i][0] > i * 2 - 0.5 && product[i][0] < i * 2 + 0.5, "matrix");
 }
 
 static struct { size_t n; int times; uint64_t *v; gokore_atomic_u64 sum; } summed;
@@ -148,7 +160,7 @@ static void sum_of(const char *figure, size_t n, int times, double unit) {
     summed.v = (uint64_t *)malloc(n * sizeof *summed.v);
     if (!summed.v) abort();
     for (size_t i = 0; i < n; i++) summed.v[i] = i;
-    double ns = median_ns(sum_call, NULL);
+    double ns = least_ns(sum_call, NULL);
     uint64_t each = (uint64_t)n * (n - 1) / 2;
     expect(gokore_atomic_load(&summed.sum) % each == 0 && gokore_atomic_load(&summed.sum) >= 2 * each, "sum");
     say(figure, ns / times / unit);
@@ -165,7 +177,7 @@ static size_t how_many;
 static void inside_call(void) { peer->inside(how_many); }
 static void inside(void) {
     how_many = WINDOW;
-    if (peer->inside) say("inside", median_ns(inside_call, NULL) / (double)how_many);
+    if (peer->inside) say("inside", least_ns(inside_call, NULL) / (double)how_many);
 }
 static void outside_before(void) {
     if (peer->prepare) peer->prepare(how_many);
@@ -177,7 +189,7 @@ static void outside_call(void) {
 }
 static void outside(void) {
     how_many = WINDOW;
-    if (peer->flood) say("outside", median_ns(outside_call, outside_before) / (double)how_many);
+    if (peer->flood) say("outside", least_ns(outside_call, outside_before) / (double)how_many);
 }
 
 // ---- how soon one task starts, and how soon it is known to have run
@@ -217,6 +229,7 @@ static double cpu_ms(void) { // of this process
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 static void idle(void) { // from 100 us after the last work on
+    if (!peer->range && !peer->submit) return;
     if (peer->range) peer->range(EDGE, rows, NULL);
     if (!peer->range) one_ping();
     (void)usleep(100);
@@ -263,7 +276,8 @@ static void memory(void) {
     double before = resident();
     peer->begin(MANY);
     (void)usleep(20000);
-    say("memory_worker", (resident() - before) / MANY / 1024);
+    double grown = resident() - before;
+    if (grown > 0) say("memory_worker", grown / MANY / 1024); // some start their threads later
     peer->end();
     peer->begin(1);
     peer->submit(hold, NULL);
@@ -292,11 +306,15 @@ static void outside_windows(size_t n) { // at most WINDOW are queued at once
     }
 }
 static double per_task(void (*windows)(size_t n), size_t n) {
-    size_t times = n < WINDOW ? WINDOW / n : 1;
-    windows(n);
-    int64_t start = gokore_now_ns();
-    for (size_t i = 0; i < times; i++) windows(n);
-    return (double)(gokore_now_ns() - start) / (double)(times * n);
+    size_t times = n < WINDOW ? WINDOW / n : 2;
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < times; i++) {
+        int64_t start = gokore_now_ns();
+        windows(n);
+        int64_t ns = gokore_now_ns() - start;
+        if (ns < least) least = ns;
+    }
+    return (double)least / (double)n;
 }
 static size_t most = 10000000;
 static void growth(void) {
@@ -322,10 +340,13 @@ static void deque(void) {
 int main(int argc, char **argv) {
     const pool_peer *const peers[] = { &pool_serial, &pool_gokore, &pool_intrusive, &pool_mutex, &pool_semaphore,
                                        &pool_openmp, &pool_tbb,    &pool_glib,      &pool_uv };
-    static const struct { const char *name; void (*run)(void); } parts[] = {
-        { "fib", fib },       { "nqueens", queens }, { "tree", tree },   { "quicksort", sort }, { "matrix", matrix },
-        { "sum", sum },       { "small", small },    { "inside", inside }, { "outside", outside }, { "wake", wake },
-        { "idle", idle },     { "life", life },      { "memory", memory }, { "growth", growth }, { "deque", deque },
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } parts[] = {
+        { "fib", fib },       { "nqueens", queens }, { "tree", tree },       { "quicksort", sort }, { "matrix", matrix },
+        { "sum", sum },       { "small", small },    { "inside", inside },   { "outside", outside }, { "wake", wake },
+        { "idle", idle },     { "life", life },      { "memory", memory },   { "growth", growth },  { "deque", deque },
     };
     if (argc < 4) return 2;
     workers = (unsigned)strtoul(argv[3], NULL, 10);

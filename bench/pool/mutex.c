@@ -173,4 +173,5 @@ static void hand_end(void) {
 static void hand_reap(void) {
     while (sem_wait(&hand.none) != 0) {}
 }
-const pool_peer pool_semaphore = { .name = "semaphore", .begin = hand_begin, .end = hand_end, .submit = hand_over, .reap = hand_reap };
+const pool_peer pool_semaphore = { .name = "semaphore", .begin = hand_begin, .end = hand_end,
+                                   .submit = hand_over, .reap = hand_reap };

@@ -96,5 +96,5 @@ static void inside(size_t n) {
     }
 }
 
-const pool_peer pool_openmp = { .name = "openmp", .small = true, .stays = true, .begin = begin, .end = end, .fib = fib, .queens = queens,
+const pool_peer pool_openmp = { .name = "openmp", .stays = true, .begin = begin, .end = end, .fib = fib, .queens = queens,
                                 .tree = tree, .sort = sort, .range = range, .inside = inside };

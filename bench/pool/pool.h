@@ -12,7 +12,6 @@ typedef void pool_fn(void *arg);
 typedef void pool_range_fn(size_t begin, size_t end, void *arg);
 typedef struct pool_peer { // what is NULL, it has not
     const char *name;
-    bool small;                     // its tasks are dear: it gets fewer of them, and is asked for the same figure per task
     bool stays;                     // its threads never end
     void (*begin)(unsigned workers);
     void (*end)(void);
@@ -29,7 +28,7 @@ typedef struct pool_peer { // what is NULL, it has not
 } pool_peer;
 
 void pool_tick(void); // this task has run
-// goKore's deque alone, medians in ns: a push and a pop of one item, of 256 in a row, a steal; an atomic exchange to compare with.
+// goKore's deque alone, medians in CPU ns: a push and a pop of one item, of 256 in a row, a steal; and an atomic exchange.
 void pool_deque(double *pair, double *batch, double *steal, double *exchange);
 
 #define POOL_NOINLINE __attribute__((noinline))
@@ -40,7 +39,9 @@ static inline void pool_nothing(void) { __asm__ __volatile__(""); }
 // ---- the work
 
 // Placements of n queens, row by row: the columns that are taken, and the diagonals.
-typedef struct pool_board { uint32_t all, columns, left, right; } pool_board;
+typedef struct pool_board {
+    uint32_t all, columns, left, right;
+} pool_board;
 static inline pool_board pool_placed(pool_board b, uint32_t at) {
     pool_board next = { b.all, b.columns | at, (b.left | at) << 1, (b.right | at) >> 1 };
     return next;
@@ -58,10 +59,11 @@ static inline uint64_t pool_mix(uint64_t x) { // splitmix64
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
     return x ^ (x >> 31);
 }
-static inline uint64_t pool_child(uint64_t node, uint32_t i) { return pool_mix(node ^ ((uint64_t)i << 32)); }
+static inline uint64_t pool_child(uint64_t node, uint32_t i) { // as dear as in the UTS benchmark
+    return pool_mix(pool_mix(pool_mix(node ^ ((uint64_t)i << 32))));
+}
 static inline uint32_t pool_children(uint64_t node) { return node < UINT64_MAX / 1000 * 122 ? (uint32_t)TREE_FAN : 0; }
 
-static inline void pool_sort_serial(int *v, size_t n);
 static inline size_t pool_part(int *v, size_t n) { // Hoare: the lower part's length
     int a = v[0], b = v[n / 2], c = v[n - 1];
     int pivot = a < b ? (b < c ? b : a < c ? c : a) : (a < c ? a : b < c ? c : b);
@@ -90,7 +92,7 @@ static inline void pool_sort_serial(int *v, size_t n) {
         }
 }
 
-// For pools without loops: as many pieces as fn's caller has workers, four times over.
+// For pools without loops: where piece i of so many begins.
 static inline size_t pool_cut(size_t n, unsigned pieces, unsigned i) { return (size_t)((unsigned long long)n * i / pieces); }
 
 #ifdef __cplusplus

@@ -88,7 +88,8 @@ void sort(int *v, size_t n) {
 }
 void range(size_t n, pool_range_fn *fn, void *arg) {
     arena->execute([=] {
-        tbb::parallel_for(tbb::blocked_range<size_t>(0, n), [=](const tbb::blocked_range<size_t> &r) { fn(r.begin(), r.end(), arg); });
+        tbb::blocked_range<size_t> all(0, n);
+        tbb::parallel_for(all, [=](const tbb::blocked_range<size_t> &r) { fn(r.begin(), r.end(), arg); });
     });
 }
 void inside(size_t n) {
@@ -107,4 +108,4 @@ void submit(pool_fn *fn, void *arg) {
 } // namespace
 
 extern "C" const pool_peer pool_tbb;
-const pool_peer pool_tbb = { "tbb", false, false, begin, end, fib, queens, tree, sort, range, inside, nullptr, flood, submit, nullptr };
+const pool_peer pool_tbb = { "tbb", false, begin, end, fib, queens, tree, sort, range, inside, nullptr, flood, submit, nullptr };

@@ -77,5 +77,5 @@ static void submit(pool_fn *fn, void *arg) {
     put(&one);
 }
 
-const pool_peer pool_uv = { .name = "libuv", .stays = true, .begin = begin, .end = end, .range = range, .prepare = prepare, .flood = flood,
-                            .submit = submit, .reap = reap };
+const pool_peer pool_uv = { .name = "libuv", .stays = true, .begin = begin, .end = end, .range = range,
+                            .prepare = prepare, .flood = flood, .submit = submit, .reap = reap };
