@@ -25,7 +25,7 @@
 //          return status;
 //      }
 //
-// OPTIONS  GOKORE_SPIN_MAX      [impl]  100   pauses, between looks, before a lock's waiter sleeps
+// OPTIONS  GOKORE_SPIN_MAX      [impl]  400   pauses, between looks, before a lock's waiter sleeps
 //          GOKORE_LOCKORDER     [impl]  0     1: gokore_mutex is watched, see gokore_lockorder.h
 //
 // CONCEPTS
@@ -68,7 +68,7 @@
 #endif
 
 #ifndef GOKORE_SPIN_MAX
-#define GOKORE_SPIN_MAX 100
+#define GOKORE_SPIN_MAX 400
 #endif
 #if GOKORE_SPIN_MAX < 0 || GOKORE_SPIN_MAX > 1000000
 #error "GOKORE_SPIN_MAX must be 0 to 1000000"
@@ -721,15 +721,18 @@ static bool gokore_sync_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
     return false;
 }
 
-// Looks ever more rarely: each look takes the word's cache line from the owner, who is soon done if left alone.
+// Looks rarely, and ever more so: each look takes the word's cache line from the owner, who enters many sections meanwhile if
+// it is left alone (T. E. Anderson, "The performance of spin lock alternatives", 1990).
+#define GOKORE_SYNC_REST_ 64 // pauses before the second look
 static bool gokore_sync_spin_(gokore_sync_ *s, const gokore_sync_kind_ *kind, const gokore_waiter_ *w) {
-    for (int spent = 0, rest = 1; spent <= GOKORE_SPIN_MAX; spent += rest, rest *= 2) {
+    for (int left = GOKORE_SPIN_MAX, rest = GOKORE_SYNC_REST_;; rest *= 2) {
         uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
         if (kind->take(s, &v, w)) return true;
-        if (v & GOKORE_SYNC_PARKED_) return false; // others sleep already: get in line
+        if (left == 0 || (v & GOKORE_SYNC_PARKED_)) return false; // others sleep already: get in line
+        if (rest > left) rest = left;
+        left -= rest;
         for (int i = 0; i < rest; i++) GOKORE_SEAM_PAUSE_();
     }
-    return false;
 }
 
 // Gets in line, with PARKED set, unless it can be taken by now. True: it was taken.
@@ -1034,6 +1037,14 @@ static gokore_status gokore_mutex_acquire_(gokore_mutex *m, gokore_context *ctx,
 }
 
 // The same for a mutex that is watched: false = not free, or the checker has more to do than look.
+static inline bool gokore_mutex_lock_again_(gokore_mutex *m) {
+    gokore_lock_thread_ *mine = gokore_mine_;
+    gokore_held_ *held = gokore_lock_again_is_(m, &m->sync_.record_, mine);
+    if (!held || !gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_)) return false; // pairs with unlock
+    gokore_lock_again_held_(mine, held);
+    return true;
+}
+
 static inline bool gokore_mutex_lock_watched_(gokore_mutex *m) {
     gokore_warm_ w;
     if (!gokore_lock_warms_(m, &m->sync_.record_, &w)) return false;
@@ -1042,9 +1053,14 @@ static inline bool gokore_mutex_lock_watched_(gokore_mutex *m) {
     return true;
 }
 
-gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
-    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_watched_(m))) return GOKORE_OK;
+__attribute__((noinline)) static gokore_status gokore_mutex_lock_slower_(gokore_mutex *m, gokore_context *ctx) {
+    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && gokore_mutex_lock_watched_(m)) return GOKORE_OK;
     return gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
+    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_again_(m))) return GOKORE_OK;
+    return gokore_mutex_lock_slower_(m, ctx);
 }
 
 // The same, with what only the checker has to know.
@@ -1070,16 +1086,18 @@ gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
     return gokore_mutex_acquire_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
 
+__attribute__((noinline)) static void gokore_mutex_serve_next_(gokore_mutex *m) {
+    gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+}
+
 static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
     uint32_t v = gokore_atomic_load_relaxed(&m->sync_.word_); // relaxed: the CAS decides; observers and inheritance are for the slow path
     if ((v & ~GOKORE_SYNC_PARKED_) != GOKORE_SYNC_LOCKED_ || !gokore_lock_cools_(m)) return false;
-    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
-        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) gokore_mutex_serve_next_(m); // pairs with gokore_sync_take_
     return true;
 }
 
-void gokore_mutex_unlock_slow_(gokore_mutex *m) {
-    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
+__attribute__((noinline)) static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m)) {
         gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
         return;
@@ -1088,7 +1106,12 @@ void gokore_mutex_unlock_slow_(gokore_mutex *m) {
     if (gokore_mutex_kind_of_(m) == &gokore_inherit_kind_)
         gokore_inherit_release_(m);
     else if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
-        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+        gokore_mutex_serve_next_(m);
+}
+
+void gokore_mutex_unlock_slow_(gokore_mutex *m) {
+    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
+    gokore_mutex_unlock_slower_(m);
 }
 
 bool gokore_mutex_is_held(const gokore_mutex *m) {
