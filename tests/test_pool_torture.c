@@ -10,9 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 static bool thread_is_refused(void);
+static void wobble(void);
+#define GOKORE_SEAM_LOAD_(p, order)                          (wobble(), __atomic_load_n((p), (order)))
+#define GOKORE_SEAM_STORE_(p, v, order)                      (wobble(), __atomic_store_n((p), (v), (order)))
+#define GOKORE_SEAM_EXCHANGE_(p, v, order)                   (wobble(), __atomic_exchange_n((p), (v), (order)))
+#define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other) \
+    (wobble(), __atomic_compare_exchange_n((p), (expected), (v), (weak), (order), (other)))
+#define GOKORE_SEAM_RMW_(op, p, v, order)              (wobble(), __atomic_##op((p), (v), (order)))
+#define GOKORE_SEAM_FENCE_(order)                      __atomic_thread_fence(order)
 #define GOKORE_SEAM_PAUSE_()                           gokore_pause_()
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns) gokore_futex_wait_((word), (expected), (deadline_ns))
-#define GOKORE_SEAM_WAKE_(word, count)                 (GOKORE_UNHEARD_(word), gokore_futex_wake_((word), (count)))
+#define GOKORE_SEAM_WAKE_(word, count)                 gokore_futex_wake_((word), (count))
 #define GOKORE_SEAM_YIELD_()                           gokore_yield_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size) \
     (thread_is_refused() ? GOKORE_SYSTEM : gokore_thread_start_((out), (fn), (arg), (stack_size)))
@@ -26,6 +34,7 @@ static bool thread_is_refused(void);
 
 #include "support/waiting.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +60,13 @@ static gokore_atomic_u64 dice;
 static uint64_t roll(void) { // for what belongs to no thread's own sequence
     uint64_t state = gokore_atomic_fetch_add(&dice, UINT64_C(0x9e3779b97f4a7c15));
     return test_random(&state);
+}
+
+static void wobble(void) { // others go on just before an atomic operation, now and then
+    static _Thread_local uint32_t n;
+    if (n == 0) n = (uint32_t)(uintptr_t)&n >> 4;
+    n = n * 1664525 + 1013904223;
+    if (n >> 24 == 0) (void)sched_yield();
 }
 
 static bool thread_is_refused(void) {
