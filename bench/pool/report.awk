@@ -36,7 +36,7 @@ function growth(way, text, size, m, low, high) {
     for (size = 1000; ("growth_" way "_1000") in seen && size <= 1e9; size *= 10) {
         m = at(sprintf("growth_%s_%d", way, size), "gokore", least)
         if (!m) continue
-        printf "%s, %d tasks: %.2f ns per task\n", text, size, m
+        printf "%s, %d tasks: %.2f CPU ns per task\n", text, size, m
         if (!low || m < low) low = m
         if (m > high) high = m
     }
@@ -73,7 +73,7 @@ END {
     table("tree", "unbalanced tree, a task per node: ns per node")
     own("tree / plain calls", "tree", 1, base("tree", "serial"), 45 / 42.9)
     own("tree / plain calls", "tree", 2, base("tree", "serial"), 23 / 42.9)
-    table("quicksort", "quicksort of 1,000,000 numbers: ms")
+    table("quicksort", "quicksort of 100,000 numbers: ms")
     own("quicksort / the best peer's", "quicksort", 2, best("quicksort", 2, "tbb openmp"), 1)
     table("matrix", "product of two matrices of 300 x 300: ms")
     own("matrix / the best peer's", "matrix", 2, best("matrix", 2, flat " tbb openmp"), 1)
@@ -81,10 +81,10 @@ END {
     own("sum of 80 MB / plain loop", "sum80MB", 2, base("sum80MB", "serial"), 1.9 / 3.99)
     table("sum10000", "sum of 10,000 numbers, loop after loop: us")
     own("sum of 10,000 / plain loop", "sum10000", 2, base("sum10000", "serial"), 0.9 / 0.70)
-    table("inside", "1,000,000 empty tasks from inside: ns per task")
+    table("inside", "1,000,000 empty tasks from inside, in slices of 50,000: ns per task")
     own("inside / a plain call of fib", "inside", 1, base("fib", "serial"), 6 / 1.42)
     own("inside / a plain call of fib", "inside", 2, base("fib", "serial"), 8 / 1.42)
-    table("outside", "1,000,000 tasks from outside: ns per task")
+    table("outside", "1,000,000 tasks from outside, in slices of 50,000: ns per task")
     own("outside / the best one-queue pool's", "outside", 1, best("outside", 1, flat), 60 / 73)
     own("outside / the best one-queue pool's", "outside", 2, best("outside", 2, flat), 80 / 102)
     table("start1ms", "one task, 1 ms after the last: us until it starts")
