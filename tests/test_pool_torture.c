@@ -46,7 +46,7 @@ static void wobble(void);
 #define DEFAULT_TASKS 100000
 #endif
 #ifndef DEFAULT_TASKS
-#define DEFAULT_TASKS 1000000
+#define DEFAULT_TASKS 500000
 #endif
 
 enum { POOLS = 2, CONTEXTS = 8, THREADS = 3, EPISODE_MOST = 10000, DEPTH_MOST = 5, BATCH_MOST = 16 };
