@@ -482,8 +482,6 @@ typedef enum gokore_atomic_op {
 #define GOKORE_SEAM_PAUSE_()                                 gokore_pause_()
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)       gokore_futex_wait_((word), (expected), (deadline_ns))
 #define GOKORE_SEAM_WAKE_(word, count)                       (GOKORE_UNHEARD_(word), gokore_futex_wake_((word), (count)))
-#define GOKORE_SEAM_HAS_WAIT_TWO_()                          gokore_futex_has_two_()
-#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)               gokore_futex_wait_two_((on), (deadline_ns))
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)  gokore_thread_start_((out), (fn), (arg), (stack_size))
 #define GOKORE_SEAM_THREAD_JOIN_(thread)                     gokore_thread_join_(thread)
@@ -491,6 +489,10 @@ typedef enum gokore_atomic_op {
 #define GOKORE_SEAM_ALLOC_(size, align)                      gokore_heap_alloc_((size), (align))
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   gokore_clock_ns_()
+#endif
+#ifndef GOKORE_SEAM_WAIT_TWO_
+#define GOKORE_SEAM_HAS_WAIT_TWO_()                          gokore_futex_has_two_()
+#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)               gokore_futex_wait_two_((on), (deadline_ns))
 #endif
 
 #if defined(__x86_64__) || defined(__i386__)
