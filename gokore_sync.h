@@ -1181,7 +1181,8 @@ static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
     return true;
 }
 
-__attribute__((noinline)) static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
+__attribute__((noinline))
+static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m)) {
         gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
         return;

@@ -861,6 +861,45 @@ TEST(order, every_pair_of_a_hundred_locks_in_one_direction_is_fine) { // case S1
     gokore_lock_graph_deinit(&g);
 }
 
+static void take_both(gokore_mutex *first, gokore_mutex *second, int times) {
+    for (; times > 0; times--) take(first), take(second), give(second), give(first);
+}
+TEST(order, lock_made_anew_in_its_place_is_looked_at_again) {
+    watched();
+    gokore_mutex below = GOKORE_MUTEX_INIT_CLASS(&gui), m = GOKORE_MUTEX_INIT;
+    for (int zeroed = 0; zeroed < 2; zeroed++) {
+        gokore_lockorder_reset();
+        gokore_lockorder_hold_limit(NULL, INT64_MAX);
+        test_reports_capture();
+        take_both(&below, &m, 4);
+        CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+        if (!zeroed) gokore_mutex_deinit(&m);
+        m = (gokore_mutex)GOKORE_MUTEX_INIT_CLASS(&writer); // the rule wants it first
+        take_both(&below, &m, 4);
+        CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_ORDER));
+        gokore_mutex_deinit(&m);
+    }
+    gokore_mutex_deinit(&below);
+}
+
+TEST(order, lock_in_its_place_is_learnt_again_under_another) {
+    watched();
+    gokore_mutex a, b, c, m;
+    name_it(&a, "a"), name_it(&b, "b"), name_it(&c, "c"), name_it(&m, "m");
+    test_reports_capture();
+    take_both(&a, &m, 5);
+    take_both(&b, &m, 3);
+    take_both(&a, &m, 2);
+    for (int i = 0; i < 4; i++) take(&a), take(&b), take(&m), give(&a), take(&c), give(&c), give(&m), give(&b); // b m c, as they lie then
+    static const uint64_t weights[] = { 4, 11, 4, 7, 4 }; // a b, a m, b c, b m, m c
+    gokore_lock_graph g;
+    REQUIRE_STATUS(GOKORE_OK, gokore_lockorder_graph(&g));
+    REQUIRE(g.edge_count == COUNT(weights));
+    for (size_t i = 0; i < COUNT(weights); i++) CHECK_UINT(weights[i], g.edges[i].weight); // sorted by name
+    gokore_lock_graph_deinit(&g);
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+}
+
 TEST(order, edge_outlives_two_hundred_thousand_other_pairs) {
     watched();
     enum { OTHERS = 200000 };
