@@ -125,8 +125,8 @@ $(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/
 E            := $(BUILD)/explore
 SCENARIOS    := $(patsubst tests/explore/explore_%.c,%,$(wildcard tests/explore/explore_*.c))
 EXPLORER      = $(CC) $(CSTD) $(STRICT) -O3 -g -fno-pie -D_GNU_SOURCE -I.
-EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -Itests/explore \
-                -include tests/explore/explorer/seam.h -DGOKORE_SPIN_MAX=0 -DGOKORE_CHANNEL_SPIN_MAX=0 -DGOKORE_LATCH_SPINS_=1 -DGOKORE_IDLE_ROUNDS_=1
+EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -DGOKORE_EXPLORE=1 \
+                -Itests/explore
 # clang before 16 leaves what it makes of an initialiser to a runtime's memset
 EXPLORE_LEAD  = objcopy $(foreach f,memcpy memmove memset,--redefine-sym $f=explore_$f)
 EXPLORE_LINK  = $(CC) -no-pie -pthread
