@@ -1338,7 +1338,8 @@ static int gokore_futex_call_(gokore_atomic_u32 *word, int op, uint32_t expected
 }
 
 gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
-    bool late = gokore_futex_call_(word, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, deadline_ns) == ETIMEDOUT;
+    int error = gokore_futex_call_(word, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, deadline_ns);
+    bool late = error == ETIMEDOUT || (error && gokore_clock_ns_() >= deadline_ns); // a refused wait has its deadline, too
     return late ? GOKORE_TIMEOUT : GOKORE_OK;
 }
 
