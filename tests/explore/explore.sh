@@ -20,19 +20,19 @@ done
 [ -n "$files" ] || { sed -n '2,5s/^# //p' "$0"; exit 2; }
 mkdir -p "$out/objects"
 objects=
-add() { # FILE FLAGS...: one object file
-    object=$out/objects/$(echo "$1" | tr '/ ' '__').o
-    file=$1
-    shift
-    "$cc" -std=c11 -g -fno-pie -D_GNU_SOURCE -I"$here" -I"$headers" "$@" -c -o "$object" "$file"
-    objects="$objects $object"
-}
 for file in $files; do
+    object=$out/objects/user_$(echo "$file" | tr '/ ' '__').o
     # shellcheck disable=SC2086
-    add "$file" -O1 -fno-inline -fsanitize=thread -DGOKORE_EXPLORE=1 $flags
+    "$cc" -std=c11 -O1 -fno-inline -g -fno-pie -fsanitize=thread -D_GNU_SOURCE -DGOKORE_EXPLORE=1 -I"$here" -I"$headers" $flags \
+        -c -o "$object" "$file"
+    objects="$objects $object"
     objcopy --redefine-sym memcpy=explore_memcpy --redefine-sym memmove=explore_memmove --redefine-sym memset=explore_memset "$object"
 done
-for part in "$here"/explorer/*.c; do add "$part" -O3; done
+for part in "$here"/explorer/*.c; do # compiled once
+    object=$out/objects/$(basename "$part" .c).o
+    [ "$object" -nt "$part" ] || "$cc" -std=c11 -O3 -g -fno-pie -D_GNU_SOURCE -I"$headers" -c -o "$object" "$part"
+    objects="$objects $object"
+done
 first=${files# }
 program=$out/$(basename "${first%% *}" .c)
 # shellcheck disable=SC2086
