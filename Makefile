@@ -31,8 +31,9 @@ TESTS_posix     = parking atomic topology
 # missing. Each compiler and each variant meets each sanitizer; FULL=1: all variants meet all.
 FAST            = -O1 -g -fno-omit-frame-pointer
 OTHERS          = $(if $(FULL),$(VARIANTS),plain checked)
+OTHER_SCRIPTS   = $(if $(FULL),$(SCRIPTS),$(patsubst %,tests/compile/test_%.sh,refused zero_cost options) tests/examples/test_examples.sh)
 SANITIZED       = SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180" VARIANTS="$(if $(FULL),plain checked,$1)"
-CHECK_clang     = CC=clang CFLAGS="-O2 -g" VARIANTS="$(OTHERS)" SCRIPTS="$(wildcard tests/compile/*.sh tests/examples/*.sh)"
+CHECK_clang     = CC=clang CFLAGS="-O2 -g" VARIANTS="$(OTHERS)" SCRIPTS="$(OTHER_SCRIPTS)"
 CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,checked)
 CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(call SANITIZED,plain)
 CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,plain)
@@ -169,7 +170,7 @@ check: ## the wider set: warnings, standards, C++, clang, sanitizers, explorer, 
 	@rm -rf $(BUILD)/check/*/results
 	@$(MAKE) --no-print-directory checks
 	@echo 'left to targets of their own: make cross, windows, numa (they install much), fuzz, soak, weaken, coverage (they take long)'
-	@$(if $(FULL),,echo 'left to FULL=1: $(words $(VARIANTS)) variants by clang, both variants by each sanitizer, more runs for pool and lockorder')
+	@$(if $(FULL),,echo 'left to FULL=1: all $(words $(VARIANTS)) variants and all scripts by clang, both variants by each sanitizer, more runs for pool and lockorder')
 	@sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
 checks: $(CHECKS)
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore $(EXPLORE_LESS) explored mutants
