@@ -139,8 +139,9 @@ EXPLORE_LEAD  = objcopy $(foreach f,memcpy memmove memset,--redefine-sym $f=expl
 EXPLORE_LINK  = $(CC) -no-pie -pthread
 EXPLORER_OBJECTS := $(patsubst tests/explore/explorer/%.c,$E/explorer/%.o,$(wildcard tests/explore/explorer/*.c))
 EXPLORE_RUNS ?= --runs 30000 --most 150000
-# What runs slowest has fewer runs per scenario in `make check`: about a million for each structure all the same.
-EXPLORE_LESS  = $(if $(FULL),,EXPLORE_RUNS_pool="--runs 15000 --most 60000" EXPLORE_RUNS_lockorder="--runs 30000 --most 100000")
+EXPLORE_RUNS_lockorder ?= --runs 60000 --most 150000
+# What runs slowest has fewer runs per scenario in `make check`: a million for the structure all the same.
+EXPLORE_LESS  = $(if $(FULL),,EXPLORE_RUNS_pool="--runs 15000 --most 60000")
 $E/explorer/%.o: tests/explore/explorer/%.c $(wildcard tests/explore/*.h tests/explore/explorer/*.h) gokore_atomic.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(EXPLORER) -c -o $@ $<
@@ -170,7 +171,7 @@ check: ## the wider set: warnings, standards, C++, clang, sanitizers, explorer, 
 	@rm -rf $(BUILD)/check/*/results
 	@$(MAKE) --no-print-directory checks
 	@echo 'left to targets of their own: make cross, windows, numa (they install much), fuzz, soak, weaken, coverage (they take long)'
-	@$(if $(FULL),,echo 'left to FULL=1: all $(words $(VARIANTS)) variants and all scripts by clang, both variants by each sanitizer, more runs for pool and lockorder')
+	@$(if $(FULL),,echo 'left to FULL=1: all $(words $(VARIANTS)) variants and all scripts by clang, both variants by each sanitizer, more runs for the pool')
 	@sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
 checks: $(CHECKS)
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore $(EXPLORE_LESS) explored mutants
