@@ -174,7 +174,8 @@ static gokore_status use_policy(void) {
     const gokore_writer out = { write_nowhere, &written };
     gokore_status s = gokore_policy_load(&set, manifest, sizeof manifest - 1, "a.yaml", NULL);
     if (s != GOKORE_OK) return CHECK_PTR(NULL, set), s;
-    s = first_of(gokore_policy_write_yaml(gokore_policy_set_at(set, 0), out), gokore_policy_write_json(gokore_policy_set_at(set, 0), out));
+    const gokore_policy *p = gokore_policy_set_at(set, 0);
+    s = first_of(gokore_policy_write_yaml(p, out), gokore_policy_write_json(p, out));
     gokore_policy_set_destroy(set);
     return first_of(s, gokore_document_to_json(manifest, sizeof manifest - 1, "a.yaml", out, NULL));
 }

@@ -1,4 +1,4 @@
-// Channels that the clock fills: each tick is taken once, a wait ends by it whoever else waits, and nobody waits for a tick that came.
+// Channels that the clock fills: each tick is taken once and not early, and ends a wait.
 #define GOKORE_IMPLEMENTATION
 #include "gokore_channel.h"
 

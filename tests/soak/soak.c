@@ -1,6 +1,6 @@
 // soak.c - everything at once for as long as is asked: channels, select, locks, conditions, contexts, a pool that is scaled,
-// threads that are frozen by signals. Each part keeps a ledger: what went in came out exactly once. A watch looks every second at memory,
-// at progress, and at how evenly threads of a kind get on.
+// threads that are frozen by signals. Each part keeps a ledger: what went in came out exactly once. A watch looks every second
+// at memory, at progress, and at how evenly threads of a kind get on.
 //   soak SECONDS [SEED]     exit status 1 when a ledger does not balance, memory grows, or nothing moves for a minute
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
