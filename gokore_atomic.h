@@ -1339,8 +1339,9 @@ static int gokore_futex_call_(gokore_atomic_u32 *word, int op, uint32_t expected
 
 gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
     int error = gokore_futex_call_(word, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, deadline_ns);
-    bool late = error == ETIMEDOUT || (error && gokore_clock_ns_() >= deadline_ns); // a refused wait has its deadline, too
-    return late ? GOKORE_TIMEOUT : GOKORE_OK;
+    if (error == ETIMEDOUT) return GOKORE_TIMEOUT;
+    bool same = error && GOKORE_SEAM_LOAD_(&word->v_, __ATOMIC_RELAXED) == expected; // relaxed: the caller looks again
+    return same && gokore_clock_ns_() >= deadline_ns ? GOKORE_TIMEOUT : GOKORE_OK; // where every wait is refused, deadlines hold
 }
 
 // Waits for the kernel's lock with priority inheritance; monotonic deadlines since Linux 5.14, on the wall clock before.
