@@ -10,6 +10,8 @@ static void *allocate_counted(size_t size, size_t align);
 static void free_counted(void *p);
 #define GOKORE_SEAM_PAUSE_()                                gokore_pause_()
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)      gokore_futex_wait_((word), (expected), (deadline_ns))
+#define GOKORE_SEAM_HAS_WAIT_TWO_()                         gokore_futex_has_two_()
+#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)              gokore_futex_wait_two_((on), (deadline_ns))
 #define GOKORE_SEAM_WAKE_(word, count)                      gokore_futex_wake_((word), (count))
 #define GOKORE_SEAM_YIELD_()                                gokore_yield_()
 #define GOKORE_SEAM_THREAD_ID_()                            gokore_thread_number_()
