@@ -27,15 +27,19 @@ TESTS_deny      = atomic lockorder
 TESTS_abort     = atomic lockorder
 TESTS_portable  = parking atomic waiting sync sync_locks sync_faults channel channel_select pool pool_more
 TESTS_posix     = parking atomic topology
-# The configurations of `make check`: all tests and the main job, built again; passed over, and said, where the compiler
-# or its runtime is missing.
+# The configurations of `make check`: tests and examples, built again; passed over, and said, where the compiler or its runtime is
+# missing. Each compiler and each variant meets each sanitizer; FULL=1: all variants meet all.
 FAST            = -O1 -g -fno-omit-frame-pointer
-SANITIZED       = VARIANTS="plain checked" SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180"
-CHECK_clang     = CC=clang CFLAGS="-O2 -g"
-CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(SANITIZED)
-CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(SANITIZED)
-CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(SANITIZED) VARIANTS=checked
-CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(SANITIZED)
+OTHERS          = $(if $(FULL),$(VARIANTS),plain checked)
+OTHER_SCRIPTS   = $(if $(FULL),$(SCRIPTS),$(patsubst %,tests/compile/test_%.sh,refused zero_cost options) tests/examples/test_examples.sh)
+SANITIZED       = SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180" VARIANTS="$(if $(FULL),plain checked,$1)"
+CHECK_clang     = CC=clang CFLAGS="-O2 -g" VARIANTS="$(OTHERS)" SCRIPTS="$(OTHER_SCRIPTS)"
+CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,checked)
+CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(call SANITIZED,plain)
+CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,plain)
+CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(call SANITIZED,checked)
+# The lock checker walks its stack, which MemorySanitizer takes for uninitialised: without it.
+CHECK_clang-msan = CC=clang CFLAGS="$(FAST) -fsanitize=memory -fsanitize-memory-track-origins" $(call SANITIZED,plain) VARIANTS=plain
 # What the examples' and benches' implementation is compiled with, where they don't hold their own.
 VARIANT_FOR_examples = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1
 VARIANT_FOR_bench    =
@@ -59,7 +63,7 @@ Q := $(if $(V),,@)
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all tools run test results check checks explore explored mutants numa bench install uninstall examples help clean force
+.PHONY: all tools run test results check checks explore explore-user explored mutants weaken fuzz soak coverage instructions numa bench install uninstall examples help clean force
 all: examples
 
 # ---- objects: $(BUILD)/objects/SET/NAME.o, SET a variant, examples or bench; each set has its own implementation, in an
@@ -113,7 +117,8 @@ result_of = $(BUILD)/$1/$(subst /,.,$(2:.sh=)).tsv
 RESULTS := $(foreach s,$(SCRIPTS),$(call result_of,results,$s))
 $(foreach s,$(SCRIPTS),$(eval $(call script,$s,$(call result_of,results,$s))))
 $(foreach v,$(VARIANTS),$(foreach t,$(filter $(or $(TESTS_$v),%),$(TESTS)),$(eval $(call test,$t,$v))))
-WIDER  := $(wildcard tests/check/test_*.sh)
+APART  := tests/check/test_cross.sh tests/check/test_windows.sh # targets of their own: make cross, make windows
+WIDER  := $(filter-out $(APART),$(wildcard tests/check/test_*.sh))
 CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
           $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
 $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
@@ -127,23 +132,30 @@ $(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/
 E            := $(BUILD)/explore
 SCENARIOS    := $(patsubst tests/explore/explore_%.c,%,$(wildcard tests/explore/explore_*.c))
 EXPLORER      = $(CC) $(CSTD) $(STRICT) -O3 -g -fno-pie -D_GNU_SOURCE -I.
-EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -Itests/explore \
-                -include tests/explore/explorer/seam.h -DGOKORE_SPIN_MAX=0 -DGOKORE_CHANNEL_SPIN_MAX=0 -DGOKORE_LATCH_SPINS_=1 -DGOKORE_IDLE_ROUNDS_=1
+EXPLORE       = $(CC) $(CSTD) $(STRICT) -O1 -fno-inline -g -fno-pie -D_GNU_SOURCE -DGOKORE_STATIC=1 -fsanitize=thread -DGOKORE_EXPLORE=1 \
+                -Itests/explore
 # clang before 16 leaves what it makes of an initialiser to a runtime's memset
 EXPLORE_LEAD  = objcopy $(foreach f,memcpy memmove memset,--redefine-sym $f=explore_$f)
 EXPLORE_LINK  = $(CC) -no-pie -pthread
 EXPLORER_OBJECTS := $(patsubst tests/explore/explorer/%.c,$E/explorer/%.o,$(wildcard tests/explore/explorer/*.c))
 EXPLORE_RUNS ?= --runs 30000 --most 150000
+EXPLORE_RUNS_lockorder ?= --runs 60000 --most 150000
+# What runs slowest has fewer runs per scenario in `make check`: a million for the structure all the same.
+EXPLORE_LESS  = $(if $(FULL),,EXPLORE_RUNS_pool="--runs 15000 --most 60000")
 $E/explorer/%.o: tests/explore/explorer/%.c $(wildcard tests/explore/*.h tests/explore/explorer/*.h) gokore_atomic.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(EXPLORER) -c -o $@ $<
 $E/%: tests/explore/explore_%.c $(EXPLORER_OBJECTS) $(wildcard tests/explore/*.h) $(HEADERS)
 	$(if $(V),,@echo "  cc  $@";)$(EXPLORE) -I. -c -o $@.o $< && $(EXPLORE_LEAD) $@.o && $(EXPLORE_LINK) -o $@ $@.o $(EXPLORER_OBJECTS)
 $(BUILD)/results/explore.%.tsv: $E/% force
-	@sh tests/support/run.sh $@ $< $< $(EXPLORE_RUNS)
+	@sh tests/support/run.sh $@ $< $< $(or $(EXPLORE_RUNS_$*),$(EXPLORE_RUNS))
 $(BUILD)/results/mutants.%.tsv: $E/% force
 	@BUILD='$(BUILD)' EXPLORE='$(EXPLORE)' LEAD='$(EXPLORE_LEAD)' LINK='$(EXPLORE_LINK)' sh tests/support/run.sh $@ 'mutants of $*' sh tests/explore/mutants.sh $* $(EXPLORER_OBJECTS)
 EXPLORED := $(SCENARIOS:%=$(BUILD)/results/explore.%.tsv)
+WEAKENED := $(SCENARIOS:%=$(BUILD)/weaken/%.log)
+$(BUILD)/weaken/%.log: $E/% force
+	@mkdir -p $(@D)
+	@echo "== $*"; $< --weaken 1 --runs 3000 --most 10000 | tee $@
 MUTANTS  := $(patsubst tests/explore/explore_%.mutants,$(BUILD)/results/mutants.%.tsv,$(wildcard tests/explore/explore_*.mutants))
 
 # ---- what people call
@@ -155,12 +167,14 @@ test: $(RESULTS) ## builds and runs all tests; the last line is the total
 	@sh tests/support/sum.sh $^
 results: $(RESULTS)
 
-check: ## the wider set: warnings, standards, C++, clang, sanitizers, installation; beside `make test`
+check: ## the wider set: warnings, standards, C++, clang, sanitizers, explorer, fuzzing, installation; FULL=1 leaves nothing out
 	@rm -rf $(BUILD)/check/*/results
 	@$(MAKE) --no-print-directory checks
+	@echo 'left to targets of their own: make cross, windows, numa (they install much), fuzz, soak, weaken, coverage (they take long)'
+	@$(if $(FULL),,echo 'left to FULL=1: all $(words $(VARIANTS)) variants and all scripts by clang, both variants by each sanitizer, more runs for the pool')
 	@sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
 checks: $(CHECKS)
-	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore explored mutants
+	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore $(EXPLORE_LESS) explored mutants
 check-%: force
 	+@$(CHECK_$*) sh tests/support/check.sh $* $(BUILD)/check/$*
 
@@ -169,7 +183,27 @@ mutants: $(MUTANTS)
 explore: $(EXPLORED) $(MUTANTS) ## explores schedules and weak memory under the real headers, and wants each mutant of them caught
 	@sh tests/support/sum.sh $^
 
-cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, i686, musl
+explore-user: force ## builds and explores a program of your own: make explore-user FILE=my_scenario.c ARGS='--runs 10000'
+	@CC='$(CC)' BUILD='$(BUILD)' sh tests/explore/explore.sh $(or $(FILE),tests/explore/example/settings.c) -- $(ARGS)
+
+weaken: $(WEAKENED) ## weakens each memory order that the scenarios execute, one step at a time, and says which survive
+	@grep -h '^LIVES' $^ || true
+	@grep -h 'weaker orders' $^
+
+fuzz: force ## libFuzzer on every target from tests/fuzz/corpus, FUZZ_SECONDS (600) each; keeps what it finds in build/fuzz
+	@for t in policy topology; do \
+	    FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) FUZZ_CORPUS='$(abspath $(BUILD))/fuzz' sh tests/check/test_fuzz_$$t.sh || exit 1; done
+
+soak: force ## everything at once for SECONDS (600): an exactly-once ledger, memory and fairness watched; also under TSan
+	@CC='$(CC)' BUILD='$(BUILD)' SECONDS='$(or $(SECONDS),600)' sh tests/soak/soak.sh
+
+coverage: force ## branches that the tests reach, per header, by gcov; what they don't reach: build/coverage/missed.txt
+	@CC=gcc BUILD='$(BUILD)' sh tests/coverage/coverage.sh
+
+instructions: force ## instructions per operation (callgrind) and barriers per target against tests/check/instructions.tsv
+	@CC='$(CC)' BUILD='$(BUILD)' sh tests/check/test_instructions.sh
+
+cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, ppc64le, mips64el, sparc64, i686, musl
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
 
@@ -199,7 +233,7 @@ uninstall: ## removes what install copied
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(HEADERS)) $(DESTDIR)$(PREFIX)/lib/pkgconfig/gokore.pc
 
 help: ## lists the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 clean: ## removes everything that was built
 	rm -rf $(BUILD)

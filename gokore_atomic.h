@@ -40,6 +40,8 @@
 //          GOKORE_ATOMIC_COUNT        [call]  0       1: operations on tracked atomics are counted
 //          GOKORE_HELGRIND            [call]  0       1: valgrind's helgrind is told what atomics order (needs valgrind's
 //                                             headers); TSan needs no telling
+//          GOKORE_EXPLORE             [call]  0       1: threads, atomics, parking, clock and heap are the explorer's, for programs
+//                                             that tests/explore/explore.sh builds: see tests/README.md
 //          GOKORE_ON_VIOLATION        [impl]  GOKORE_REPORT   what a broken rule does beside its report:
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
 //          GOKORE_FUTEX               [impl]  1       0: threads park on pthreads alone; the default where the system has no
@@ -112,6 +114,11 @@
 #endif
 #if defined(GOKORE_IMPLEMENTATION) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE 1
+#endif
+#ifndef GOKORE_EXPLORE
+#define GOKORE_EXPLORE 0
+#elif GOKORE_EXPLORE == 1
+#include "explorer/seam.h" // of tests/explore
 #endif
 #include <stdbool.h>
 #include <stddef.h>
@@ -247,6 +254,8 @@ typedef enum gokore_qos {
 #error "GOKORE_HWLOC must be 0 or 1"
 #elif GOKORE_HELGRIND != 0 && GOKORE_HELGRIND != 1
 #error "GOKORE_HELGRIND must be 0 or 1"
+#elif GOKORE_EXPLORE != 0 && GOKORE_EXPLORE != 1
+#error "GOKORE_EXPLORE must be 0 or 1"
 #elif GOKORE_ON_VIOLATION < GOKORE_REPORT || GOKORE_ON_VIOLATION > GOKORE_ABORT
 #error "GOKORE_ON_VIOLATION must be GOKORE_REPORT, GOKORE_DENY or GOKORE_ABORT"
 #endif
@@ -283,7 +292,7 @@ typedef enum gokore_qos {
 __extension__ GOKORE_STATIC_ASSERT_(__atomic_always_lock_free(8, 0), "goKore needs lock-free atomics of 8 bytes, which this target lacks");
 GOKORE_STATIC_ASSERT_((GOKORE_STATIC) + (GOKORE_CHECKS) + (GOKORE_ATOMIC_CHECKS) + (GOKORE_ATOMIC_COUNT) + (GOKORE_FUTEX) + (GOKORE_LOCKORDER) +
                               (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) + (GOKORE_NUMA) + (GOKORE_HWLOC) + (GOKORE_HELGRIND) +
-                              (GOKORE_ON_VIOLATION) + (GOKORE_QOS) >= 0,
+                              (GOKORE_EXPLORE) + (GOKORE_ON_VIOLATION) + (GOKORE_QOS) >= 0,
                       "options are numbers");
 
 #ifdef __cplusplus
@@ -1340,8 +1349,10 @@ static int gokore_futex_call_(gokore_atomic_u32 *word, int op, uint32_t expected
 }
 
 gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
-    bool late = gokore_futex_call_(word, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, deadline_ns) == ETIMEDOUT;
-    return late ? GOKORE_TIMEOUT : GOKORE_OK;
+    int error = gokore_futex_call_(word, GOKORE_FUTEX_WAIT_BITSET_PRIVATE_, expected, deadline_ns);
+    if (error == ETIMEDOUT) return GOKORE_TIMEOUT;
+    bool same = error && GOKORE_SEAM_LOAD_(&word->v_, __ATOMIC_RELAXED) == expected; // relaxed: the caller looks again
+    return same && gokore_clock_ns_() >= deadline_ns ? GOKORE_TIMEOUT : GOKORE_OK; // where every wait is refused, deadlines hold
 }
 
 // futex_waitv: an error number. count = 0 asks whether it is there: then EINVAL.
@@ -1576,7 +1587,8 @@ const char *gokore_config(void) {
            " LOCKORDER=" GOKORE_TEXT_(GOKORE_LOCKORDER) " POLICY=" GOKORE_TEXT_(GOKORE_POLICY)
            " ON_VIOLATION=" GOKORE_TEXT_(GOKORE_ON_VIOLATION) " QOS=" GOKORE_TEXT_(GOKORE_QOS)
            " METRICS=" GOKORE_TEXT_(GOKORE_METRICS) " TRACE=" GOKORE_TEXT_(GOKORE_TRACE)
-           " NUMA=" GOKORE_TEXT_(GOKORE_NUMA) " HWLOC=" GOKORE_TEXT_(GOKORE_HWLOC) " HELGRIND=" GOKORE_TEXT_(GOKORE_HELGRIND);
+           " NUMA=" GOKORE_TEXT_(GOKORE_NUMA) " HWLOC=" GOKORE_TEXT_(GOKORE_HWLOC) " HELGRIND=" GOKORE_TEXT_(GOKORE_HELGRIND)
+           " EXPLORE=" GOKORE_TEXT_(GOKORE_EXPLORE);
 }
 
 // >>status

@@ -1,6 +1,8 @@
 # For make cross and make windows: installs the packages that are named, or what tests/check/test_cross.sh needs, where that may
 # be done, and says what it does.
 tools="gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu gcc-s390x-linux-gnu gcc-i686-linux-gnu
+    gcc-powerpc64le-linux-gnu gcc-mips64el-linux-gnuabi64 gcc-sparc64-linux-gnu gcc-powerpc-linux-gnu gcc-arm-linux-gnueabi
+    libc6-dev-ppc64el-cross libc6-dev-mips64el-cross libc6-dev-sparc64-cross libc6-dev-powerpc-cross libc6-dev-armel-cross
     libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-riscv64-cross libc6-dev-s390x-cross libc6-dev-i386-cross
     qemu-user-static musl-tools"
 [ $# -eq 0 ] || tools=$*

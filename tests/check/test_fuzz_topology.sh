@@ -1,5 +1,5 @@
-# The container and topology readers under libFuzzer with sanitizers, from the tests' own cases: FUZZ_SECONDS for both together
-# (60); FUZZ_CORPUS keeps what was found for the next run.
+# The container and topology readers under libFuzzer with sanitizers, from the tests' own cases and tests/fuzz/corpus:
+# FUZZ_SECONDS (20) for each; FUZZ_CORPUS keeps what was found for the next run.
 . tests/support/script.sh
 if ! command -v clang > /dev/null 2>&1 || ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }' > "$work/probe.c" ||
     ! clang -fsanitize=fuzzer "$work/probe.c" -o "$work/probe" > /dev/null 2>&1; then
@@ -21,8 +21,8 @@ for target in container topology; do
     works "$target: the seeds are written" "$work/seeds_topology" "tests/data/$cases.json" "$work/seeds/$target"
     works "$target: the target builds" clang -std=c11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. \
         -o "$work/fuzz_$target" tests/fuzz/fuzz_$target.c -pthread
-    works "$target: no crash, no leak, every promise kept" "$work/fuzz_$target" -max_total_time=$((${FUZZ_SECONDS:-60} / 2)) -timeout=10 \
-        -rss_limit_mb=1024 -max_len=8192 -dict="$work/words" -artifact_prefix="$work/" -print_final_stats=1 "$corpus" "$work/seeds/$target"
+    works "$target: no crash, no leak, every promise kept" "$work/fuzz_$target" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=60 \
+        -rss_limit_mb=1024 -max_len=8192 -dict="$work/words" -artifact_prefix="$work/" -print_final_stats=1 "$corpus" "$work/seeds/$target" tests/fuzz/corpus/$target
     grep -E 'number_of_executed_units|^#.*DONE' "$work/output" | sed 's/^/    /'
 done
 finish

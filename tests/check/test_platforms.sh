@@ -5,11 +5,15 @@ for h in $HEADERS; do echo "#include \"$h\""; done > "$work/declarations.c"
 target() { clang --target="$1" -std=c11 $STRICT -ffreestanding -fsyntax-only -I. "$work/declarations.c"; }
 if command -v clang > /dev/null 2>&1; then
     for system in arm64-apple-macosx11 x86_64-apple-macosx10.15 x86_64-unknown-freebsd aarch64-unknown-freebsd x86_64-unknown-netbsd \
-        x86_64-unknown-openbsd x86_64-w64-windows-gnu aarch64-w64-windows-gnu; do
+        x86_64-unknown-openbsd powerpc64-unknown-freebsd aarch64-linux-android x86_64-linux-android aarch64-linux-musl \
+        sparcv9-sun-solaris wasm32-unknown-emscripten x86_64-w64-windows-gnu aarch64-w64-windows-gnu; do
         works "$system: declarations" target $system
     done
-    for system in x86_64-unknown-none-elf i686-w64-windows-gnu; do
+    for system in x86_64-unknown-none-elf i686-w64-windows-gnu wasm32-wasi; do
         refused "$system: refused with a sentence" "goKore 0.1.0 knows no parking, clock and thread calls" target $system
+    done
+    for system in x86_64-pc-windows-msvc aarch64-pc-windows-msvc; do # clang names its macros otherwise there: not supported yet
+        refused "$system: refused with a sentence" "goKore needs lock-free atomics of 4 bytes and of pointers" target $system
     done
 else
     skip "declarations of other systems" "no clang"

@@ -7,7 +7,7 @@ results=$build/results/configuration.tsv
 : > "$results"
 
 skip() {
-    printf 'skip\t%s\t0\n' "$name" >> "$results"
+    printf 'skip\t%s\t0\t%s\n' "$name" "$1" >> "$results"
     echo "skip  $name: $1"
     exit 0
 }
@@ -32,6 +32,7 @@ if ! "$build/probe" 2> "$build/probe.log"; then
 fi
 
 export UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=allocator_may_return_null=1
+export MSAN_OPTIONS=allocator_may_return_null=1
 export TSAN_OPTIONS=allocator_may_return_null=1:second_deadlock_stack=1
 set -- BUILD="$build" CC="$CC" CFLAGS="$CFLAGS" RUNNER="$runner"
 [ -z "${VARIANTS+x}" ] || set -- "$@" VARIANTS="$VARIANTS"

@@ -1,6 +1,6 @@
 # usage: run.sh RESULTS.tsv LABEL COMMAND...
 # Runs a test program or script, shows one line, its skips and notes, and everything when it failed. The lines it
-# writes to $TEST_RESULTS ("pass|fail|skip|other TAB name TAB seconds") are for sum.sh. Always ends with status 0.
+# writes to $TEST_RESULTS ("pass|fail|skip|other TAB name TAB seconds [TAB why]") are for sum.sh. Always ends with status 0.
 results=$1 label=$2
 shift 2
 log=${results%.tsv}.log

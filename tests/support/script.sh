@@ -24,8 +24,8 @@ find_cxx() {
     done 2>/dev/null | tail -n 1
 }
 
-result() { # pass|fail|skip NAME
-    [ -z "${TEST_RESULTS:-}" ] || printf '%s\t%s.%s\t0\n' "$1" "$suite" "$2" >> "$TEST_RESULTS"
+result() { # pass|fail|skip NAME [WHY]
+    [ -z "${TEST_RESULTS:-}" ] || printf '%s\t%s.%s\t0\t%s\n' "$1" "$suite" "$2" "${3:-}" >> "$TEST_RESULTS"
 }
 pass() {
     passed=$((passed + 1))
@@ -40,7 +40,7 @@ fail() { # NAME FILE: shows the file
 }
 skip() { # NAME WHY
     skipped=$((skipped + 1))
-    result skip "$1"
+    result skip "$1" "$2"
     echo "skip  $suite: $1: $2"
 }
 works() { # NAME COMMAND...: the command ends with status 0

@@ -608,7 +608,7 @@ static void judge(const test *t, const char *name, double took, bool in_time, co
         (void)snprintf(how, sizeof how, "it called exit");
     else if (ended == SKIPPED) {
         runner.skipped++;
-        count("skip", name, took);
+        if (runner.results) fprintf(runner.results, "skip\t%s\t%.3f\t%s\n", name, took, shared->why);
         printf("skip  %s: %s\n", name, shared->why);
         return;
     } else if (ended == NOT_HERE) {

@@ -1,5 +1,5 @@
-// seam.h - the library's seam, led to the explorer: the GOKORE_CONFIG_FILE of what is explored, or -include'd; compiled with
-// -fsanitize=thread and -D_GNU_SOURCE. The compiler's instrumentation tells the explorer of plain accesses; an atomic that
+// seam.h - the library's seam, led to the explorer: what GOKORE_EXPLORE=1 includes; compiled with -fsanitize=thread and
+// -D_GNU_SOURCE. The compiler's instrumentation tells the explorer of plain accesses; an atomic that
 // goes around the seam is an undefined symbol (__tsan_atomic...).
 #ifndef EXPLORE_SEAM_H
 #define EXPLORE_SEAM_H
@@ -58,6 +58,16 @@ void *explore_memset(void *to, int byte, size_t n);
 #define GOKORE_SEAM_FREE_(p)               explore_free(p)
 #define GOKORE_SEAM_NOW_()                 explore_now()
 #define GOKORE_ASSERT(x)                   explore_assert((x), __FILE__, __LINE__, #x)
+
+// Spinning would only be more of the same schedules.
+#ifndef GOKORE_SPIN_MAX
+#define GOKORE_SPIN_MAX 0
+#endif
+#ifndef GOKORE_CHANNEL_SPIN_MAX
+#define GOKORE_CHANNEL_SPIN_MAX 0
+#endif
+#define GOKORE_LATCH_SPINS_ 1
+#define GOKORE_IDLE_ROUNDS_ 1
 
 #define memcpy(to, from, n)  explore_memcpy((to), (from), (n)) // gcc leaves these three to a runtime's interceptors
 #define memmove(to, from, n) explore_memmove((to), (from), (n))

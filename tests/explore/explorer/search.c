@@ -483,6 +483,7 @@ int main(int argc, char **argv) {
         if (replay) {
             how = REPLAY;
             schedule_read(replay);
+            (void)run(); // finds what a race is about
             show(argv[0]);
             continue;
         }
