@@ -110,11 +110,11 @@ struct gokore_task {
 GOKORE_API void gokore_task_init(gokore_task *task, gokore_task_fn *fn);
 
 // On a worker: puts a task up for stealing; it inherits the running task's context and always runs. Never fails: where the
-// deque can't grow, the task runs at once; so it does, without a context, where worker is NULL (see gokore_task_run).
-GOKORE_API void gokore_spawn(gokore_worker *worker, gokore_task *task);
+// worker's stack of tasks can't grow, the task runs at once; so it does, without a context, where worker is NULL (see gokore_task_run).
+GOKORE_INLINE_ void gokore_spawn(gokore_worker *worker, gokore_task *task);
 // On a worker: returns when the task has run; runs it itself if nobody stole it. Last spawned first: anything else is
 // reported as TASK_BUSY, and works all the same. What the task wrote is visible.
-GOKORE_API void gokore_join(gokore_worker *worker, gokore_task *task);
+GOKORE_INLINE_ void gokore_join(gokore_worker *worker, gokore_task *task);
 // The same with the function named, so that the compiler can inline it where the task was not stolen:
 // GOKORE_JOIN(worker, fib_run, &a.task). fn must be the task's own.
 #define GOKORE_JOIN(worker, fn, task) gokore_join_with_((worker), (fn), (task))
@@ -129,7 +129,7 @@ GOKORE_API void gokore_worker_blocking_end(gokore_worker *worker);
 
 GOKORE_API unsigned gokore_worker_index(const gokore_worker *worker); // 0 to workers - 1; beyond for one that stands in
 GOKORE_API int gokore_worker_node(const gokore_worker *worker);       // its home node, or where it runs now
-GOKORE_API double gokore_worker_load(const gokore_worker *worker);    // what its deque holds, against its capacity: 0 to 1
+GOKORE_API double gokore_worker_load(const gokore_worker *worker);    // its spawned tasks that nobody took, against the room it has: 0 to 1
 GOKORE_API gokore_pool *gokore_worker_pool(const gokore_worker *worker);
 GOKORE_API gokore_context *gokore_worker_context(const gokore_worker *worker); // of the running task; may be NULL
 
@@ -287,21 +287,120 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_worker_metrics(gokore_pool
 GOKORE_API unsigned gokore_pool_worker_count(const gokore_pool *pool); // the width asked for
 
 // >>private shared part
-GOKORE_API bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it, then calls the next
-GOKORE_API void gokore_join_end_(gokore_worker *worker);
-GOKORE_INLINE_ void gokore_join_with_(gokore_worker *worker, gokore_task_fn *fn, gokore_task *task) {
-    if (!gokore_join_begin_(worker, task)) return;
-    fn(worker, task);
-    gokore_join_end_(worker);
+// A place on a worker's stack of spawned tasks: the arguments of a typed task, then its result; or where an intrusive one is.
+typedef struct gokore_slot_ {
+    GOKORE_ALIGNAS_(64) gokore_task_fn *fn; // of a typed task; NULL for an intrusive one
+    gokore_atomic_ptr thief;                // the worker that stole it, or who else did; NULL = nobody yet. For public slots
+    gokore_task *item;                      // the intrusive task, NULL once it was joined out of order; or the arguments from here
+    GOKORE_ALIGNAS_(64) gokore_task task;   // what thieves see of a typed one; set up when it becomes public
+} gokore_slot_;
+// What spawns and joins touch while nobody steals; the first member of a worker. Addresses are of slots.
+typedef struct gokore_fork_ {
+    gokore_atomic_ptr head;   // where the next slot is filled; only the owner writes it
+    gokore_atomic_size limit; // slots from here on are the owner's alone; SIZE_MAX sends each join to gokore_join_begin_
+    gokore_atomic_size stop;  // a spawn whose slot ends here or beyond calls gokore_spawned_; 0: each does
+    gokore_atomic_u64 own;    // tasks that the owner took back
+} gokore_fork_;
+// Orders the owner's store of head before its load of limit or stop, for a thread between whose store of these and load of head
+// is gokore_pool_heavy_fence_. The compiler's order is enough: where that fence can't make it the processor's, limit and
+// stop send the owner to where a real fence is.
+#ifndef GOKORE_SEAM_LIGHT_FENCE_
+#define GOKORE_SEAM_LIGHT_FENCE_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#endif
+GOKORE_API void gokore_spawned_(gokore_worker *worker);
+GOKORE_API void gokore_spawn_outside_(gokore_task *task);
+GOKORE_API bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it
+GOKORE_API bool gokore_join_slot_(gokore_worker *worker, gokore_slot_ **slot); // the same for the typed task on top
+
+GOKORE_INLINE_ gokore_slot_ *gokore_fork_head_(gokore_fork_ *f) {
+    return (gokore_slot_ *)gokore_atomic_load_relaxed(&f->head); // relaxed: the owner's own
 }
-// The stack of a worker's typed tasks. Addresses stay until the pop.
+
+GOKORE_INLINE_ void gokore_fork_push_(gokore_worker *worker, gokore_fork_ *f, gokore_slot_ *slot) {
+    gokore_atomic_store_release(&f->head, slot + 1); // pairs with gokore_stack_top_index_
+    GOKORE_SEAM_LIGHT_FENCE_();                      // pairs with gokore_pool_heavy_fence_
+    if (!GOKORE_LIKELY_((size_t)(slot + 1) < gokore_atomic_load_relaxed(&f->stop))) gokore_spawned_(worker); // relaxed: the fence
+}
+
+// The slot on top, if it is the owner's alone; else NULL, and nothing has changed.
+GOKORE_INLINE_ gokore_slot_ *gokore_fork_pop_(gokore_fork_ *f) {
+    gokore_slot_ *slot = gokore_fork_head_(f) - 1;
+    gokore_atomic_store_release(&f->head, slot); // pairs with gokore_stack_top_index_
+    GOKORE_SEAM_LIGHT_FENCE_();                  // pairs with gokore_pool_heavy_fence_
+    if (GOKORE_LIKELY_((size_t)slot >= gokore_atomic_load_relaxed(&f->limit))) return slot; // relaxed: the fence
+    gokore_atomic_store_release(&f->head, slot + 1);
+    return NULL;
+}
+
+GOKORE_INLINE_ void gokore_fork_count_(gokore_fork_ *f) {
+    gokore_atomic_store_relaxed(&f->own, gokore_atomic_load_relaxed(&f->own) + 1); // relaxed: a count, published with what ends next
+}
+
+GOKORE_INLINE_ void gokore_spawn(gokore_worker *worker, gokore_task *task) {
+    gokore_fork_ *f = (gokore_fork_ *)worker;
+    if (!f) {
+        gokore_spawn_outside_(task);
+        return;
+    }
+    gokore_slot_ *slot = gokore_fork_head_(f);
+    gokore_atomic_store_relaxed(&task->state_, 0); // relaxed: published with the slot
+    slot->fn = NULL;
+    slot->item = task;
+    gokore_fork_push_(worker, f, slot);
+}
+
+GOKORE_INLINE_ bool gokore_join_pop_(gokore_worker *worker, gokore_task *task) { // true: the caller runs it
+    gokore_fork_ *f = (gokore_fork_ *)worker;
+    gokore_slot_ *slot = f ? gokore_fork_pop_(f) : NULL;
+    if (!slot) return gokore_join_begin_(worker, task);
+    if (!GOKORE_LIKELY_(!slot->fn && slot->item == task)) {
+        gokore_atomic_store_release(&f->head, slot + 1); // as it was
+        return gokore_join_begin_(worker, task);
+    }
+    gokore_fork_count_(f);
+    return true;
+}
+
+GOKORE_INLINE_ void gokore_join(gokore_worker *worker, gokore_task *task) {
+    if (gokore_join_pop_(worker, task)) task->fn(worker, task);
+}
+
+GOKORE_INLINE_ void gokore_join_with_(gokore_worker *worker, gokore_task_fn *fn, gokore_task *task) {
+    if (gokore_join_pop_(worker, task)) fn(worker, task);
+}
+
+// The slot of the last typed spawn; *mine: the caller runs it, else it holds the result.
+GOKORE_INLINE_ gokore_slot_ *gokore_typed_pop_(gokore_worker *worker, gokore_task_fn *fn, bool *mine) {
+    gokore_fork_ *f = (gokore_fork_ *)worker;
+    gokore_slot_ *slot = gokore_fork_pop_(f);
+    *mine = true;
+    if (GOKORE_LIKELY_(slot))
+        gokore_fork_count_(f);
+    else
+        *mine = gokore_join_slot_(worker, &slot);
+    GOKORE_CHECK_(1, slot->fn == fn); // else another task was spawned after it, and not joined
+    return slot;
+}
+
+// The stack of what is too large for a slot, and of threads that are no workers. Addresses stay until the pop.
 GOKORE_API void *gokore_frame_push_(gokore_worker *worker, size_t size);
 GOKORE_API void *gokore_frame_top_(gokore_worker *worker, size_t size); // the last pushed, which had this size
 GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
 
+GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *fn, gokore_slot_ *slot, gokore_task *task) {
+    if (slot) {
+        slot->fn = fn;
+        gokore_fork_push_(worker, (gokore_fork_ *)worker, slot);
+    } else {
+        gokore_task_init(task, fn);
+        gokore_spawn(worker, task);
+    }
+}
+
 // >>typed tasks
 // What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in scope in its
-// body, and must not name an argument. Spawned arguments and results lie on a stack of the worker's own.
+// body, and must not name an argument. Spawned arguments and results lie in the worker's stack of tasks; those of more than 40
+// bytes beside it.
 //   void fib_spawn(gokore_worker *, int)     puts a call up for stealing. Never fails, unless the C heap does: then FATAL
 //   long fib_join(gokore_worker *)           the result of the last spawn that was not joined, which must have been fib's
 //   long fib_call(gokore_worker *, int)      a plain call
@@ -309,71 +408,94 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
 // GOKORE_VOID_TASKn(name, T1, a1, ...) is the same without results.
 #define GOKORE_OPEN_(...) __VA_ARGS__
 #define GOKORE_TYPED_TASK_ static inline __attribute__((unused))
-#define GOKORE_TYPED_(R, name, FIELDS, USER, PARAMS, STORE, LOAD)                                                     \
-    typedef struct name##_frame_ { gokore_task task_; R result_; GOKORE_OPEN_ FIELDS } name##_frame_;                 \
-    static R name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                    \
-    GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_t_;                                                        \
-        gokore_f_->result_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                \
+#define GOKORE_TYPED_PARTS_(name, OUT, FIELDS, PARAMS, STORE)                                                         \
+    typedef struct name##_in_ { GOKORE_OPEN_ FIELDS } name##_in_;                                                     \
+    typedef struct name##_frame_ { /* a gokore_slot_, if that is large enough */                                      \
+        GOKORE_ALIGNAS_(64) gokore_task_fn *fn_;                                                                      \
+        gokore_atomic_ptr thief_;                                                                                     \
+        union { name##_in_ in_; OUT out_; } u_;                                                                       \
+        GOKORE_ALIGNAS_(64) gokore_task task_;                                                                        \
+    } name##_frame_;                                                                                                  \
+    static void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_);                                       \
+    GOKORE_TYPED_TASK_ bool name##_fits_(const gokore_worker *gokore_w_) {                                            \
+        return gokore_w_ && sizeof(name##_frame_) == sizeof(gokore_slot_);                                            \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_push_(gokore_w_, sizeof *gokore_f_);                 \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        gokore_slot_ *gokore_q_ = name##_fits_(gokore_w_) ? gokore_fork_head_((gokore_fork_ *)gokore_w_) : NULL;      \
+        name##_frame_ *gokore_s_ = (name##_frame_ *)(gokore_q_ ? (void *)gokore_q_ : gokore_frame_push_(gokore_w_, sizeof *gokore_s_)); \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
         GOKORE_OPEN_ STORE                                                                                            \
-        gokore_spawn(gokore_w_, &gokore_f_->task_);                                                                   \
+        gokore_typed_spawn_(gokore_w_, name##_task_, gokore_q_, &gokore_s_->task_);                                   \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ name##_frame_ *name##_pop_(gokore_worker *gokore_w_, bool *gokore_m_) {                        \
+        if (name##_fits_(gokore_w_)) return (name##_frame_ *)(void *)gokore_typed_pop_(gokore_w_, name##_task_, gokore_m_); \
+        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_s_);                  \
+        *gokore_m_ = gokore_join_pop_(gokore_w_, &gokore_s_->task_);                                                  \
+        return gokore_s_;                                                                                             \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ name##_frame_ *name##_of_(gokore_task *gokore_t_) {                                            \
+        return (name##_frame_ *)(void *)((char *)gokore_t_ - offsetof(name##_frame_, task_));                         \
+    }
+#define GOKORE_TYPED_(R, name, FIELDS, USER, PARAMS, STORE, LOAD)                                                     \
+    static R name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                    \
+    GOKORE_TYPED_PARTS_(name, R, FIELDS, PARAMS, STORE)                                                               \
+    GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
+        name##_frame_ *gokore_s_ = name##_of_(gokore_t_);                                                             \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
+        R gokore_r_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                       \
+        gokore_s_->u_.out_ = gokore_r_;                                                                               \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ R name##_join(gokore_worker *gokore_w_) {                                                      \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_f_);                  \
-        if (gokore_join_begin_(gokore_w_, &gokore_f_->task_)) {                                                       \
-            gokore_f_->result_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                            \
-            gokore_join_end_(gokore_w_);                                                                              \
-        }                                                                                                             \
-        R gokore_r_ = gokore_f_->result_;                                                                             \
-        gokore_frame_pop_(gokore_w_, sizeof *gokore_f_);                                                              \
+        bool gokore_m_;                                                                                               \
+        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
+        R gokore_r_ = gokore_m_ ? name##_call(gokore_w_ GOKORE_OPEN_ LOAD) : gokore_s_->u_.out_;                      \
+        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
         return gokore_r_;                                                                                             \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_,   \
             R *gokore_r_ GOKORE_OPEN_ PARAMS) {                                                                       \
-        name##_frame_ gokore_i_, *gokore_f_ = &gokore_i_;                                                             \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        name##_frame_ gokore_i_;                                                                                      \
+        name##_in_ *gokore_f_ = &gokore_i_.u_.in_;                                                                    \
+        (void)gokore_f_;                                                                                              \
+        gokore_task_init(&gokore_i_.task_, name##_task_);                                                             \
         GOKORE_OPEN_ STORE                                                                                            \
-        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_f_->task_, gokore_c_);                           \
-        if (gokore_s_ == GOKORE_OK && gokore_r_) *gokore_r_ = gokore_f_->result_;                                     \
+        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_i_.task_, gokore_c_);                            \
+        if (gokore_s_ == GOKORE_OK && gokore_r_) *gokore_r_ = gokore_i_.u_.out_;                                      \
         return gokore_s_;                                                                                             \
     }                                                                                                                 \
     static R name##_call(gokore_worker *worker __attribute__((unused)) GOKORE_OPEN_ USER)
 #define GOKORE_TYPED_VOID_(name, FIELDS, USER, PARAMS, STORE, LOAD)                                                   \
-    typedef struct name##_frame_ { gokore_task task_; GOKORE_OPEN_ FIELDS } name##_frame_;                            \
     static void name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                 \
+    GOKORE_TYPED_PARTS_(name, char, FIELDS, PARAMS, STORE)                                                            \
     GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_t_;                                                        \
+        name##_in_ *gokore_f_ = &name##_of_(gokore_t_)->u_.in_;                                                       \
         (void)gokore_f_;                                                                                              \
         name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                     \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_push_(gokore_w_, sizeof *gokore_f_);                 \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
-        GOKORE_OPEN_ STORE                                                                                            \
-        gokore_spawn(gokore_w_, &gokore_f_->task_);                                                                   \
-    }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_join(gokore_worker *gokore_w_) {                                                   \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_f_);                  \
-        if (gokore_join_begin_(gokore_w_, &gokore_f_->task_)) {                                                       \
-            name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                 \
-            gokore_join_end_(gokore_w_);                                                                              \
-        }                                                                                                             \
-        gokore_frame_pop_(gokore_w_, sizeof *gokore_f_);                                                              \
+        bool gokore_m_;                                                                                               \
+        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
+        if (gokore_m_) name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                      \
+        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_ GOKORE_OPEN_ PARAMS) {\
-        name##_frame_ gokore_i_, *gokore_f_ = &gokore_i_;                                                             \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_    \
+            GOKORE_OPEN_ PARAMS) {                                                                                    \
+        name##_frame_ gokore_i_;                                                                                      \
+        name##_in_ *gokore_f_ = &gokore_i_.u_.in_;                                                                    \
+        (void)gokore_f_;                                                                                              \
+        gokore_task_init(&gokore_i_.task_, name##_task_);                                                             \
         GOKORE_OPEN_ STORE                                                                                            \
-        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_f_->task_, gokore_c_);                           \
-        return gokore_s_;                                                                                             \
+        return gokore_pool_run(gokore_p_, &gokore_i_.task_, gokore_c_);                                               \
     }                                                                                                                 \
     static void name##_call(gokore_worker *worker __attribute__((unused)) GOKORE_OPEN_ USER)
 #define GOKORE_TASK0(R, name)                                                                                         \
-    GOKORE_TYPED_(R, name, (), (), (), (), ())
+    GOKORE_TYPED_(R, name, (char gokore_0_;), (), (), (), ())
 #define GOKORE_TASK1(R, name, T1, a1)                                                                                 \
     GOKORE_TYPED_(R, name, (T1 gokore_1_;), (, T1 a1), (, T1 gokore_1_),                                              \
         (gokore_f_->gokore_1_ = gokore_1_;), (, gokore_f_->gokore_1_))
@@ -406,7 +528,7 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
             gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, \
             gokore_f_->gokore_6_))
 #define GOKORE_VOID_TASK0(name)                                                                                       \
-    GOKORE_TYPED_VOID_(name, (), (), (), (), ())
+    GOKORE_TYPED_VOID_(name, (char gokore_0_;), (), (), (), ())
 #define GOKORE_VOID_TASK1(name, T1, a1)                                                                               \
     GOKORE_TYPED_VOID_(name, (T1 gokore_1_;), (, T1 a1), (, T1 gokore_1_),                                            \
         (gokore_f_->gokore_1_ = gokore_1_;), (, gokore_f_->gokore_1_))
@@ -453,6 +575,10 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 // >>deque
 // Why it is right on weak memory. The thief's reads of top_ and bottom_, the owner's claim of bottom_ (the exchange in pop), its
@@ -571,7 +697,11 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_TASK_AWAITED_  2
 
 #define GOKORE_TASK_SUBMITTED_ 3
-#define GOKORE_NESTED_MAX_    64         // functions on a worker's stack, beyond which it does not help
+#define GOKORE_TASK_INLINE_   4          // a spawned task that ran at its spawn
+#ifndef GOKORE_STACK_FIRST_ // slots of a worker's first chunk, a power of two; the explorer has fewer
+#define GOKORE_STACK_FIRST_   64u
+#endif
+#define GOKORE_LEVELS_        25         // chunks of a worker's stack of tasks
 #define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
 
 typedef struct gokore_lane_ {
@@ -582,10 +712,10 @@ typedef struct gokore_frames_ gokore_frames_;
 // What happened to a pool's tasks: on one of its workers, which alone writes these, or on all other threads together.
 typedef struct gokore_tally_ {
     gokore_atomic_u64 executed, cancels, steal_attempts, steal_successes, crossings; // relaxed: counts
-    gokore_atomic_u64 spawned;  // release, these four; pair with the acquires under "sleeping and waking"
-    gokore_atomic_u64 finished; // submitted and spawned tasks that have run, before anybody is told
+    gokore_atomic_u64 taken;    // spawned tasks that were stolen. Release, these three; pair with the acquires under "sleeping and waking"
+    gokore_atomic_u64 finished; // submitted and stolen tasks that have run, before anybody is told
     gokore_atomic_u64 left;     // the same, once they are not touched any more
-    gokore_atomic_u64 own;      // spawned ones that their owner took back: executed, finished and left at once
+    gokore_atomic_u64 given;    // spawned tasks that somebody else took, and that have been joined
 } gokore_tally_;
 
 typedef struct gokore_hooks_ { // never changed, replaced
@@ -603,9 +733,20 @@ typedef struct gokore_bottom_ { // the task at the bottom of a worker's stack: w
 } gokore_bottom_;
 
 struct gokore_worker {
-    gokore_deque deque;
+    gokore_fork_ fork; // the first member
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u64 shared; // tail: slots below have been stolen; split: slots from here on are private
+    gokore_atomic_u32 asked; // somebody looked here in vain
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ gate; // guards split, level, limits and chunks. Stealing does without
+    bool asymmetric;           // limit and stop are fork's too; otherwise fork's send all to where a fence is
+    uint32_t level;            // the chunk in which head is
+    uint32_t base;             // split is not lowered below: slots there were spawned with another context
+    gokore_atomic_size limit, stop;
+    gokore_atomic_ptr chunks[GOKORE_LEVELS_]; // gokore_slot_ *
+    bool on_heap[GOKORE_LEVELS_];             // not of the pool's allocator
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_pool *pool;
-    gokore_context *context;
+    gokore_atomic_ptr context; // gokore_context *; changes while its private part is empty
+    uintptr_t stack_top;       // of its thread
+    gokore_atomic_bool active; // looks for work or runs it, with all that it may spawn
     gokore_tally_ tally;
     unsigned index;
     gokore_atomic_i32 node;  // -1 = not placed
@@ -613,7 +754,7 @@ struct gokore_worker {
     gokore_waiter_ rest;     // what it sleeps on in a join
     bool passive;            // in a join that helps nobody; under sleep_latch
     bool alive, started;     // under scale_latch: it runs, or is about to; its thread is to be joined
-    uint32_t nested;         // functions on its stack
+    uint32_t nested;         // functions on its stack that it took up: submitted, stolen, run in place
     uint32_t blocking;       // calls of gokore_worker_blocking_begin that are open
     uint64_t random;
     uint32_t picks;
@@ -665,6 +806,8 @@ struct gokore_pool {
     gokore_atomic_u32 width;       // workers asked for
     unsigned blocked;              // workers that block, and have others stand in
     size_t stack_size;
+    gokore_atomic_size help_bytes; // of a thread's stack, beyond which it runs no strangers while it waits
+    bool asymmetric;               // see gokore_pool_heavy_fence_
     gokore_pool_homes_ homes;
     gokore_atomic_u32 target;      // workers of this index and beyond leave; changes under scale_latch
     gokore_atomic_u32 slots;       // workers there have ever been; release, pairs with gokore_pool_slots_
@@ -713,7 +856,281 @@ static bool gokore_pool_is_forked_(const gokore_pool *p) {
     return p->forks != gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: likewise
 }
 
+// >>the stack of spawned tasks
+// K. Faxen, "Wool - a work stealing library", CAN 2008: tasks lie in the deque itself, and a join takes back the top. T. van Dijk,
+// J. van de Pol, "Lace: non-blocking split deque", MuCoCoS 2014: thieves take from a public part, by a CAS on one word that holds
+// its two ends, and the owner's part above is private, until a spawn finds that somebody has asked. Deviations: a thief that gets
+// no answer opens the private part itself, as in "The implementation of the Cilk-5 multithreaded language" (PLDI 1998): it holds the
+// gate, sends the owner's joins there (limit), and reads head after a fence that is the owner's too; the stack grows, in chunks.
+//
+// Why no slot is taken twice. Below split, tail goes up by one CAS for each steal, and the owner's own CAS (gokore_stack_take_)
+// is on the same word. From split on only the owner takes, except that split is raised: by the owner, or by who holds the gate. That
+// one stores SIZE_MAX to limit, then heavy-fences, then loads head; the owner stores head, then light-fences, then loads limit.
+// Either the owner finds SIZE_MAX, and waits at the gate, or its lower head is seen, and the slot is not made public.
+// A thief reads a slot after its CAS, which acquires what was released when it became public; the owner fills it again after
+// the thief said that it has run, or, for an intrusive one, that it has read it.
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_ && defined(SYS_membarrier)
+#define GOKORE_MEMBARRIER_EXPEDITED_ 8 // MEMBARRIER_CMD_PRIVATE_EXPEDITED, and what announces it, since Linux 4.14
+#define GOKORE_MEMBARRIER_REGISTER_  16
+static bool gokore_membarrier_begin_(void) { return syscall(SYS_membarrier, GOKORE_MEMBARRIER_REGISTER_, 0) == 0; }
+static void gokore_membarrier_(void) { (void)syscall(SYS_membarrier, GOKORE_MEMBARRIER_EXPEDITED_, 0); }
+#else
+static bool gokore_membarrier_begin_(void) { return false; }
+static void gokore_membarrier_(void) {}
+#endif
+#ifndef GOKORE_SEAM_MEMBARRIER_
+#define GOKORE_SEAM_MEMBARRIER_BEGIN_() gokore_membarrier_begin_() // may GOKORE_SEAM_MEMBARRIER_ be used?
+#define GOKORE_SEAM_MEMBARRIER_()       gokore_membarrier_()       // a fence in all threads of this process
+#endif
+
+// A seq_cst fence here, and in each owner that is between its store of head and its load of limit or stop. A worker that is not
+// active makes one when it becomes so.
+static void gokore_pool_heavy_fence_(gokore_pool *p) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the light fences, and with gokore_worker_set_busy_
+    bool active = false;
+    for (unsigned i = 0, n = gokore_pool_slots_(p); p->asymmetric && i < n && !active; i++)
+        active = p->workers[i] != gokore_worker_here_ && gokore_atomic_load_relaxed(&p->workers[i]->active); // relaxed: the fence
+    if (active) GOKORE_SEAM_MEMBARRIER_();
+}
+
+static uint32_t gokore_shared_tail_(uint64_t shared) { return (uint32_t)shared; }
+static uint32_t gokore_shared_split_(uint64_t shared) { return (uint32_t)(shared >> 32); }
+static uint64_t gokore_shared_of_(uint32_t tail, uint32_t split) { return (uint64_t)split << 32 | tail; }
+
+static uint32_t gokore_level_of_(uint32_t i) { return i < GOKORE_STACK_FIRST_ ? 0 : 32 - (uint32_t)__builtin_clz(i / GOKORE_STACK_FIRST_); }
+static uint32_t gokore_level_first_(uint32_t level) { return level ? GOKORE_STACK_FIRST_ << (level - 1) : 0; }
+static uint32_t gokore_level_size_(uint32_t level) { return level ? GOKORE_STACK_FIRST_ << (level - 1) : GOKORE_STACK_FIRST_; }
+static size_t gokore_level_bytes_(uint32_t level) { return ((size_t)gokore_level_size_(level) + 1) * sizeof(gokore_slot_); } // one to spare
+
+static gokore_slot_ *gokore_stack_chunk_(const gokore_worker *w, uint32_t level) {
+    return (gokore_slot_ *)gokore_atomic_load_acquire(&w->chunks[level]); // pairs with gokore_stack_grow_
+}
+
+static gokore_slot_ *gokore_stack_slot_(const gokore_worker *w, uint32_t i) {
+    uint32_t level = gokore_level_of_(i);
+    return gokore_stack_chunk_(w, level) + (i - gokore_level_first_(level));
+}
+
+static uint32_t gokore_stack_index_in_(const gokore_worker *w, uint32_t level, const gokore_slot_ *head) {
+    return gokore_level_first_(level) + (uint32_t)(head - gokore_stack_chunk_(w, level));
+}
+
+static uint32_t gokore_stack_depth_(gokore_worker *w) { // the owner
+    return gokore_stack_index_in_(w, w->level, gokore_fork_head_(&w->fork));
+}
+
+// Any thread; a hint, unless it holds the gate and has fenced. A slot to spare does not count.
+static uint32_t gokore_stack_top_index_(const gokore_worker *w) {
+    const gokore_slot_ *head = (const gokore_slot_ *)gokore_atomic_load_acquire(&w->fork.head); // pairs with gokore_fork_push_
+    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++) {
+        const gokore_slot_ *chunk = gokore_stack_chunk_(w, level);
+        uintptr_t past = (uintptr_t)head - (uintptr_t)chunk;
+        if (!chunk || (uintptr_t)head < (uintptr_t)chunk || past > (gokore_level_size_(level) + (uintptr_t)1) * sizeof(gokore_slot_)) continue;
+        uint32_t in = (uint32_t)(past / sizeof(gokore_slot_)), size = gokore_level_size_(level);
+        return gokore_level_first_(level) + (in < size ? in : size);
+    }
+    return 0;
+}
+
+static uint64_t gokore_stack_shared_(const gokore_worker *w) {
+    return gokore_atomic_load_acquire(&w->shared); // pairs with gokore_stack_show_
+}
+
+static bool gokore_stack_is_public_(const gokore_worker *w) { // is there something to steal? A hint
+    uint64_t seen = gokore_stack_shared_(w);
+    return gokore_shared_tail_(seen) < gokore_shared_split_(seen);
+}
+
+static bool gokore_stack_is_private_(const gokore_worker *w) { // is there something that could be made public? A hint
+    return gokore_shared_split_(gokore_stack_shared_(w)) < gokore_stack_top_index_(w);
+}
+
+static uint32_t gokore_stack_len_(const gokore_worker *w) { // what nobody took; a hint
+    uint32_t tail = gokore_shared_tail_(gokore_stack_shared_(w)), top = gokore_stack_top_index_(w);
+    return top > tail ? top - tail : 0;
+}
+
+static void gokore_stack_set_limit_(gokore_worker *w, size_t limit) { // relaxed, these two: ordered by the fences, or the gate
+    gokore_atomic_store_relaxed(&w->limit, limit);
+    if (w->asymmetric) gokore_atomic_store_relaxed(&w->fork.limit, limit);
+}
+
+static void gokore_stack_set_stop_(gokore_worker *w, size_t stop) {
+    gokore_atomic_store_relaxed(&w->stop, stop);
+    if (w->asymmetric) gokore_atomic_store_relaxed(&w->fork.stop, stop);
+}
+
+// Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, each join tells.
+static void gokore_stack_reckon_(gokore_worker *w) {
+    gokore_pool *p = w->pool;
+    const gokore_slot_ *chunk = gokore_stack_chunk_(w, w->level);
+    uint32_t first = gokore_level_first_(w->level), split = gokore_shared_split_(gokore_stack_shared_(w));
+    bool observed = gokore_atomic_load_relaxed(&p->hooks) != NULL;                                           // relaxed: as below
+    bool hungry = gokore_atomic_load_relaxed(&p->sleeping) != 0 || gokore_atomic_load_relaxed(&p->joining) != 0; // relaxed: the gate
+    gokore_stack_set_limit_(w, observed ? SIZE_MAX : (size_t)(chunk + (split > first ? split - first : 0)));
+    gokore_stack_set_stop_(w, hungry ? 0 : (size_t)(chunk + gokore_level_size_(w->level) + 1));
+}
+
+static gokore_context *gokore_worker_context_(const gokore_worker *w) {
+    return (gokore_context *)gokore_atomic_load_relaxed(&w->context); // relaxed: the owner's own, or published with head
+}
+
+static gokore_task *gokore_slot_task_(gokore_worker *w, gokore_slot_ *slot) { // set up for whoever runs it
+    gokore_task *task = slot->fn ? &slot->task : slot->item;
+    if (slot->fn) gokore_task_init(task, slot->fn);
+    task->context_ = gokore_worker_context_(w);
+    task->waiter_ = w;
+    return task;
+}
+
+// Under the gate: slots below split become public.
+static void gokore_stack_show_(gokore_worker *w, uint32_t split) {
+    uint64_t seen = gokore_stack_shared_(w);
+    for (uint32_t i = gokore_shared_split_(seen); i < split; i++) {
+        gokore_slot_ *slot = gokore_stack_slot_(w, i);
+        (void)gokore_slot_task_(w, slot);
+        gokore_atomic_store_relaxed(&slot->thief, NULL); // relaxed: published with split
+    }
+    while (!gokore_atomic_compare_exchange_release(&w->shared, &seen, // pairs with gokore_stack_steal_
+                                                   gokore_shared_of_(gokore_shared_tail_(seen), split))) {}
+}
+
+static void gokore_stack_show_all_(gokore_worker *w) { // the owner
+    uint32_t depth = gokore_stack_depth_(w);
+    if (gokore_shared_split_(gokore_stack_shared_(w)) >= depth) return; // only the owner lowers it
+    gokore_latch_lock_(&w->gate);
+    gokore_stack_show_(w, depth);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+}
+
+// Any thread: makes the private part public without the owner, which may be at anything.
+static void gokore_stack_open_(gokore_worker *w) {
+    gokore_latch_lock_(&w->gate);
+    gokore_stack_set_limit_(w, SIZE_MAX);
+    gokore_pool_heavy_fence_(w->pool); // pairs with the light fence in gokore_fork_pop_
+    uint32_t top = gokore_stack_top_index_(w);
+    if (top > gokore_shared_split_(gokore_stack_shared_(w))) gokore_stack_show_(w, top);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+}
+
+// The oldest public task, or NULL, also if another was faster. thief is NULL outside the pool. Counted before the owner can know.
+static gokore_task *gokore_stack_steal_(gokore_worker *victim, gokore_worker *thief) {
+    gokore_pool *p = victim->pool;
+    uint64_t seen = gokore_stack_shared_(victim);
+    if (gokore_shared_tail_(seen) >= gokore_shared_split_(seen)) return NULL;
+    if (!gokore_atomic_cas_acquire(&victim->shared, seen, seen + 1)) return NULL; // pairs with gokore_stack_show_
+    gokore_slot_ *slot = gokore_stack_slot_(victim, gokore_shared_tail_(seen));
+    gokore_task *task = slot->fn ? &slot->task : slot->item;
+    gokore_count_up_add_(thief ? &thief->tally.taken : &p->outside.taken, !thief);
+    gokore_atomic_store_release(&slot->thief, thief ? (void *)thief : (void *)p); // pairs with gokore_slot_thief_
+    return task;
+}
+
+static void *gokore_slot_thief_(const gokore_slot_ *slot) { return gokore_atomic_load_acquire(&slot->thief); } // pairs with gokore_stack_steal_
+
+// The owner: the next chunk. typed: the C heap must have it where the pool's allocator has not.
+static bool gokore_stack_grow_(gokore_worker *w, bool typed) {
+    uint32_t level = w->level + 1;
+    if (level == GOKORE_LEVELS_) return false;
+    if (gokore_stack_chunk_(w, level)) return true;
+    void *chunk = gokore_alloc_(&w->pool->allocator, gokore_level_bytes_(level), 64);
+    w->on_heap[level] = !chunk && typed;
+    if (w->on_heap[level]) chunk = gokore_alloc_(NULL, gokore_level_bytes_(level), 64);
+    gokore_atomic_store_release(&w->chunks[level], chunk); // pairs with gokore_stack_chunk_
+    return chunk != NULL;
+}
+
+static void gokore_stack_free_(gokore_worker *w, uint32_t level) {
+    gokore_allocator allocator = w->pool->allocator;
+    if (gokore_stack_chunk_(w, level)) gokore_free_(w->on_heap[level] ? NULL : &allocator, gokore_stack_chunk_(w, level), gokore_level_bytes_(level));
+    gokore_atomic_store_relaxed(&w->chunks[level], NULL); // relaxed: it holds no task
+}
+
+// The owner, under the gate: slot i is the next to be filled. One empty chunk is kept.
+static void gokore_stack_cut_(gokore_worker *w, uint32_t i) {
+    uint32_t level = gokore_level_of_(i);
+    if (level < w->level && w->level + 1 < GOKORE_LEVELS_) gokore_stack_free_(w, w->level + 1);
+    w->level = level;
+    gokore_atomic_store_release(&w->fork.head, gokore_stack_slot_(w, i)); // pairs with gokore_stack_top_index_
+}
+
+// The owner: takes the top off, unless it was stolen. There is one.
+static bool gokore_stack_take_(gokore_worker *w) {
+    gokore_latch_lock_(&w->gate);
+    uint32_t i = gokore_stack_depth_(w) - 1;
+    uint64_t seen = gokore_stack_shared_(w);
+    bool own = i >= gokore_shared_split_(seen);
+    while (!own && i >= gokore_shared_tail_(seen)) { // public: half of these become private again
+        uint32_t tail = gokore_shared_tail_(seen), split = tail + (i + 1 - tail) / 2;
+        own = gokore_atomic_compare_exchange_acquire(&w->shared, &seen, // acquire: as gokore_stack_shared_
+                                                     gokore_shared_of_(tail, split > w->base ? split : w->base));
+    }
+    if (own) gokore_stack_cut_(w, i);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+    return own;
+}
+
+// The owner: takes off the top, which was stolen, and which the thief is done with.
+static void gokore_stack_drop_(gokore_worker *w) {
+    gokore_latch_lock_(&w->gate);
+    uint32_t i = gokore_stack_depth_(w) - 1;
+    gokore_atomic_store_release(&w->shared, gokore_shared_of_(i, i)); // nothing is public: no thief writes it. Pairs with gokore_stack_shared_
+    gokore_stack_cut_(w, i);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+    gokore_count_(&w->tally.given);
+}
+
+static gokore_slot_ *gokore_stack_top_(gokore_worker *w) { // the owner; NULL if it is empty
+    gokore_slot_ *slot = NULL;
+    for (uint32_t depth = gokore_stack_depth_(w); !slot && depth > 0; depth = gokore_stack_depth_(w)) {
+        slot = gokore_stack_slot_(w, depth - 1);
+        if (slot->fn || slot->item) break;
+        gokore_stack_drop_(w); // joined out of order
+        slot = NULL;
+    }
+    return slot;
+}
+
+// A private slot that was filled beyond the chunk's end moves to the next chunk, if there is one.
+static bool gokore_stack_spill_(gokore_worker *w) {
+    gokore_slot_ *end = gokore_stack_chunk_(w, w->level) + gokore_level_size_(w->level);
+    if (gokore_fork_head_(&w->fork) <= end) return true;
+    bool typed = end->fn != NULL;
+    if (!gokore_stack_grow_(w, typed)) {
+        GOKORE_ASSERT(!typed && "no memory for the arguments of a spawned task");
+        return false;
+    }
+    gokore_latch_lock_(&w->gate);
+    gokore_slot_ *slot = gokore_stack_chunk_(w, ++w->level);
+    memcpy((void *)slot, (const void *)end, offsetof(gokore_slot_, task));
+    gokore_atomic_store_release(&w->fork.head, slot + 1); // pairs with gokore_stack_top_index_
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+    return true;
+}
+
+static void gokore_stack_deinit_(gokore_worker *w) {
+    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++) gokore_stack_free_(w, level);
+}
+
+static gokore_status gokore_stack_init_(gokore_worker *w) {
+    w->asymmetric = w->pool->asymmetric;
+    void *chunk = gokore_alloc_(&w->pool->allocator, gokore_level_bytes_(0), 64);
+    if (!chunk) return GOKORE_NO_MEMORY;
+    gokore_atomic_store_release(&w->chunks[0], chunk);              // pairs with gokore_stack_chunk_
+    gokore_atomic_store_release(&w->fork.head, chunk);              // pairs with gokore_stack_top_index_
+    gokore_atomic_store_relaxed(&w->fork.limit, (size_t)SIZE_MAX); // relaxed: published with the worker
+    gokore_stack_reckon_(w);
+    return GOKORE_OK;
+}
+
 // >>running
+static void gokore_worker_clear_(gokore_worker *w, uint32_t depth);
+
 static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
     const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
     if (GOKORE_LIKELY_(!hooks || (!hooks->observer.task_begin && !hooks->observer.task_end))) {
@@ -765,6 +1182,28 @@ static void gokore_task_cancel_(gokore_task *task, gokore_status why) {
     if (waiter) gokore_task_complete_(waiter, why);
 }
 
+// What a worker was at before it took up another task.
+typedef struct gokore_entry_ {
+    gokore_context *context;
+    uint32_t base, depth;
+} gokore_entry_;
+
+static void gokore_worker_enter_(gokore_worker *w, gokore_entry_ *e, gokore_context *ctx, const gokore_bottom_ *bottom) {
+    *e = (gokore_entry_) { gokore_worker_context_(w), w->base, gokore_stack_depth_(w) };
+    if (w->nested++ == 0) w->bottom = *bottom;
+    if (ctx == e->context) return;
+    gokore_stack_show_all_(w);
+    w->base = e->depth;
+    gokore_atomic_store_relaxed(&w->context, ctx); // relaxed: published with head
+}
+
+static void gokore_worker_leave_(gokore_worker *w, const gokore_entry_ *e) {
+    if (gokore_stack_depth_(w) != e->depth) gokore_worker_clear_(w, e->depth);
+    gokore_atomic_store_relaxed(&w->context, e->context); // relaxed: as above
+    w->base = e->base;
+    w->nested--;
+}
+
 // A task from a lane of p: run, or cancelled because its context is over. It is not touched afterwards. w is NULL, or of another
 // pool, for a stolen one.
 static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
@@ -772,19 +1211,17 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
     gokore_group *group = task->group_;
     gokore_tally_ *tally = gokore_tally_of_(w, p);
     bool shared = tally == &p->outside;
-    gokore_context *outer = w ? w->context : NULL;
     gokore_status status = gokore_submitted_status_(task);
-    if (w && w->nested++ == 0) w->bottom = (gokore_bottom_) { p, NULL, waiter, group };
+    gokore_entry_ entry;
+    if (w) gokore_worker_enter_(w, &entry, status == GOKORE_OK ? task->context_ : gokore_worker_context_(w), &(gokore_bottom_) { p, NULL, waiter, group });
     if (status == GOKORE_OK) {
-        if (w) w->context = task->context_;
         gokore_worker_call_(w, p, task);
-        if (w) w->context = outer;
         gokore_count_add_(&tally->executed, shared);
     } else {
         gokore_count_add_(&tally->cancels, shared);
         if (task->on_cancel) task->on_cancel(task, status);
     }
-    if (w) w->nested--;
+    if (w) gokore_worker_leave_(w, &entry);
     gokore_count_up_add_(&tally->finished, shared);
     if (group) gokore_group_leave_(group, status);
     if (waiter) gokore_task_complete_(waiter, status);
@@ -804,18 +1241,16 @@ static void gokore_worker_rouse_(gokore_worker *w) { // if it sleeps in a join
     if (sleeps) gokore_waiter_kick_(&w->rest.state_);
 }
 
-// A spawned task, popped or stolen. Its joiner may free it as soon as it is marked done.
+// A stolen task. Its joiner may free it as soon as it is marked done.
 static void gokore_worker_run_spawned_(gokore_worker *w, gokore_task *task) {
     gokore_worker *owner = (gokore_worker *)task->waiter_;
     gokore_pool *p = owner->pool;
     gokore_tally_ *tally = gokore_tally_of_(w, p);
     bool shared = tally == &p->outside;
-    gokore_context *outer = w ? w->context : NULL;
-    if (w) w->context = task->context_;
-    if (w && w->nested++ == 0) w->bottom = (gokore_bottom_) { p, task, NULL, NULL };
+    gokore_entry_ entry;
+    if (w) gokore_worker_enter_(w, &entry, task->context_, &(gokore_bottom_) { p, task, NULL, NULL });
     gokore_worker_call_(w, p, task);
-    if (w) w->context = outer;
-    if (w) w->nested--;
+    if (w) gokore_worker_leave_(w, &entry);
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
     if (gokore_atomic_exchange_release(&task->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_) // pairs with gokore_task_is_done_
@@ -830,8 +1265,7 @@ void gokore_task_run(gokore_worker *w, gokore_task *task) {
         gokore_worker_run_spawned_(w, task);
     } else { // a coordinator made it
         task->fn(w, task);
-        if (w) gokore_count_up_(&w->tally.spawned);
-        if (w) gokore_count_up_(&w->tally.own);
+        if (w) gokore_fork_count_(&w->fork);
     }
 }
 
@@ -861,7 +1295,7 @@ static void gokore_pool_wake_for_spawned_(gokore_pool *p) { // a sleeper may pre
 
 static bool gokore_pool_has_spawned_(gokore_pool *p) {
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
-        if (gokore_deque_len(&p->workers[i]->deque) != 0) return true;
+        if (gokore_stack_is_public_(p->workers[i]) || gokore_stack_is_private_(p->workers[i])) return true;
     return false;
 }
 
@@ -869,24 +1303,42 @@ static bool gokore_pool_has_work_(gokore_pool *p) {
     return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p); // relaxed: ordered by the caller's fence
 }
 
+// Who has announced that it sleeps: each spawn from now on finds it, or is seen when it looks once more.
+static void gokore_pool_stop_all_(gokore_pool *p) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_worker_begin_: a new worker is seen here, or sees who sleeps
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        gokore_worker *w = p->workers[i];
+        gokore_latch_lock_(&w->gate); // who holds it may have looked before
+        gokore_stack_set_stop_(w, 0);
+        gokore_latch_unlock_(&w->gate);
+    }
+    gokore_pool_heavy_fence_(p); // pairs with the light fence in gokore_fork_push_
+}
+
+static void gokore_pool_open_(gokore_pool *p) { // where owners did not answer
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        gokore_worker *w = p->workers[i];
+        if (w != gokore_worker_here_ && !gokore_stack_is_public_(w) && gokore_stack_is_private_(w)) gokore_stack_open_(w);
+    }
+}
+
 static uint64_t gokore_pool_finished_(gokore_pool *p) {
     uint64_t sum = gokore_atomic_load_acquire(&p->cancels);  // pairs with gokore_pool_cancel_queued_
     sum += gokore_atomic_load_acquire(&p->outside.finished); // pairs with gokore_count_up_add_
-    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
-        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.finished); // pairs with gokore_count_up_, as the next
-        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.own);
-    }
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
+        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.finished); // pairs with gokore_count_up_
     return sum;
 }
 
 static uint64_t gokore_pool_started_(gokore_pool *p) {
-    uint64_t sum = gokore_atomic_load(&p->submitted);
+    uint64_t sum = gokore_atomic_load(&p->submitted) + gokore_atomic_load_acquire(&p->outside.taken); // pairs with gokore_count_up_add_
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
-        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.spawned); // pairs with gokore_count_up_
+        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.taken); // pairs with gokore_count_up_
     return sum;
 }
 
-// Nothing queued and nothing running. Finished is read first: it never runs ahead of what was started.
+// Nothing queued and nothing running. Finished is read first: it never runs ahead of what was started. What was spawned and not
+// stolen is part of the task that spawned it, which has not finished before.
 static bool gokore_pool_is_idle_(gokore_pool *p) {
     uint64_t finished = gokore_pool_finished_(p);
     return finished == gokore_pool_started_(p);
@@ -897,10 +1349,8 @@ static void gokore_pool_let_go_(gokore_pool *p, uint64_t finished) {
     for (;;) {
         uint64_t left = gokore_atomic_load_acquire(&p->cancels); // pairs with gokore_pool_cancel_queued_
         left += gokore_atomic_load_acquire(&p->outside.left);    // pairs with gokore_count_up_add_
-        for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
-            left += gokore_atomic_load_acquire(&p->workers[i]->tally.left); // pairs with gokore_count_up_, as the next
-            left += gokore_atomic_load_acquire(&p->workers[i]->tally.own);
-        }
+        for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
+            left += gokore_atomic_load_acquire(&p->workers[i]->tally.left); // pairs with gokore_count_up_
         if (left >= finished) return;
         GOKORE_SEAM_YIELD_();
     }
@@ -930,6 +1380,8 @@ static void gokore_pool_tell_idle_(gokore_pool *p) {
 static void gokore_worker_set_busy_(gokore_worker *w, bool busy) {
     int64_t since = gokore_atomic_load_relaxed(&w->busy_since_ns); // relaxed, all here: counts
     if ((since != 0) == busy) return;
+    gokore_atomic_store(&w->active, busy);
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_heavy_fence_
     int64_t now = gokore_now_ns();
     gokore_atomic_store_relaxed(&w->busy_since_ns, busy ? now : 0);
     if (!busy) gokore_atomic_store_relaxed(&w->busy_ns, gokore_atomic_load_relaxed(&w->busy_ns) + now - since);
@@ -944,7 +1396,7 @@ static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
     gokore_wait_queue_push_(&p->sleepers, &me, true); // the last to sleep is the warmest
     (void)gokore_atomic_fetch_add_relaxed(&p->sleeping, 1); // relaxed: ordered by the fence
     gokore_latch_unlock_(&p->sleep_latch);
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wake_ and in gokore_pool_wait_idle
+    gokore_pool_stop_all_(p); // its fence pairs with those in gokore_pool_wake_ and in gokore_pool_wait_idle
     gokore_pool_tell_idle_(p);
     bool over = (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) || gokore_worker_is_surplus_(w);
     if (!over && !gokore_pool_has_work_(p)) {
@@ -956,6 +1408,7 @@ static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
         (void)gokore_atomic_fetch_sub_relaxed(&p->sleeping, 1); // relaxed: under the latch
     }
     gokore_latch_unlock_(&p->sleep_latch);
+    if (!over) gokore_pool_open_(p);
 }
 
 static void gokore_pool_wake_surplus_(gokore_pool *p) { // those that are to leave; kicked under the latch, on their way out
@@ -1037,7 +1490,7 @@ static bool gokore_worker_may_cross_(gokore_worker *w, gokore_worker *victim, in
         int far = allowed < 10 ? gokore_numa_steps_(gokore_topology_default(), node, distance) : distance;
         if (far > allowed) return false;
     }
-    if (gokore_deque_len(&victim->deque) < gokore_atomic_load_relaxed(&p->steal_threshold)) return false; // relaxed: a setting
+    if (gokore_stack_len_(victim) < gokore_atomic_load_relaxed(&p->steal_threshold)) return false; // relaxed: a setting
     return (crossed + 1) * 100 <= (stole + 1) * gokore_atomic_load_relaxed(&p->cross_percent); // relaxed: likewise
 }
 
@@ -1048,25 +1501,39 @@ static int gokore_worker_distance_(gokore_worker *w, gokore_worker *victim) { //
     return distance < 10 ? 254 : distance;
 }
 
-// One round over the deques at this distance, from a random one on. *next becomes the next larger distance there is.
+static void gokore_stack_ask_(gokore_worker *w) { // its next spawn is to make something public
+    if (gokore_atomic_load_relaxed(&w->asked)) return;    // relaxed, these: hints; in the end gokore_stack_open_ does without
+    gokore_atomic_store_relaxed(&w->asked, 1);
+    gokore_stack_set_stop_(w, 0);
+}
+
+static gokore_task *gokore_worker_steal_from_(gokore_worker *w, gokore_worker *victim, int far) { // what is public, if the policy allows
+    if (far > 0 && !gokore_worker_may_cross_(w, victim, far)) return NULL;
+    if (!gokore_stack_is_public_(victim)) {
+        gokore_stack_ask_(victim);
+        return NULL;
+    }
+    gokore_count_(&w->tally.steal_attempts);
+    gokore_task *task = gokore_stack_steal_(victim, w);
+    if (!task) return NULL;
+    gokore_count_(&w->tally.steal_successes);
+    if (far > 0) gokore_count_(&w->tally.crossings);
+    gokore_pool_tell_steal_(w->pool, w, task);
+    return task;
+}
+
+// One round over the workers at this distance, from a random one on. *next becomes the next larger distance there is.
 static gokore_task *gokore_worker_steal_at_(gokore_worker *w, int distance, int *next) {
     gokore_pool *p = w->pool;
     unsigned n = gokore_pool_slots_(p), first = gokore_worker_random_(w, n);
-    for (unsigned i = 0; i < n; i++) {
+    gokore_task *task = NULL;
+    for (unsigned i = 0; i < n && !task; i++) {
         gokore_worker *victim = p->workers[(first + i) % n];
-        void *item;
-        if (victim == w || gokore_deque_len(&victim->deque) == 0) continue;
         int far = gokore_worker_distance_(w, victim);
         if (far > distance && far < *next) *next = far;
-        if (far != distance || (far > 0 && !gokore_worker_may_cross_(w, victim, far))) continue;
-        gokore_count_(&w->tally.steal_attempts);
-        if (gokore_deque_steal(&victim->deque, &item) != GOKORE_STEAL_SUCCESS) continue;
-        gokore_count_(&w->tally.steal_successes);
-        if (far > 0) gokore_count_(&w->tally.crossings);
-        gokore_pool_tell_steal_(p, w, (gokore_task *)item);
-        return (gokore_task *)item;
+        if (victim != w && far == distance) task = gokore_worker_steal_from_(w, victim, far);
     }
-    return NULL;
+    return task;
 }
 
 static gokore_task *gokore_worker_steal_(gokore_worker *w) { // nearest first
@@ -1100,17 +1567,17 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
 static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
     gokore_task *task = gokore_pool_take_(p, (uint32_t)tried);
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n && !task; i++) {
-        void *item = NULL;
-        if (gokore_deque_len(&p->workers[i]->deque) != 0) (void)gokore_deque_steal(&p->workers[i]->deque, &item); // RETRY: another has it
-        task = (gokore_task *)item;
+        gokore_worker *w = p->workers[i];
+        task = gokore_stack_steal_(w, NULL);
+        if (!task && gokore_atomic_load_relaxed(&w->active)) gokore_stack_ask_(w); // relaxed: a hint
     }
     return task;
 }
 
 // Runs one task, whatever is nearest; false if there is none.
 static bool gokore_worker_step_(gokore_worker *w) {
-    gokore_task *task = (gokore_task *)gokore_deque_pop(&w->deque);
-    if (!task && w->picks % 16 == 7) { // now and then the others first: lanes that never run dry must not keep them waiting
+    gokore_task *task = NULL;
+    if (w->picks % 16 == 7) { // now and then the others first: lanes that never run dry must not keep them waiting
         task = gokore_worker_steal_(w);
         w->picks += task != NULL;
     }
@@ -1130,7 +1597,7 @@ static bool gokore_worker_step_(gokore_worker *w) {
 // One beyond the width leaves, unless the width changes meanwhile.
 static bool gokore_worker_leaves_(gokore_worker *w) {
     gokore_pool *p = w->pool;
-    if (w->index < gokore_atomic_load_relaxed(&p->target) || gokore_deque_len(&w->deque) != 0) return false; // relaxed: asked again below
+    if (w->index < gokore_atomic_load_relaxed(&p->target)) return false; // relaxed: asked again below
     gokore_latch_lock_(&p->scale_latch);
     bool leaves = gokore_worker_is_surplus_(w);
     if (leaves) w->alive = false;
@@ -1196,9 +1663,10 @@ static void gokore_worker_ended_(void *arg) {
     gokore_tally_ *tally = gokore_tally_of_(w, bottom.pool);
     bool shared = tally != &w->tally;
     gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "a task ended the thread of worker %u", w->index);
-    if (w->nested != 1 || gokore_deque_len(&w->deque) != 0) abort();
+    if (w->nested != 1 || gokore_stack_depth_(w) != 0) abort();
     w->nested = 0;
-    w->context = NULL;
+    w->base = 0;
+    gokore_atomic_store_relaxed(&w->context, NULL); // relaxed: published with head
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
     if (bottom.group) gokore_group_leave_(bottom.group, GOKORE_SYSTEM);
@@ -1223,6 +1691,11 @@ static void gokore_worker_begin_(void *arg) {
     gokore_thread_name_(name);
     gokore_worker_here_ = w;
     w->pinned = -1;
+    w->stack_top = (uintptr_t)__builtin_frame_address(0);
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_ and gokore_pool_hook_
+    gokore_latch_lock_(&w->gate);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
     gokore_worker_set_living_(w, true);
     gokore_worker_loop_(w);
 }
@@ -1234,31 +1707,42 @@ static void gokore_worker_check_(const gokore_worker *w, const char *what) {
 }
 
 // On a thread that is no worker, below gokore_task_run(NULL, ...): nobody could steal it.
-static void gokore_spawn_outside_(gokore_task *task) {
+void gokore_spawn_outside_(gokore_task *task) {
     task->context_ = NULL;
     task->waiter_ = NULL;
     task->fn(NULL, task);
-    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_DONE_); // relaxed: the same thread joins it
+    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_INLINE_); // relaxed: the same thread joins it
 }
 
-void gokore_spawn(gokore_worker *w, gokore_task *task) {
-    if (!w) {
-        gokore_spawn_outside_(task);
-        return;
+// A spawn that somebody waits for, or that does not fit.
+void gokore_spawned_(gokore_worker *w) {
+    if (!w->asymmetric) {
+        GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_heavy_fence_
+        if ((size_t)gokore_fork_head_(&w->fork) < gokore_atomic_load_relaxed(&w->stop)) return; // relaxed: the fence
     }
     gokore_worker_check_(w, "gokore_spawn");
-    task->context_ = w->context;
-    task->waiter_ = w;
-    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_PENDING_); // relaxed: published by the push
-    gokore_count_up_(&w->tally.spawned);
-    if (gokore_deque_push(&w->deque, task) == GOKORE_OK)
-        gokore_pool_wake_for_spawned_(w->pool);
-    else
-        gokore_worker_run_spawned_(w, task);
+    if (!gokore_stack_spill_(w)) {
+        gokore_slot_ *slot = gokore_fork_head_(&w->fork) - 1;
+        gokore_atomic_store_release(&w->fork.head, slot); // pairs with gokore_stack_top_index_
+        gokore_fork_count_(&w->fork);
+        gokore_worker_call_(w, w->pool, slot->item);
+        gokore_atomic_store_relaxed(&slot->item->state_, GOKORE_TASK_INLINE_); // relaxed: the same thread joins it
+        return;
+    }
+    gokore_latch_lock_(&w->gate);
+    if (gokore_atomic_load_relaxed(&w->stop) == 0) { // relaxed: the gate
+        uint32_t depth = gokore_stack_depth_(w), split = gokore_shared_split_(gokore_stack_shared_(w));
+        gokore_stack_show_(w, split + (depth - split + 1) / 2);
+        gokore_atomic_store_relaxed(&w->asked, 0); // relaxed: a hint
+        gokore_stack_reckon_(w);
+    }
+    gokore_latch_unlock_(&w->gate);
+    gokore_pool_wake_for_spawned_(w->pool);
 }
 
 static bool gokore_task_is_done_(gokore_task *task) {
-    return gokore_atomic_load_acquire(&task->state_) == GOKORE_TASK_DONE_; // pairs with gokore_worker_run_spawned_
+    uint32_t state = gokore_atomic_load_acquire(&task->state_); // pairs with gokore_worker_run_spawned_
+    return state == GOKORE_TASK_DONE_ || state == GOKORE_TASK_INLINE_;
 }
 
 // Sleeps until the stolen task is done, or something was spawned anywhere: the joiner may be the only one who can take it.
@@ -1270,73 +1754,16 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_wait_queue_push_(&p->joiners, &w->rest, true);
     (void)gokore_atomic_fetch_add_relaxed(&p->joining, 1); // relaxed: ordered by the fence
     gokore_latch_unlock_(&p->sleep_latch);
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wake_for_spawned_
-    if (!gokore_task_is_done_(task) && !gokore_pool_has_spawned_(p)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    gokore_pool_stop_all_(p); // its fence pairs with that in gokore_pool_wake_for_spawned_
+    bool done = gokore_task_is_done_(task);
+    if (!done && !gokore_pool_has_spawned_(p)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
     gokore_latch_lock_(&p->sleep_latch);
     if (w->rest.queued_) {
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
         (void)gokore_atomic_fetch_sub_relaxed(&p->joining, 1); // relaxed: under the latch
     }
     gokore_latch_unlock_(&p->sleep_latch);
-}
-
-// The task was stolen: works on what others have spawned until it is done.
-static void gokore_join_stolen_(gokore_worker *w, gokore_task *task) {
-    gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
-    bool slept = false;
-    for (unsigned idle = 0; !gokore_task_is_done_(task);) {
-        gokore_task *other = (gokore_task *)gokore_deque_pop(&w->deque);
-        if (!other) other = gokore_worker_steal_(w);
-        if (other) {
-            gokore_worker_run_spawned_(w, other);
-            idle = 0;
-        } else if (++idle < GOKORE_IDLE_ROUNDS_) {
-            GOKORE_SEAM_PAUSE_();
-        } else {
-            gokore_join_sleep_(w, task);
-            slept = true;
-        }
-    }
-    if (slept && gokore_pool_has_spawned_(w->pool)) gokore_pool_wake_for_spawned_(w->pool); // it may have been woken for that
-}
-
-// Takes back the youngest; true if it is this one and the caller is to run it, false if it is done.
-static bool gokore_join_pop_(gokore_worker *w, gokore_task *task) {
-    gokore_task *mine = (gokore_task *)gokore_deque_pop(&w->deque);
-    if (mine == task && !gokore_atomic_load_relaxed(&w->pool->hooks)) { // relaxed: an observer may come a task too late
-        w->nested++;
-        return true;
-    }
-    if (mine) gokore_worker_run_spawned_(w, mine);
-    if (mine && mine != task && !gokore_task_is_done_(task))
-        gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "task %p joined before one that was spawned after it", (void *)task);
-    return false;
-}
-
-static void gokore_join_outside_(gokore_task *task) {
-    GOKORE_ASSERT(gokore_task_is_done_(task) && "joined without a worker, spawned on one");
-}
-
-bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
-    if (!w) {
-        gokore_join_outside_(task);
-        return false;
-    }
-    gokore_worker_check_(w, "gokore_join");
-    if (gokore_join_pop_(w, task)) return true;
-    if (!gokore_task_is_done_(task)) gokore_join_stolen_(w, task);
-    return false;
-}
-
-void gokore_join_end_(gokore_worker *w) {
-    w->nested--;
-    gokore_count_up_(&w->tally.own);
-}
-
-void gokore_join(gokore_worker *w, gokore_task *task) {
-    if (!gokore_join_begin_(w, task)) return;
-    task->fn(w, task);
-    gokore_join_end_(w);
+    if (!done) gokore_pool_open_(p);
 }
 
 // Sleeps until the stolen task is done, whatever is spawned.
@@ -1353,23 +1780,158 @@ static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
     gokore_latch_unlock_(&p->sleep_latch);
 }
 
+static bool gokore_worker_has_room_(const gokore_worker *w) { // on its thread's stack, for strangers
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t used = here < w->stack_top ? w->stack_top - here : here - w->stack_top;
+    return used < gokore_atomic_load_relaxed(&w->pool->help_bytes); // relaxed: a setting
+}
+
+// D. Wagner, B. Calder, "Leapfrogging", PPoPP 1993: who waits takes from the thief, whose tasks are those it waits for. Deviation:
+// then from anybody, as long as most of the thread's stack is free. slot is NULL where the thief is not known.
+static gokore_task *gokore_join_find_(gokore_worker *w, const gokore_slot_ *slot) {
+    gokore_worker *thief = slot ? (gokore_worker *)gokore_slot_thief_(slot) : NULL;
+    gokore_task *task = NULL;
+    if (thief && thief != w && (void *)thief != (void *)w->pool) task = gokore_worker_steal_from_(w, thief, gokore_worker_distance_(w, thief));
+    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_steal_(w);
+}
+
+// The task was stolen: works on what others have spawned until it is done.
+static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task) {
+    gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
+    bool slept = false;
+    for (unsigned idle = 0; !gokore_task_is_done_(task);) {
+        gokore_task *other = gokore_join_find_(w, slot);
+        if (other) {
+            gokore_worker_run_spawned_(w, other);
+            idle = 0;
+        } else if (++idle < GOKORE_IDLE_ROUNDS_) {
+            GOKORE_SEAM_PAUSE_();
+        } else if (gokore_worker_has_room_(w)) {
+            gokore_join_sleep_(w, task);
+            slept = true;
+        } else {
+            gokore_join_rest_(w, task);
+        }
+    }
+    if (slept && gokore_pool_has_spawned_(w->pool)) gokore_pool_wake_for_spawned_(w->pool); // it may have been woken for that
+}
+
+static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
+    if (!passive && !gokore_task_is_done_(task)) gokore_join_stolen_(w, slot, task);
+    while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
+}
+
+// The task is not on top: what lies there becomes public, and is run, the oldest first, by whoever comes. Its slot, if it has one,
+// is marked: gokore_stack_top_ takes it off.
+static void gokore_join_below_(gokore_worker *w, gokore_task *task, bool passive) {
+    if (!gokore_task_is_done_(task))
+        gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "task %p joined before one that was spawned after it", (void *)task);
+    gokore_stack_show_all_(w);
+    for (gokore_task *oldest = NULL; !gokore_task_is_done_(task) && (oldest = gokore_stack_steal_(w, w)) != NULL;)
+        gokore_worker_run_spawned_(w, oldest);
+    gokore_join_wait_(w, NULL, task, passive);
+    for (uint32_t i = gokore_stack_depth_(w); i-- > 0;) {
+        gokore_slot_ *slot = gokore_stack_slot_(w, i);
+        if (slot->fn || slot->item != task) continue;
+        slot->item = NULL;
+        return;
+    }
+}
+
+static bool gokore_join_slow_(gokore_worker *w, gokore_task *task, bool passive) {
+    if (gokore_atomic_load_relaxed(&task->state_) == GOKORE_TASK_INLINE_) return false; // relaxed: this thread's own
+    gokore_slot_ *slot = gokore_stack_top_(w);
+    if (!slot || slot->fn || slot->item != task) {
+        gokore_join_below_(w, task, passive);
+        return false;
+    }
+    if (!gokore_stack_take_(w)) {
+        gokore_join_wait_(w, slot, task, passive);
+        gokore_stack_drop_(w);
+        return false;
+    }
+    gokore_fork_count_(&w->fork);
+    if (!gokore_atomic_load_relaxed(&w->pool->hooks)) return true; // relaxed: an observer may come a task too late
+    gokore_worker_call_(w, w->pool, task);
+    return false;
+}
+
+// A fence where the light one is none, then as gokore_fork_pop_.
+static bool gokore_join_fenced_(gokore_worker *w) {
+    gokore_slot_ *slot = gokore_fork_head_(&w->fork) - 1;
+    if (w->asymmetric) return false;
+    gokore_atomic_store_release(&w->fork.head, slot); // pairs with gokore_stack_top_index_
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST);             // pairs with gokore_pool_heavy_fence_
+    if ((size_t)slot >= gokore_atomic_load_relaxed(&w->limit)) return true; // relaxed: the fence
+    gokore_atomic_store_release(&w->fork.head, slot + 1);
+    return false;
+}
+
+bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
+    if (!w) {
+        GOKORE_ASSERT(gokore_task_is_done_(task) && "joined without a worker, spawned on one");
+        return false;
+    }
+    if (gokore_join_fenced_(w)) {
+        gokore_slot_ *slot = gokore_fork_head_(&w->fork);
+        if (!slot->fn && slot->item == task) {
+            gokore_fork_count_(&w->fork);
+            return true;
+        }
+        gokore_atomic_store_release(&w->fork.head, slot + 1); // as it was
+    }
+    gokore_worker_check_(w, "gokore_join");
+    return gokore_join_slow_(w, task, false);
+}
+
+bool gokore_join_slot_(gokore_worker *w, gokore_slot_ **out) {
+    if (gokore_join_fenced_(w)) {
+        *out = gokore_fork_head_(&w->fork);
+        gokore_fork_count_(&w->fork);
+        return true;
+    }
+    gokore_worker_check_(w, "a join");
+    gokore_slot_ *slot = *out = gokore_stack_top_(w);
+    GOKORE_ASSERT(slot && slot->fn && "joined without a spawn, or after an intrusive one");
+    if (!gokore_stack_take_(w)) {
+        gokore_join_wait_(w, slot, &slot->task, false);
+        gokore_stack_drop_(w);
+        return false;
+    }
+    gokore_fork_count_(&w->fork);
+    if (!gokore_atomic_load_relaxed(&w->pool->hooks)) return true; // relaxed: an observer may come a task too late
+    gokore_worker_call_(w, w->pool, gokore_slot_task_(w, slot));
+    return false;
+}
+
 void gokore_join_passive(gokore_worker *w, gokore_task *task) {
     if (!w) {
-        gokore_join_outside_(task);
+        (void)gokore_join_begin_(w, task);
         return;
     }
     gokore_worker_check_(w, "gokore_join_passive");
-    if (gokore_join_pop_(w, task)) {
-        task->fn(w, task);
-        gokore_join_end_(w);
-        return;
+    if (gokore_join_slow_(w, task, true)) task->fn(w, task);
+}
+
+// What a task spawned and did not join, on its return: is run, or left to the thief.
+static void gokore_worker_clear_(gokore_worker *w, uint32_t depth) {
+    while (gokore_stack_depth_(w) > depth) {
+        gokore_slot_ *slot = gokore_stack_top_(w);
+        if (!slot || gokore_stack_depth_(w) <= depth) return;
+        if (gokore_stack_take_(w)) {
+            gokore_fork_count_(&w->fork);
+            gokore_worker_call_(w, w->pool, gokore_slot_task_(w, slot));
+            continue;
+        }
+        while (!gokore_slot_thief_(slot)) GOKORE_SEAM_PAUSE_();
+        if (slot->fn) gokore_join_wait_(w, slot, &slot->task, false);
+        gokore_stack_drop_(w);
     }
-    while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
 }
 
 unsigned gokore_worker_index(const gokore_worker *worker) { return worker->index; }
 gokore_pool *gokore_worker_pool(const gokore_worker *worker) { return worker->pool; }
-gokore_context *gokore_worker_context(const gokore_worker *worker) { return worker ? worker->context : NULL; }
+gokore_context *gokore_worker_context(const gokore_worker *worker) { return worker ? gokore_worker_context_(worker) : NULL; }
 
 int gokore_worker_node(const gokore_worker *worker) {
     int node = gokore_atomic_load_relaxed(&worker->node); // relaxed: a setting
@@ -1377,13 +1939,14 @@ int gokore_worker_node(const gokore_worker *worker) {
 }
 
 double gokore_worker_load(const gokore_worker *worker) {
-    const gokore_deque_array_ *a = (const gokore_deque_array_ *)gokore_atomic_load_acquire(&worker->deque.array_); // pairs with grow
-    double load = a ? (double)gokore_deque_len(&worker->deque) / (double)a->capacity : 0;
+    uint32_t room = 0;
+    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++) room += gokore_stack_chunk_(worker, level) ? gokore_level_size_(level) : 0;
+    double load = room ? (double)gokore_stack_len_(worker) / (double)room : 0;
     return load < 1 ? load : 1; // it may have grown meanwhile
 }
 
 // >>typed tasks
-// Arguments and results of typed tasks lie on a stack of each worker's own, in chunks; thieves only look at what lies there.
+// Arguments and results of typed tasks that are too large for a slot lie on a stack of each worker's own, in chunks.
 typedef struct gokore_frames_ {
     struct gokore_frames_ *below, *above; // at most one empty chunk is kept above
     gokore_allocator allocator;
@@ -1473,7 +2036,7 @@ static gokore_status gokore_worker_new_(gokore_pool *p, unsigned i) {
     w->index = i;
     gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1); // relaxed: published with slots
     w->random = (uint64_t)(uintptr_t)w | 1;
-    gokore_status status = gokore_deque_init(&w->deque, &(gokore_deque_desc) { 0, p->allocator });
+    gokore_status status = gokore_stack_init_(w);
     if (status != GOKORE_OK) {
         gokore_free_(&p->allocator, w, sizeof *w);
         return status;
@@ -1586,7 +2149,7 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     if (!forked) gokore_pool_let_go_(p, gokore_pool_finished_(p)); // threads that had stolen from it
     gokore_allocator allocator = p->allocator;
     for (unsigned i = 0; i < slots; i++) {
-        gokore_deque_deinit(&p->workers[i]->deque);
+        gokore_stack_deinit_(p->workers[i]);
         gokore_frames_deinit_(p->workers[i]);
         gokore_free_(&allocator, p->workers[i], sizeof(gokore_worker));
     }
@@ -1620,12 +2183,23 @@ static void gokore_pool_obey_numa_(gokore_pool *p, const gokore_numa_policy *num
     gokore_atomic_store_relaxed(&p->numa_distance, numa->has_allowed_distance ? numa->allowed_distance : -1);
 }
 
+static size_t gokore_pool_stack_bytes_(size_t asked) {
+    pthread_attr_t attr;
+    size_t bytes = asked;
+    if (bytes || pthread_attr_init(&attr) != 0) return bytes ? bytes : 131072;
+    if (pthread_attr_getstacksize(&attr, &bytes) != 0 || bytes == 0) bytes = 131072; // the smallest default there is
+    (void)pthread_attr_destroy(&attr);
+    return bytes;
+}
+
 static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
     p->allocator = desc->allocator;
     p->name = desc->name ? desc->name : "gokore";
     gokore_atomic_store_relaxed(&p->qos, desc->qos ? (uint32_t)desc->qos : GOKORE_QOS); // relaxed: published with the threads
     p->accepting = true;
     p->stack_size = desc->stack_size;
+    gokore_atomic_store_relaxed(&p->help_bytes, gokore_pool_stack_bytes_(desc->stack_size) / 4); // relaxed: published with the threads
+    p->asymmetric = GOKORE_SEAM_MEMBARRIER_BEGIN_();
     p->queue_limit = desc->queue_limit;
     p->retry = desc->retry ? *desc->retry : gokore_lock_policy_default(desc->qos).retry;
     p->forks = gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: changes in the child of a fork only
@@ -1827,22 +2401,18 @@ gokore_status gokore_pool_submit_fn(gokore_pool *p, gokore_pool_fn *fn, void *ar
 }
 
 static gokore_status gokore_pool_run_here_(gokore_worker *w, gokore_task *task, gokore_context *ctx) {
-    gokore_context *outer = w->context;
     gokore_status status = gokore_context_status(ctx);
-    gokore_count_up_(&w->tally.spawned);
     if (status == GOKORE_OK) {
-        w->context = ctx;
-        w->nested++;
+        gokore_entry_ entry;
+        gokore_worker_enter_(w, &entry, ctx, &(gokore_bottom_) { w->pool, NULL, NULL, NULL });
         gokore_worker_call_(w, w->pool, task);
-        w->nested--;
-        w->context = outer;
-        gokore_count_(&w->tally.executed);
+        gokore_worker_leave_(w, &entry);
+        gokore_fork_count_(&w->fork);
     } else {
+        gokore_count_(&w->tally.given);
         gokore_count_(&w->tally.cancels);
         if (task->on_cancel) task->on_cancel(task, status);
     }
-    gokore_count_up_(&w->tally.finished);
-    gokore_count_up_(&w->tally.left);
     return status;
 }
 
@@ -1861,7 +2431,7 @@ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context 
 }
 
 // >>parallel for
-// A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its deque
+// A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its stack
 // is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by the clock.
 #define GOKORE_FOR_PIECE_NS_ 10000
 typedef struct gokore_for_ {
@@ -1905,7 +2475,7 @@ static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin,
             return;
         }
         size_t left = end - begin, piece = left < length ? left : length;
-        if (left > length && w && gokore_deque_len(&w->deque) == 0) {
+        if (left > length && w && gokore_stack_len_(w) == 0) {
             gokore_for_split_(w, whole, begin, end, length);
             return;
         }
@@ -1953,7 +2523,7 @@ static bool gokore_group_is_done_(gokore_group *g) {
 
 // On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps.
 static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
-    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && w->nested < GOKORE_NESTED_MAX_;) {
+    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && gokore_worker_has_room_(w);) {
         if (gokore_group_is_done_(g)) return GOKORE_OK;
         gokore_status status = gokore_context_status(ctx);
         if (status != GOKORE_OK) return status;
@@ -1990,6 +2560,10 @@ gokore_status gokore_pool_try_steal(gokore_pool *p, gokore_context *ctx, gokore_
         if (status != GOKORE_OK) return status;
         gokore_count_add_(&tally->steal_attempts, shared);
         *out = gokore_pool_give_(p, gokore_atomic_load_relaxed(&tally->steal_attempts)); // relaxed: a count
+        if (!*out && gokore_pool_has_spawned_(p)) {
+            gokore_pool_open_(p);
+            *out = gokore_pool_give_(p, tries);
+        }
         if (*out || tries == retry.steal_attempts) break;
         status = gokore_sleep_ns(gokore_retry_delay_ns(&retry, tries, NULL), ctx);
         if (status != GOKORE_OK) return status;
@@ -2021,6 +2595,12 @@ static void gokore_pool_hook_(gokore_pool *p, const gokore_pool_observer *observ
     if (steal) h->steal = *steal;
     if (steal) h->steal_user = steal_user;
     gokore_atomic_store_release(&p->hooks, h); // pairs with the acquires in gokore_worker_call_ and gokore_pool_tell_steal_
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST);      // pairs with gokore_worker_begin_
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        gokore_latch_lock_(&p->workers[i]->gate);
+        gokore_stack_reckon_(p->workers[i]);
+        gokore_latch_unlock_(&p->workers[i]->gate);
+    }
     gokore_latch_unlock_(&p->config_latch);
 }
 
@@ -2230,12 +2810,19 @@ void gokore_pool_destroy(gokore_pool *p) {
 
 // >>metrics
 static void gokore_tally_read_(const gokore_tally_ *t, gokore_pool_metrics *out) { // relaxed, all here: counts
-    out->executed += gokore_atomic_load_relaxed(&t->executed) + gokore_atomic_load_relaxed(&t->own);
+    out->executed += gokore_atomic_load_relaxed(&t->executed);
     out->steal_attempts += gokore_atomic_load_relaxed(&t->steal_attempts);
     out->steal_successes += gokore_atomic_load_relaxed(&t->steal_successes);
     out->numa_crossings += gokore_atomic_load_relaxed(&t->crossings);
     out->context_cancels += gokore_atomic_load_relaxed(&t->cancels);
-    out->spawned += gokore_atomic_load_relaxed(&t->spawned);
+    out->spawned += gokore_atomic_load_relaxed(&t->given);
+}
+
+static void gokore_worker_read_(const gokore_worker *w, gokore_pool_metrics *out) {
+    uint64_t own = gokore_atomic_load_relaxed(&w->fork.own); // relaxed: a count
+    gokore_tally_read_(&w->tally, out);
+    out->executed += own;
+    out->spawned += own + gokore_stack_top_index_(w);
 }
 
 void gokore_pool_get_metrics(gokore_pool *p, gokore_pool_metrics *out) {
@@ -2249,7 +2836,7 @@ void gokore_pool_get_metrics(gokore_pool *p, gokore_pool_metrics *out) {
         int64_t since = gokore_atomic_load_relaxed(&w->busy_since_ns), born = gokore_atomic_load_relaxed(&w->lives_since_ns);
         busy += gokore_atomic_load_relaxed(&w->busy_ns) + (since && since < now ? now - since : 0);
         lived += gokore_atomic_load_relaxed(&w->lived_ns) + (born && born < now ? now - born : 0);
-        gokore_tally_read_(&w->tally, out);
+        gokore_worker_read_(w, out);
     }
     gokore_tally_read_(&p->outside, out);
     double share = lived > 0 ? (double)busy / (double)lived : 0;
@@ -2260,7 +2847,7 @@ gokore_status gokore_pool_worker_metrics(gokore_pool *p, unsigned i, gokore_work
     gokore_pool_metrics m = { .executed = 0 };
     *out = (gokore_worker_metrics) { .executed = 0 };
     if (i >= gokore_pool_slots_(p)) return GOKORE_NOT_FOUND;
-    gokore_tally_read_(&p->workers[i]->tally, &m);
+    gokore_worker_read_(p->workers[i], &m);
     *out = (gokore_worker_metrics) { m.executed, m.steal_attempts, m.steal_successes };
     return GOKORE_OK;
 }
