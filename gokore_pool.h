@@ -869,18 +869,17 @@ static bool gokore_pool_is_forked_(const gokore_pool *p) {
 // Either the owner finds SIZE_MAX, and waits at the gate, or its lower head is seen, and the slot is not made public.
 // A thief reads a slot after its CAS, which acquires what was released when it became public; the owner fills it again after
 // the thief said that it has run, or, for an intrusive one, that it has read it.
-#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_ && defined(SYS_membarrier)
+#if !defined(GOKORE_SEAM_MEMBARRIER_) && GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_ && defined(SYS_membarrier)
 #define GOKORE_MEMBARRIER_EXPEDITED_ 8 // MEMBARRIER_CMD_PRIVATE_EXPEDITED, and what announces it, since Linux 4.14
 #define GOKORE_MEMBARRIER_REGISTER_  16
 static bool gokore_membarrier_begin_(void) { return syscall(SYS_membarrier, GOKORE_MEMBARRIER_REGISTER_, 0) == 0; }
 static void gokore_membarrier_(void) { (void)syscall(SYS_membarrier, GOKORE_MEMBARRIER_EXPEDITED_, 0); }
-#else
-static bool gokore_membarrier_begin_(void) { return false; }
-static void gokore_membarrier_(void) {}
-#endif
-#ifndef GOKORE_SEAM_MEMBARRIER_
 #define GOKORE_SEAM_MEMBARRIER_BEGIN_() gokore_membarrier_begin_() // may GOKORE_SEAM_MEMBARRIER_ be used?
 #define GOKORE_SEAM_MEMBARRIER_()       gokore_membarrier_()       // a fence in all threads of this process
+#endif
+#ifndef GOKORE_SEAM_MEMBARRIER_
+#define GOKORE_SEAM_MEMBARRIER_BEGIN_() false
+#define GOKORE_SEAM_MEMBARRIER_()       ((void)0)
 #endif
 
 // A seq_cst fence here, and in each owner that is between its store of head and its load of limit or stop. A worker that is not

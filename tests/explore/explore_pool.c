@@ -1,4 +1,5 @@
 // The pool: sleeping and waking, stealing and joining, waiting for idleness, shutting down.
+#include "explore_fences.h"
 #define GOKORE_IMPLEMENTATION
 #include "gokore_pool.h"
 
