@@ -1,7 +1,8 @@
 // gokore_pool.h - v0.1.0 - MIT                                      a Chase-Lev deque and a pool of workers that sleep
 //
-// WHAT     Tasks live in the caller's memory and run on a set of workers. A worker pushes what it spawns on a deque of
-//          its own and takes the youngest back; idle workers steal the oldest. Work from outside is queued in lanes by
+// WHAT     Tasks live in the caller's memory and run on a set of workers. A worker puts what it spawns on a stack of its
+//          own and takes the youngest back, without a fence while nobody asks; idle workers steal the oldest. Work from
+// outside is queued in lanes by
 //          service class. Each submission takes a context: a task whose context is over before it starts is not run. An idle
 //          pool sleeps. By default there are as many workers as this container may use CPUs.
 //
@@ -40,9 +41,12 @@
 //   Blocking     A task that blocks keeps its worker. Waiting in a join runs other tasks meanwhile. Pools whose workers submit
 //                to each other's full queue (queue_limit) without a context can wait for each other for ever: give a deadline.
 //   pthread_exit A task that ends its thread is reported (TASK_BUSY), its waiter and group get GOKORE_SYSTEM, and its worker goes
-//                on. It must have joined what it spawned: the process aborts if some of that still lies in its deque, or if
-//                other tasks lie below it on the stack; what was stolen and not joined is not noticed, and its thief then
-//                writes to memory that is gone.
+//                on. So it is for the task that spawned it, if that joins it at that time. All that was spawned must have been
+//                joined, and nothing else lie below on the thread's stack, stolen or run in place: else the process aborts.
+//   For ever     A task that never returns keeps its worker. What it spawned others take, and what is queued they run; shutdown
+//                returns GOKORE_TIMEOUT, and destroy waits for it for ever.
+//   The stack    A worker that waits in a join takes from the thief it waits for, and from others while three quarters of its
+//                thread's stack are free. A recursion that fits into those is never too deep.
 //   Signals      Workers take none but those they raise themselves: SIGSEGV and the like, SIGABRT, SIGPROF.
 
 #ifndef GOKORE_POOL_H
@@ -110,7 +114,8 @@ struct gokore_task {
 GOKORE_API void gokore_task_init(gokore_task *task, gokore_task_fn *fn);
 
 // On a worker: puts a task up for stealing; it inherits the running task's context and always runs. Never fails: where the
-// worker's stack of tasks can't grow, the task runs at once; so it does, without a context, where worker is NULL (see gokore_task_run).
+// worker's stack of tasks can't grow, the task runs at once; so it does, without a context, where worker is NULL (see
+// gokore_task_run).
 GOKORE_INLINE_ void gokore_spawn(gokore_worker *worker, gokore_task *task);
 // On a worker: returns when the task has run; runs it itself if nobody stole it. Last spawned first: anything else is
 // reported as TASK_BUSY, and works all the same. What the task wrote is visible.
@@ -129,7 +134,8 @@ GOKORE_API void gokore_worker_blocking_end(gokore_worker *worker);
 
 GOKORE_API unsigned gokore_worker_index(const gokore_worker *worker); // 0 to workers - 1; beyond for one that stands in
 GOKORE_API int gokore_worker_node(const gokore_worker *worker);       // its home node, or where it runs now
-GOKORE_API double gokore_worker_load(const gokore_worker *worker);    // its spawned tasks that nobody took, against the room it has: 0 to 1
+// its spawned tasks that nobody took, against the room it has: 0 to 1
+GOKORE_API double gokore_worker_load(const gokore_worker *worker);
 GOKORE_API gokore_pool *gokore_worker_pool(const gokore_worker *worker);
 GOKORE_API gokore_context *gokore_worker_context(const gokore_worker *worker); // of the running task; may be NULL
 
@@ -144,7 +150,8 @@ typedef struct gokore_pool_desc {
     gokore_allocator allocator; // default: C heap
     size_t stack_size;          // of each worker; default 0: the system's
     size_t queue_limit;         // most tasks queued from outside; default 0: no limit. Submitting beyond it waits: see there
-    const gokore_retry_policy *retry; // steal_attempts, backoff: of gokore_pool_try_steal, and of idle workers with a coordinator;
+    // steal_attempts, backoff: of gokore_pool_try_steal, and of idle workers with a coordinator;
+    const gokore_retry_policy *retry;
                                       // default NULL: the table of qos. Copied
     const gokore_concurrency_policy *concurrency; // share of steals that may cross nodes, shortest queue that is stolen from
                                 // across nodes; default NULL: the policy in force, without one no limit. Copied
@@ -159,10 +166,12 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_create(gokore_pool **out, 
 // GOKORE_SHUTDOWN: the pool takes no more work. Anything but GOKORE_OK: the task is the caller's again. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit(gokore_pool *pool, gokore_task *task, gokore_context *ctx);
 // The same for n tasks at once: all or none. More than queue_limit are taken when nothing is queued.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_many(gokore_pool *pool, gokore_task *const *tasks, size_t n, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_many(gokore_pool *pool, gokore_task *const *tasks, size_t n,
+                                                                  gokore_context *ctx);
 // Submits a function; the pool allocates the task. If the context ends first, the function is not called. GOKORE_NO_MEMORY.
 typedef void gokore_pool_fn(gokore_worker *worker, void *arg);
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_fn(gokore_pool *pool, gokore_pool_fn *fn, void *arg, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_fn(gokore_pool *pool, gokore_pool_fn *fn, void *arg,
+                                                                gokore_context *ctx);
 // Submits and waits until the task has run (GOKORE_OK) or was cancelled before it started (the context's status, or
 // GOKORE_SHUTDOWN). On a worker of the same pool the task is run in place.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_run(gokore_pool *pool, gokore_task *task, gokore_context *ctx);
@@ -195,7 +204,8 @@ typedef void gokore_for_fn(gokore_worker *worker, size_t begin, size_t end, void
 // Calls fn for all of [begin, end), on the pool's workers at once, and returns when all has been done: GOKORE_OK. No piece is
 // longer than grain; grain 0: as long as about 10 us take. Where ctx is over, no new piece is begun: the context's status if
 // any was left out. GOKORE_SHUTDOWN: nothing was done. begin >= end: no calls. Any thread; a worker of this pool takes part.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_parallel_for(gokore_pool *pool, gokore_context *ctx, size_t begin, size_t end, size_t grain,
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_parallel_for(gokore_pool *pool, gokore_context *ctx, size_t begin, size_t end,
+                                                              size_t grain,
                                                               gokore_for_fn *fn, void *user);
 
 // >>groups
@@ -207,12 +217,14 @@ struct gokore_group {
     gokore_context context_;   // of members that bring none
 };
 typedef struct gokore_group_desc {
-    bool cancel_on_failure; // default false. true: after a failure, members that have not started are cancelled (GOKORE_CANCELED),
+    // default false. true: after a failure, members that have not started are cancelled (GOKORE_CANCELED),
+    bool cancel_on_failure;
                             // and the context of running members that brought none is over
 } gokore_group_desc;
 GOKORE_API void gokore_group_init(gokore_group *group, const gokore_group_desc *desc); // desc NULL = defaults
 // As gokore_pool_submit. A task without a context has the group's. On failure the group is as before.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_submit(gokore_group *group, gokore_pool *pool, gokore_task *task, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_submit(gokore_group *group, gokore_pool *pool, gokore_task *task,
+                                                              gokore_context *ctx);
 // The group has failed; only the first why counts, GOKORE_OK never does. From a member's function, before it returns.
 GOKORE_API void gokore_group_fail(gokore_group *group, gokore_status why);
 // Waits until all members have run or were cancelled: the first failure, GOKORE_OK if there was none. A member that was cancelled
@@ -223,8 +235,10 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group,
 // Takes a task of the pool for a thread that will run it with gokore_task_run: it belongs to the pool until it has run. If there
 // is none, tries again as often as desc.retry says, with its delays; then GOKORE_EMPTY, or the context's status. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_try_steal(gokore_pool *pool, gokore_context *ctx, gokore_task **out);
-// Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and pool. worker:
-// the calling thread's, NULL on a thread that is none; the task's function gets the same. What it spawns without a worker runs at once, on
+// Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and
+// pool. worker:
+// the calling thread's, NULL on a thread that is none; the task's function gets the same. What it spawns without a worker
+// runs at once, on
 // this thread and without a context; what asks a worker for its index, pool, node or load needs one.
 GOKORE_API void gokore_task_run(gokore_worker *worker, gokore_task *task);
 // Called on the thief, NULL for a thread that is no worker, after each steal, before the task runs. NULL removes it; calls that
@@ -234,13 +248,15 @@ GOKORE_API void gokore_pool_on_steal(gokore_pool *pool, gokore_steal_fn *fn, voi
 // Its workers, for gokore_worker_load and the like; they live as long as the pool.
 GOKORE_API size_t gokore_pool_stealers(gokore_pool *pool, gokore_worker **out, size_t cap);
 
-// Around each function that runs; not for tasks that are cancelled. Members may be NULL. worker is NULL for gokore_task_run outside.
+// Around each function that runs; not for tasks that are cancelled. Members may be NULL. worker is NULL for gokore_task_run
+// outside.
 typedef struct gokore_pool_observer {
     void (*task_begin)(void *user, gokore_pool *pool, gokore_worker *worker, gokore_task *task);
     void (*task_end)(void *user, gokore_pool *pool, gokore_worker *worker, int64_t ran_ns);
     void *user;
 } gokore_pool_observer;
-// Copied; NULL removes it. Tasks that run keep the one they began with. Allocates; without memory a TASK_BUSY report, and nothing changes.
+// Copied; NULL removes it. Tasks that run keep the one they began with. Allocates; without memory a TASK_BUSY report, and
+// nothing changes.
 GOKORE_API void gokore_pool_set_observer(gokore_pool *pool, const gokore_pool_observer *observer);
 
 // >>cluster
@@ -255,14 +271,16 @@ typedef struct gokore_cluster_coordinator {
     size_t (*stealers)(void *user, gokore_worker **out, size_t cap); // of all registered pools
     void *user;
 } gokore_cluster_coordinator;
-// The one in this process: idle workers take what is queued in other registered pools, and pressure in one wakes a worker of another.
+// The one in this process: idle workers take what is queued in other registered pools, and pressure in one wakes a worker of
+// another.
 GOKORE_API gokore_cluster_coordinator *gokore_cluster_coordinator_default(void);
 // Joins a cluster, after leaving the one before; NULL only leaves. When it returns, the one before is not called any more.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_set_coordinator(gokore_pool *pool, gokore_cluster_coordinator *coordinator);
 GOKORE_API gokore_cluster_coordinator *gokore_pool_coordinator(gokore_pool *pool); // NULL = none
 
 // >>schedulers
-// A pool, and a lock, by name: made at the first call, the same ever after, kept until the program ends; NULL, and a TASK_BUSY report, if it
+// A pool, and a lock, by name: made at the first call, the same ever after, kept until the program ends; NULL, and a
+// TASK_BUSY report, if it
 // can't be made. The pool has all defaults; the lock's class is the name. Don't destroy them.
 GOKORE_API gokore_pool *gokore_scheduler_pool(const char *name);
 GOKORE_API gokore_mutex *gokore_scheduler_lock(const char *name);
@@ -275,7 +293,8 @@ typedef struct gokore_pool_metrics {
     uint64_t context_cancels;  // tasks not run because their context was over
     uint64_t numa_crossings;   // tasks stolen from another node's worker
     uint64_t executed;         // functions run
-    uint64_t submitted, spawned; // tasks taken on; while idle: submitted + spawned == executed + context_cancels + shutdown_cancels
+    // tasks taken on; while idle: submitted + spawned == executed + context_cancels + shutdown_cancels
+    uint64_t submitted, spawned;
     uint64_t shutdown_cancels;   // tasks not run because of shutdown or destroy
 } gokore_pool_metrics;
 typedef struct gokore_worker_metrics {
@@ -291,7 +310,8 @@ GOKORE_API unsigned gokore_pool_worker_count(const gokore_pool *pool); // the wi
 typedef struct gokore_slot_ {
     GOKORE_ALIGNAS_(64) gokore_task_fn *fn; // of a typed task; NULL for an intrusive one
     gokore_atomic_ptr thief;                // the worker that stole it, or who else did; NULL = nobody yet. For public slots
-    gokore_task *item;                      // the intrusive task, NULL once it was joined out of order; or the arguments from here
+    // the intrusive task, NULL once it was joined out of order; or the arguments from here
+    gokore_task *item;
     GOKORE_ALIGNAS_(64) gokore_task task;   // what thieves see of a typed one; set up when it becomes public
 } gokore_slot_;
 // What spawns and joins touch while nobody steals; the first member of a worker. Addresses are of slots.
@@ -333,7 +353,8 @@ GOKORE_INLINE_ gokore_slot_ *gokore_fork_pop_(gokore_fork_ *f) {
 }
 
 GOKORE_INLINE_ void gokore_fork_count_(gokore_fork_ *f) {
-    gokore_atomic_store_relaxed(&f->own, gokore_atomic_load_relaxed(&f->own) + 1); // relaxed: a count, published with what ends next
+    // relaxed: a count, published with what ends next
+    gokore_atomic_store_relaxed(&f->own, gokore_atomic_load_relaxed(&f->own) + 1);
 }
 
 GOKORE_INLINE_ void gokore_spawn(gokore_worker *worker, gokore_task *task) {
@@ -398,7 +419,8 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
 }
 
 // >>typed tasks
-// What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in scope in its
+// What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in
+// scope in its
 // body, and must not name an argument. Spawned arguments and results lie in the worker's stack of tasks; those of more than 40
 // bytes beside it.
 //   void fib_spawn(gokore_worker *, int)     puts a call up for stealing. Never fails, unless the C heap does: then FATAL
@@ -422,7 +444,8 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
         gokore_slot_ *gokore_q_ = name##_fits_(gokore_w_) ? gokore_fork_head_((gokore_fork_ *)gokore_w_) : NULL;      \
-        name##_frame_ *gokore_s_ = (name##_frame_ *)(gokore_q_ ? (void *)gokore_q_ : gokore_frame_push_(gokore_w_, sizeof *gokore_s_)); \
+        void *gokore_p_ = gokore_q_ ? (void *)gokore_q_ : gokore_frame_push_(gokore_w_, sizeof(name##_frame_));       \
+        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_p_;                                                        \
         name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
         (void)gokore_f_;                                                                                              \
         GOKORE_OPEN_ STORE                                                                                            \
@@ -600,7 +623,8 @@ static size_t gokore_deque_bytes_(int64_t capacity) {
 }
 
 static gokore_deque_array_ *gokore_deque_array_new_(const gokore_deque *d, int64_t capacity) {
-    gokore_deque_array_ *a = (gokore_deque_array_ *)gokore_alloc_(&d->allocator_, gokore_deque_bytes_(capacity), GOKORE_CACHE_LINE);
+    gokore_deque_array_ *a = (gokore_deque_array_ *)gokore_alloc_(&d->allocator_, gokore_deque_bytes_(capacity),
+                                                                  GOKORE_CACHE_LINE);
     if (!a) return NULL;
     a->outgrown = NULL;
     a->capacity = capacity;
@@ -712,7 +736,8 @@ typedef struct gokore_frames_ gokore_frames_;
 // What happened to a pool's tasks: on one of its workers, which alone writes these, or on all other threads together.
 typedef struct gokore_tally_ {
     gokore_atomic_u64 executed, cancels, steal_attempts, steal_successes, crossings; // relaxed: counts
-    gokore_atomic_u64 taken;    // spawned tasks that were stolen. Release, these three; pair with the acquires under "sleeping and waking"
+    // spawned tasks that were stolen. Release, these three; pair with the acquires under "sleeping and waking"
+    gokore_atomic_u64 taken;
     gokore_atomic_u64 finished; // submitted and stolen tasks that have run, before anybody is told
     gokore_atomic_u64 left;     // the same, once they are not touched any more
     gokore_atomic_u64 given;    // spawned tasks that somebody else took, and that have been joined
@@ -734,7 +759,8 @@ typedef struct gokore_bottom_ { // the task at the bottom of a worker's stack: w
 
 struct gokore_worker {
     gokore_fork_ fork; // the first member
-    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u64 shared; // tail: slots below have been stolen; split: slots from here on are private
+    // tail: slots below have been stolen; split: slots from here on are private
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u64 shared;
     gokore_atomic_u32 asked; // somebody looked here in vain
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ gate; // guards split, level, limits and chunks. Stealing does without
     bool asymmetric;           // limit and stop are fork's too; otherwise fork's send all to where a fence is
@@ -840,7 +866,8 @@ static void gokore_count_up_add_(gokore_atomic_u64 *counter, bool shared) {
 
 static gokore_tally_ *gokore_tally_of_(gokore_worker *w, gokore_pool *p) { return w && w->pool == p ? &w->tally : &p->outside; }
 
-static unsigned gokore_pool_slots_(gokore_pool *p) { return gokore_atomic_load_acquire(&p->slots); } // pairs with gokore_worker_new_
+// pairs with gokore_worker_new_
+static unsigned gokore_pool_slots_(gokore_pool *p) { return gokore_atomic_load_acquire(&p->slots); }
 
 void gokore_task_init(gokore_task *task, gokore_task_fn *fn) { *task = (gokore_task)GOKORE_TASK_INIT(fn); }
 
@@ -849,7 +876,8 @@ static gokore_atomic_u32 gokore_forks_; // in this process and its ancestors
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
 static void gokore_pool_fork_prepare_(void) {}
 #else
-static void gokore_pool_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); } // relaxed: a child has one thread
+// relaxed: a child has one thread
+static void gokore_pool_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); }
 static void gokore_pool_fork_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_pool_fork_count_); }
 #endif
 static bool gokore_pool_is_forked_(const gokore_pool *p) {
@@ -857,18 +885,19 @@ static bool gokore_pool_is_forked_(const gokore_pool *p) {
 }
 
 // >>the stack of spawned tasks
-// K. Faxen, "Wool - a work stealing library", CAN 2008: tasks lie in the deque itself, and a join takes back the top. T. van Dijk,
-// J. van de Pol, "Lace: non-blocking split deque", MuCoCoS 2014: thieves take from a public part, by a CAS on one word that holds
-// its two ends, and the owner's part above is private, until a spawn finds that somebody has asked. Deviations: a thief that gets
-// no answer opens the private part itself, as in "The implementation of the Cilk-5 multithreaded language" (PLDI 1998): it holds the
-// gate, sends the owner's joins there (limit), and reads head after a fence that is the owner's too; the stack grows, in chunks.
+// K. Faxen, "Wool - a work stealing library", CAN 2008: tasks lie in the deque itself, and a join takes back the top. T. van
+// Dijk, J. van de Pol, "Lace: non-blocking split deque", MuCoCoS 2014: thieves take from a public part, by a CAS on one word
+// that holds its two ends, and the owner's part above is private, until a spawn finds that somebody has asked. Deviations: a
+// thief that gets no answer opens the private part itself, as in "The implementation of the Cilk-5 multithreaded language"
+// (PLDI 1998): it holds the gate, sends the owner's joins there (limit), and reads head after a fence that is the owner's too;
+// the stack grows, in chunks.
 //
-// Why no slot is taken twice. Below split, tail goes up by one CAS for each steal, and the owner's own CAS (gokore_stack_take_)
-// is on the same word. From split on only the owner takes, except that split is raised: by the owner, or by who holds the gate. That
-// one stores SIZE_MAX to limit, then heavy-fences, then loads head; the owner stores head, then light-fences, then loads limit.
-// Either the owner finds SIZE_MAX, and waits at the gate, or its lower head is seen, and the slot is not made public.
-// A thief reads a slot after its CAS, which acquires what was released when it became public; the owner fills it again after
-// the thief said that it has run, or, for an intrusive one, that it has read it.
+// Why no slot is taken twice. Below split, tail goes up by one CAS for each steal, and the owner's own CAS
+// (gokore_stack_take_) is on the same word. From split on only the owner takes, except that split is raised: by the owner, or
+// by who holds the gate. That one stores SIZE_MAX to limit, then heavy-fences, then loads head; the owner stores head, then
+// light-fences, then loads limit. Either the owner finds SIZE_MAX, and waits at the gate, or its lower head is seen, and the
+// slot is not made public. A thief reads a slot after its CAS, which acquires what was released when it became public; the
+// owner fills it again after the thief said that it has run, or, for an intrusive one, that it has read it.
 #if !defined(GOKORE_SEAM_MEMBARRIER_) && GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_ && defined(SYS_membarrier)
 #define GOKORE_MEMBARRIER_EXPEDITED_ 8 // MEMBARRIER_CMD_PRIVATE_EXPEDITED, and what announces it, since Linux 4.14
 #define GOKORE_MEMBARRIER_REGISTER_  16
@@ -896,10 +925,13 @@ static uint32_t gokore_shared_tail_(uint64_t shared) { return (uint32_t)shared; 
 static uint32_t gokore_shared_split_(uint64_t shared) { return (uint32_t)(shared >> 32); }
 static uint64_t gokore_shared_of_(uint32_t tail, uint32_t split) { return (uint64_t)split << 32 | tail; }
 
-static uint32_t gokore_level_of_(uint32_t i) { return i < GOKORE_STACK_FIRST_ ? 0 : 32 - (uint32_t)__builtin_clz(i / GOKORE_STACK_FIRST_); }
+static uint32_t gokore_level_of_(uint32_t i) {
+    return i < GOKORE_STACK_FIRST_ ? 0 : 32 - (uint32_t)__builtin_clz(i / GOKORE_STACK_FIRST_);
+}
 static uint32_t gokore_level_first_(uint32_t level) { return level ? GOKORE_STACK_FIRST_ << (level - 1) : 0; }
 static uint32_t gokore_level_size_(uint32_t level) { return level ? GOKORE_STACK_FIRST_ << (level - 1) : GOKORE_STACK_FIRST_; }
-static size_t gokore_level_bytes_(uint32_t level) { return ((size_t)gokore_level_size_(level) + 1) * sizeof(gokore_slot_); } // one to spare
+// one to spare
+static size_t gokore_level_bytes_(uint32_t level) { return ((size_t)gokore_level_size_(level) + 1) * sizeof(gokore_slot_); }
 
 static gokore_slot_ *gokore_stack_chunk_(const gokore_worker *w, uint32_t level) {
     return (gokore_slot_ *)gokore_atomic_load_acquire(&w->chunks[level]); // pairs with gokore_stack_grow_
@@ -923,10 +955,9 @@ static uint32_t gokore_stack_top_index_(const gokore_worker *w) {
     const gokore_slot_ *head = (const gokore_slot_ *)gokore_atomic_load_acquire(&w->fork.head); // pairs with gokore_fork_push_
     for (uint32_t level = 0; level < GOKORE_LEVELS_; level++) {
         const gokore_slot_ *chunk = gokore_stack_chunk_(w, level);
-        uintptr_t past = (uintptr_t)head - (uintptr_t)chunk;
-        if (!chunk || (uintptr_t)head < (uintptr_t)chunk || past > (gokore_level_size_(level) + (uintptr_t)1) * sizeof(gokore_slot_)) continue;
-        uint32_t in = (uint32_t)(past / sizeof(gokore_slot_)), size = gokore_level_size_(level);
-        return gokore_level_first_(level) + (in < size ? in : size);
+        uintptr_t size = gokore_level_size_(level), in = ((uintptr_t)head - (uintptr_t)chunk) / sizeof(gokore_slot_);
+        if (chunk && (uintptr_t)head >= (uintptr_t)chunk && in <= size + 1)
+            return gokore_level_first_(level) + (uint32_t)(in < size ? in : size);
     }
     return 0;
 }
@@ -959,13 +990,15 @@ static void gokore_stack_set_stop_(gokore_worker *w, size_t stop) {
     if (w->asymmetric) gokore_atomic_store_relaxed(&w->fork.stop, stop);
 }
 
-// Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, each join tells.
+// Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, each
+// join tells.
 static void gokore_stack_reckon_(gokore_worker *w) {
     gokore_pool *p = w->pool;
     const gokore_slot_ *chunk = gokore_stack_chunk_(w, w->level);
     uint32_t first = gokore_level_first_(w->level), split = gokore_shared_split_(gokore_stack_shared_(w));
     bool observed = gokore_atomic_load_relaxed(&p->hooks) != NULL;                                           // relaxed: as below
-    bool hungry = gokore_atomic_load_relaxed(&p->sleeping) != 0 || gokore_atomic_load_relaxed(&p->joining) != 0; // relaxed: the gate
+    // relaxed: the gate
+    bool hungry = gokore_atomic_load_relaxed(&p->sleeping) != 0 || gokore_atomic_load_relaxed(&p->joining) != 0;
     gokore_stack_set_limit_(w, observed ? SIZE_MAX : (size_t)(chunk + (split > first ? split - first : 0)));
     gokore_stack_set_stop_(w, hungry ? 0 : (size_t)(chunk + gokore_level_size_(w->level) + 1));
 }
@@ -1027,7 +1060,8 @@ static gokore_task *gokore_stack_steal_(gokore_worker *victim, gokore_worker *th
     return task;
 }
 
-static void *gokore_slot_thief_(const gokore_slot_ *slot) { return gokore_atomic_load_acquire(&slot->thief); } // pairs with gokore_stack_steal_
+// pairs with gokore_stack_steal_
+static void *gokore_slot_thief_(const gokore_slot_ *slot) { return gokore_atomic_load_acquire(&slot->thief); }
 
 // The owner: the next chunk. typed: the C heap must have it where the pool's allocator has not.
 static bool gokore_stack_grow_(gokore_worker *w, bool typed) {
@@ -1043,7 +1077,8 @@ static bool gokore_stack_grow_(gokore_worker *w, bool typed) {
 
 static void gokore_stack_free_(gokore_worker *w, uint32_t level) {
     gokore_allocator allocator = w->pool->allocator;
-    if (gokore_stack_chunk_(w, level)) gokore_free_(w->on_heap[level] ? NULL : &allocator, gokore_stack_chunk_(w, level), gokore_level_bytes_(level));
+    void *chunk = gokore_stack_chunk_(w, level);
+    if (chunk) gokore_free_(w->on_heap[level] ? NULL : &allocator, chunk, gokore_level_bytes_(level));
     gokore_atomic_store_relaxed(&w->chunks[level], NULL); // relaxed: it holds no task
 }
 
@@ -1076,7 +1111,8 @@ static bool gokore_stack_take_(gokore_worker *w) {
 static void gokore_stack_drop_(gokore_worker *w) {
     gokore_latch_lock_(&w->gate);
     uint32_t i = gokore_stack_depth_(w) - 1;
-    gokore_atomic_store_release(&w->shared, gokore_shared_of_(i, i)); // nothing is public: no thief writes it. Pairs with gokore_stack_shared_
+    // nothing is public: no thief writes it. Pairs with gokore_stack_shared_
+    gokore_atomic_store_release(&w->shared, gokore_shared_of_(i, i));
     gokore_stack_cut_(w, i);
     gokore_stack_reckon_(w);
     gokore_latch_unlock_(&w->gate);
@@ -1212,7 +1248,8 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
     bool shared = tally == &p->outside;
     gokore_status status = gokore_submitted_status_(task);
     gokore_entry_ entry;
-    if (w) gokore_worker_enter_(w, &entry, status == GOKORE_OK ? task->context_ : gokore_worker_context_(w), &(gokore_bottom_) { p, NULL, waiter, group });
+    if (w) gokore_worker_enter_(w, &entry, status == GOKORE_OK ? task->context_ : gokore_worker_context_(w),
+                                &(gokore_bottom_) { p, NULL, waiter, group });
     if (status == GOKORE_OK) {
         gokore_worker_call_(w, p, task);
         gokore_count_add_(&tally->executed, shared);
@@ -1235,7 +1272,8 @@ static void gokore_worker_rouse_(gokore_worker *w) { // if it sleeps in a join
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
         (void)gokore_atomic_fetch_sub_relaxed(&p->joining, 1); // relaxed: under the latch
     }
-    if (sleeps) gokore_atomic_store_release(&w->rest.state_, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
+    // pairs with the acquire in gokore_waiter_wait_
+    if (sleeps) gokore_atomic_store_release(&w->rest.state_, GOKORE_WAITER_WOKEN_);
     gokore_latch_unlock_(&p->sleep_latch);
     if (sleeps) gokore_waiter_kick_(&w->rest.state_);
 }
@@ -1252,7 +1290,8 @@ static void gokore_worker_run_spawned_(gokore_worker *w, gokore_task *task) {
     if (w) gokore_worker_leave_(w, &entry);
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
-    if (gokore_atomic_exchange_release(&task->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_) // pairs with gokore_task_is_done_
+    // pairs with gokore_task_is_done_
+    if (gokore_atomic_exchange_release(&task->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_)
         gokore_worker_rouse_(owner);
     gokore_tally_leave_(p, tally);
 }
@@ -1330,7 +1369,8 @@ static uint64_t gokore_pool_finished_(gokore_pool *p) {
 }
 
 static uint64_t gokore_pool_started_(gokore_pool *p) {
-    uint64_t sum = gokore_atomic_load(&p->submitted) + gokore_atomic_load_acquire(&p->outside.taken); // pairs with gokore_count_up_add_
+    // pairs with gokore_count_up_add_
+    uint64_t sum = gokore_atomic_load(&p->submitted) + gokore_atomic_load_acquire(&p->outside.taken);
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
         sum += gokore_atomic_load_acquire(&p->workers[i]->tally.taken); // pairs with gokore_count_up_
     return sum;
@@ -1366,7 +1406,8 @@ static void gokore_pool_wake_all_(gokore_wait_queue_ *line) { // kicked under th
 // Called by whoever may have made the pool idle, after a fence: wakes those who wait for it, and at the end the workers.
 static void gokore_pool_tell_idle_(gokore_pool *p) {
     bool ending = gokore_atomic_load(&p->ending);
-    if ((gokore_atomic_load_relaxed(&p->idle_waiters) == 0 && !ending) || !gokore_pool_is_idle_(p)) return; // relaxed: after the fence
+    // relaxed: after the fence
+    if ((gokore_atomic_load_relaxed(&p->idle_waiters) == 0 && !ending) || !gokore_pool_is_idle_(p)) return;
     gokore_latch_lock_(&p->sleep_latch);
     gokore_pool_wake_all_(&p->waiting_for_idle);
     if (ending) {
@@ -1481,8 +1522,10 @@ static int gokore_numa_steps_(const gokore_topology *t, int from, int distance) 
 // What the policy says about a steal over this distance: 10 to 254 as the firmware has it, never 255.
 static bool gokore_worker_may_cross_(gokore_worker *w, gokore_worker *victim, int distance) {
     gokore_pool *p = w->pool;
-    int fallback = gokore_atomic_load_relaxed(&p->numa_fallback), allowed = gokore_atomic_load_relaxed(&p->numa_distance); // relaxed: settings
-    uint64_t crossed = gokore_atomic_load_relaxed(&w->tally.crossings), stole = gokore_atomic_load_relaxed(&w->tally.steal_successes);
+    // relaxed: settings
+    int fallback = gokore_atomic_load_relaxed(&p->numa_fallback), allowed = gokore_atomic_load_relaxed(&p->numa_distance);
+    uint64_t crossed = gokore_atomic_load_relaxed(&w->tally.crossings);
+    uint64_t stole = gokore_atomic_load_relaxed(&w->tally.steal_successes);
     if (fallback == GOKORE_NUMA_WAIT || distance >= 255) return false;
     if (fallback == GOKORE_NUMA_STEAL && allowed >= 0) {
         int node = gokore_atomic_load_relaxed(&w->node);
@@ -1506,7 +1549,8 @@ static void gokore_stack_ask_(gokore_worker *w) { // its next spawn is to make s
     gokore_stack_set_stop_(w, 0);
 }
 
-static gokore_task *gokore_worker_steal_from_(gokore_worker *w, gokore_worker *victim, int far) { // what is public, if the policy allows
+// what is public, if the policy allows
+static gokore_task *gokore_worker_steal_from_(gokore_worker *w, gokore_worker *victim, int far) {
     if (far > 0 && !gokore_worker_may_cross_(w, victim, far)) return NULL;
     if (!gokore_stack_is_public_(victim)) {
         gokore_stack_ask_(victim);
@@ -1785,12 +1829,13 @@ static bool gokore_worker_has_room_(const gokore_worker *w) { // on its thread's
     return used < gokore_atomic_load_relaxed(&w->pool->help_bytes); // relaxed: a setting
 }
 
-// D. Wagner, B. Calder, "Leapfrogging", PPoPP 1993: who waits takes from the thief, whose tasks are those it waits for. Deviation:
-// then from anybody, as long as most of the thread's stack is free. slot is NULL where the thief is not known.
+// D. Wagner, B. Calder, "Leapfrogging", PPoPP 1993: who waits takes from the thief, whose tasks are those it waits for.
+// Deviation: then from anybody, as long as most of the thread's stack is free. slot is NULL where the thief is not known.
 static gokore_task *gokore_join_find_(gokore_worker *w, const gokore_slot_ *slot) {
     gokore_worker *thief = slot ? (gokore_worker *)gokore_slot_thief_(slot) : NULL;
     gokore_task *task = NULL;
-    if (thief && thief != w && (void *)thief != (void *)w->pool) task = gokore_worker_steal_from_(w, thief, gokore_worker_distance_(w, thief));
+    if (thief && thief != w && (void *)thief != (void *)w->pool)
+        task = gokore_worker_steal_from_(w, thief, gokore_worker_distance_(w, thief));
     return task || !gokore_worker_has_room_(w) ? task : gokore_worker_steal_(w);
 }
 
@@ -1820,11 +1865,12 @@ static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore
     while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
 }
 
-// The task is not on top: what lies there becomes public, and is run, the oldest first, by whoever comes. Its slot, if it has one,
-// is marked: gokore_stack_top_ takes it off.
+// The task is not on top: what lies there becomes public, and is run, the oldest first, by whoever comes. Its slot, if it has
+// one, is marked: gokore_stack_top_ takes it off.
 static void gokore_join_below_(gokore_worker *w, gokore_task *task, bool passive) {
     if (!gokore_task_is_done_(task))
-        gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "task %p joined before one that was spawned after it", (void *)task);
+        gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "task %p joined before one that was spawned after it",
+                        (void *)task);
     gokore_stack_show_all_(w);
     for (gokore_task *oldest = NULL; !gokore_task_is_done_(task) && (oldest = gokore_stack_steal_(w, w)) != NULL;)
         gokore_worker_run_spawned_(w, oldest);
@@ -1939,7 +1985,8 @@ int gokore_worker_node(const gokore_worker *worker) {
 
 double gokore_worker_load(const gokore_worker *worker) {
     uint32_t room = 0;
-    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++) room += gokore_stack_chunk_(worker, level) ? gokore_level_size_(level) : 0;
+    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++)
+        if (gokore_stack_chunk_(worker, level)) room += gokore_level_size_(level);
     double load = room ? (double)gokore_stack_len_(worker) / (double)room : 0;
     return load < 1 ? load : 1; // it may have grown meanwhile
 }
@@ -2033,7 +2080,8 @@ static gokore_status gokore_worker_new_(gokore_pool *p, unsigned i) {
     if (!w) return GOKORE_NO_MEMORY;
     w->pool = p;
     w->index = i;
-    gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1); // relaxed: published with slots
+    // relaxed: published with slots
+    gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1);
     w->random = (uint64_t)(uintptr_t)w | 1;
     gokore_status status = gokore_stack_init_(w);
     if (status != GOKORE_OK) {
@@ -2152,7 +2200,8 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
         gokore_frames_deinit_(p->workers[i]);
         gokore_free_(&allocator, p->workers[i], sizeof(gokore_worker));
     }
-    for (gokore_hooks_ *h = (gokore_hooks_ *)gokore_atomic_load_relaxed(&p->hooks), *older; h; h = older) { // relaxed: nobody is left
+    // relaxed: nobody is left
+    for (gokore_hooks_ *h = (gokore_hooks_ *)gokore_atomic_load_relaxed(&p->hooks), *older; h; h = older) {
         older = h->older;
         gokore_free_(&allocator, h, sizeof *h);
     }
@@ -2197,7 +2246,8 @@ static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
     gokore_atomic_store_relaxed(&p->qos, desc->qos ? (uint32_t)desc->qos : GOKORE_QOS); // relaxed: published with the threads
     p->accepting = true;
     p->stack_size = desc->stack_size;
-    gokore_atomic_store_relaxed(&p->help_bytes, gokore_pool_stack_bytes_(desc->stack_size) / 4); // relaxed: published with the threads
+    // relaxed: published with the threads
+    gokore_atomic_store_relaxed(&p->help_bytes, gokore_pool_stack_bytes_(desc->stack_size) / 4);
     p->asymmetric = GOKORE_SEAM_MEMBARRIER_BEGIN_();
     p->queue_limit = desc->queue_limit;
     p->retry = desc->retry ? *desc->retry : gokore_lock_policy_default(desc->qos).retry;
@@ -2259,7 +2309,8 @@ static void gokore_pool_wake_submitters_(gokore_pool *p) { // they look again; k
 
 gokore_status gokore_pool_set_config(gokore_pool *p, const gokore_pool_desc *config) {
     gokore_pool_homes_ homes = { { 0 }, 0 };
-    if (!config || !gokore_pool_desc_is_sound_(config) || config->allocator.alloc || config->allocator.free) return GOKORE_INVALID;
+    if (!config || !gokore_pool_desc_is_sound_(config)) return GOKORE_INVALID;
+    if (config->allocator.alloc || config->allocator.free) return GOKORE_INVALID;
     if (config->name && strcmp(config->name, p->name) != 0) return GOKORE_INVALID;
     gokore_status status = gokore_pool_find_homes_(config, &homes);
     if (status == GOKORE_OK && config->workers) status = gokore_pool_scale(p, config->workers);
@@ -2299,7 +2350,8 @@ static void gokore_lane_push_(gokore_pool *p, gokore_task *task, gokore_context 
 // Work is waiting and nobody is free: the cluster is told, each time the queue has doubled.
 static void gokore_pool_press_(gokore_pool *p) {
     uint64_t queued = gokore_atomic_load_relaxed(&p->queued), width = gokore_atomic_load_relaxed(&p->target); // relaxed: hints
-    if (queued < width || (queued & (queued - 1)) != 0 || gokore_atomic_load_relaxed(&p->sleeping) != 0) return; // relaxed: likewise
+    // relaxed: likewise
+    if (queued < width || (queued & (queued - 1)) != 0 || gokore_atomic_load_relaxed(&p->sleeping) != 0) return;
     gokore_pressure_level level = queued < 4 * width    ? GOKORE_PRESSURE_LOW
                                   : queued < 16 * width ? GOKORE_PRESSURE_MEDIUM
                                   : queued < 64 * width ? GOKORE_PRESSURE_HIGH
@@ -2354,7 +2406,9 @@ static gokore_status gokore_pool_queue_(gokore_pool *p, gokore_task *const *task
     return GOKORE_OK;
 }
 
-static bool gokore_task_is_sound_(const gokore_task *task) { return task && task->fn && (unsigned)task->qos <= GOKORE_QOS_BEST_EFFORT; }
+static bool gokore_task_is_sound_(const gokore_task *task) {
+    return task && task->fn && (unsigned)task->qos <= GOKORE_QOS_BEST_EFFORT;
+}
 
 gokore_status gokore_pool_submit(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
     return gokore_pool_submit_many(p, &task, 1, ctx);
@@ -2392,7 +2446,8 @@ static void gokore_pool_call_run_(gokore_worker *worker, gokore_task *task) {
 gokore_status gokore_pool_submit_fn(gokore_pool *p, gokore_pool_fn *fn, void *arg, gokore_context *ctx) {
     gokore_pool_call_ *call = (gokore_pool_call_ *)gokore_alloc_(&p->allocator, sizeof *call, sizeof(void *));
     if (!call) return GOKORE_NO_MEMORY;
-    *call = (gokore_pool_call_) { .task = GOKORE_TASK_INIT(gokore_pool_call_run_), .fn = fn, .arg = arg, .allocator = p->allocator };
+    *call = (gokore_pool_call_) { .task = GOKORE_TASK_INIT(gokore_pool_call_run_), .fn = fn, .arg = arg,
+                                 .allocator = p->allocator };
     call->task.on_cancel = gokore_pool_call_cancel_;
     gokore_status status = gokore_pool_submit(p, &call->task, ctx);
     if (status != GOKORE_OK) gokore_free_(&p->allocator, call, sizeof *call);
@@ -2430,8 +2485,9 @@ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context 
 }
 
 // >>parallel for
-// A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its stack
-// is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by the clock.
+// A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its
+// stack is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by
+// the clock.
 #define GOKORE_FOR_PIECE_NS_ 10000
 typedef struct gokore_for_ {
     gokore_for_fn *fn;
@@ -2485,13 +2541,15 @@ static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin,
     }
 }
 
-gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t begin, size_t end, size_t grain, gokore_for_fn *fn, void *user) {
+gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t begin, size_t end, size_t grain, gokore_for_fn *fn,
+                                  void *user) {
     if (begin >= end) return GOKORE_OK;
     if (!fn) return GOKORE_INVALID;
     gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .grain = grain };
     gokore_for_part_ all = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = &whole, .begin = begin, .end = end };
     gokore_status status = gokore_pool_run(p, &all.task, ctx);
-    return status != GOKORE_OK ? status : (gokore_status)gokore_atomic_load_relaxed(&whole.status); // relaxed: all has been joined
+    // relaxed: all has been joined
+    return status != GOKORE_OK ? status : (gokore_status)gokore_atomic_load_relaxed(&whole.status);
 }
 
 // >>groups
@@ -2580,7 +2638,8 @@ size_t gokore_pool_stealers(gokore_pool *p, gokore_worker **out, size_t cap) {
 }
 
 // Replaces the hooks by a changed copy; those before live as long as the pool, because workers may be in them.
-static void gokore_pool_hook_(gokore_pool *p, const gokore_pool_observer *observer, gokore_steal_fn *const *steal, void *steal_user) {
+static void gokore_pool_hook_(gokore_pool *p, const gokore_pool_observer *observer, gokore_steal_fn *const *steal,
+                              void *steal_user) {
     gokore_hooks_ *h = (gokore_hooks_ *)gokore_alloc_zeroed_(&p->allocator, sizeof *h, sizeof(void *));
     if (!h) {
         gokore_reportf_(GOKORE_REPORT_TASK_BUSY, p->name, "pool '%s': no memory for an observer", p->name);
@@ -2664,7 +2723,8 @@ static size_t gokore_cluster_stealers_(void *user, gokore_worker **out, size_t c
 }
 
 gokore_cluster_coordinator *gokore_cluster_coordinator_default(void) {
-    static gokore_cluster_coordinator local = { gokore_cluster_register_,        gokore_cluster_unregister_, gokore_cluster_try_steal_,
+    static gokore_cluster_coordinator local = { gokore_cluster_register_,        gokore_cluster_unregister_,
+                                               gokore_cluster_try_steal_,
                                                 gokore_cluster_report_pressure_, gokore_cluster_stealers_,   NULL };
     return &local;
 }

@@ -222,7 +222,8 @@ TEST(join, a_passive_join_waits_for_a_thief) {
     for (int i = 0; i < 50; i++) {
         gokore_atomic_store(&begun, 0);
         gokore_atomic_store(&held, true);
-        passive_root r = { .task = GOKORE_TASK_INIT(passive_root_run), .stolen = job_of(&ran, &none), .other = job_of(&none, &none),
+        passive_root r = { .task = GOKORE_TASK_INIT(passive_root_run), .stolen = job_of(&ran, &none),
+                          .other = job_of(&none, &none),
                            .begun = &begun, .ran = &ran, .held = &held };
         r.stolen.begun = &begun;
         r.stolen.held = &held;
@@ -344,7 +345,8 @@ static void member_run(gokore_worker *worker, gokore_task *task) {
         gokore_group_init(&inner, NULL);
         member below[8];
         for (int i = 0; i < m->children; i++) {
-            below[i] = (member) { .task = GOKORE_TASK_INIT(member_run), .group = &inner, .pool = m->pool, .ran = m->ran, .cancelled = m->cancelled };
+            below[i] = (member) { .task = GOKORE_TASK_INIT(member_run), .group = &inner, .pool = m->pool, .ran = m->ran,
+                                 .cancelled = m->cancelled };
             REQUIRE_STATUS(GOKORE_OK, gokore_group_submit(&inner, m->pool, &below[i].task, NULL));
         }
         CHECK_STATUS(GOKORE_OK, gokore_group_wait(&inner, NULL));
@@ -540,7 +542,8 @@ TEST(width, set_config_takes_what_is_given_and_refuses_what_cannot_change) {
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .name = "other", .workers = 3 }));
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 2000 }));
     CHECK_UINT(1, gokore_pool_worker_count(pool));
-    CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .qos = GOKORE_QOS_GUARANTEED, .queue_limit = 7 }));
+    CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .qos = GOKORE_QOS_GUARANTEED,
+                                                                              .queue_limit = 7 }));
     CHECK_UINT(3, gokore_pool_worker_count(pool));
     CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .name = "gokore" }));
     CHECK_UINT(3, gokore_pool_worker_count(pool));
@@ -641,7 +644,8 @@ TEST(stealers, what_was_stolen_from_outside_belongs_to_its_pool_until_it_has_run
     gokore_retry_policy quick = { .steal_attempts = 2, .backoff_base_ns = 1000 };
     gokore_pool *pool = NULL;
     REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 1, .retry = &quick }));
-    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0), steals = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0),
+        steals = GOKORE_ATOMIC_INIT(0);
     gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
     gokore_pool_on_steal(pool, count_steal, &steals);
     job holder = job_of(&ran, &cancelled), j = job_of(&ran, &cancelled), late = job_of(&ran, &cancelled);
@@ -780,7 +784,8 @@ static void any_steal(gokore_worker *thief, gokore_task *task, void *user) {
 
 TEST(cluster, an_idle_pool_runs_what_another_has_queued) {
     gokore_pool *busy = pool_of(1), *idle = pool_of(1);
-    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0), steals = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0),
+        steals = GOKORE_ATOMIC_INIT(0);
     gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
     gokore_pool_on_steal(idle, any_steal, &steals);
     job holder = job_of(&ran, &none), j[20];
@@ -874,7 +879,8 @@ TEST(endings, in_the_child_of_a_fork_a_pool_refuses_and_can_be_destroyed) {
     REQUIRE(child >= 0);
     if (child == 0) {
         gokore_task *got = NULL;
-        bool ok = gokore_pool_submit(pool, &j.task, NULL) == GOKORE_SHUTDOWN && gokore_pool_run(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
+        bool ok = gokore_pool_submit(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
+            gokore_pool_run(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
                   gokore_pool_wait_idle(pool, NULL) == GOKORE_SHUTDOWN && gokore_pool_shutdown(pool, 0) == GOKORE_SHUTDOWN &&
                   gokore_pool_scale(pool, 3) == GOKORE_SHUTDOWN && gokore_pool_try_steal(pool, NULL, &got) == GOKORE_EMPTY;
         gokore_pool_destroy(pool);
@@ -949,7 +955,8 @@ static void storm_run(gokore_worker *worker, gokore_task *task) {
     case 4:
         if ((x >> 8) % 512 == 0) gokore_context_cancel(&all->contexts[(x >> 32) % STORM_CONTEXTS]);
         break;
-    case 5: (void)!gokore_pool_scale(gokore_worker_pool(worker), 1 + (unsigned)(x >> 8) % 4); break; // refused while it shuts down
+    // refused while it shuts down
+    case 5: (void)!gokore_pool_scale(gokore_worker_pool(worker), 1 + (unsigned)(x >> 8) % 4); break;
     default: break;
     }
 }
@@ -964,7 +971,8 @@ static void storm_submit(storm *all, uint64_t x) {
     gokore_pool *pool = all->pools[(x >> 2) % STORM_POOLS];
     gokore_context *ctx = (x >> 4) % 4 ? NULL : &all->contexts[(x >> 6) % STORM_CONTEXTS];
     gokore_atomic_store(&t->accepted, 1); // before: it may have run when the call returns
-    gokore_status status = (x >> 12) % 4 ? gokore_pool_submit(pool, &t->task, ctx) : gokore_group_submit(&all->group, pool, &t->task, ctx);
+    gokore_status status = (x >> 12) % 4 ? gokore_pool_submit(pool, &t->task, ctx) : gokore_group_submit(&all->group, pool,
+                                                                                                         &t->task, ctx);
     CHECK(status == GOKORE_OK || status == GOKORE_SHUTDOWN || status == GOKORE_CANCELED);
     if (status != GOKORE_OK) gokore_atomic_store(&t->accepted, 0);
 }
@@ -1017,7 +1025,8 @@ static void storm_round(storm *all, uint64_t *state, uint64_t *ran, uint64_t *ca
     gokore_status group = gokore_group_wait(&all->group, NULL);
     CHECK(group == GOKORE_OK || group == GOKORE_CANCELED || group == GOKORE_SHUTDOWN);
     for (int i = 0; i < STORM_POOLS; i++) CHECK_STATUS(GOKORE_OK, gokore_pool_shutdown(all->pools[i], INT64_MAX));
-    for (int i = 0; i < STORM_POOLS; i++) REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(all->pools[i], NULL)); // one may have run the other's
+    // one may have run the other's
+    for (int i = 0; i < STORM_POOLS; i++) REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(all->pools[i], NULL));
     for (int i = 0; i < STORM_POOLS; i++) check_sums(all->pools[i]);
     for (int i = 0; i < STORM_POOLS; i++) gokore_pool_destroy(all->pools[i]);
     for (int i = 0; i < STORM_TASKS; i++) {
