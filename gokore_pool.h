@@ -155,7 +155,9 @@ typedef struct gokore_pool_desc {
                                       // default NULL: the table of qos. Copied
     const gokore_concurrency_policy *concurrency; // share of steals that may cross nodes, shortest queue that is stolen from
                                 // across nodes; default NULL: the policy in force, without one no limit. Copied
-    const struct gokore_provider *provider; // default NULL: the program's
+    const struct gokore_provider *provider; // its container, where workers is 0; qos, numa_policy and retry_policy, where nothing
+                                // is said here; numa_distance. Members may be NULL. Copied; default NULL: the program's
+                                // container and numa_distance
 } gokore_pool_desc;
 
 // Starts the workers; desc NULL = defaults. If one can't be started, none is: GOKORE_NO_MEMORY, GOKORE_SYSTEM or
@@ -834,6 +836,7 @@ struct gokore_pool {
     size_t stack_size;
     gokore_atomic_size help_bytes; // of a thread's stack, beyond which it runs no strangers while it waits
     bool asymmetric;               // see gokore_pool_heavy_fence_
+    gokore_provider provider;      // numa_distance is set
     gokore_pool_homes_ homes;
     gokore_atomic_u32 target;      // workers of this index and beyond leave; changes under scale_latch
     gokore_atomic_u32 slots;       // workers there have ever been; release, pairs with gokore_pool_slots_
@@ -1307,38 +1310,98 @@ void gokore_task_run(gokore_worker *w, gokore_task *task) {
     }
 }
 
+// >>what the policy allows
+static int gokore_pool_distance_(const gokore_pool *p, int from, int to) {
+    return p->provider.numa_distance(p->provider.user, from, to);
+}
+
+// How many of the distances that there are from this node lie below this one.
+static int gokore_numa_steps_(const gokore_pool *p, const gokore_topology *t, int from, int distance) {
+    int ids[64], steps = 0;
+    size_t n = gokore_topology_node_ids(t, ids, 64);
+    for (int below = 10; below < distance; steps++) {
+        int next = distance;
+        for (size_t i = 0; i < n && i < 64; i++) {
+            int d = gokore_pool_distance_(p, from, ids[i]);
+            if (d > below && d < next) next = d;
+        }
+        below = next;
+    }
+    return steps;
+}
+
+// What the policy says about a steal over this distance: 10 to 254 as the firmware has it, never 255.
+static bool gokore_worker_may_cross_(const gokore_worker *w, const gokore_worker *victim, int distance) {
+    const gokore_pool *p = w->pool;
+    // relaxed: settings
+    int fallback = gokore_atomic_load_relaxed(&p->numa_fallback), allowed = gokore_atomic_load_relaxed(&p->numa_distance);
+    uint64_t crossed = gokore_atomic_load_relaxed(&w->tally.crossings);
+    uint64_t stole = gokore_atomic_load_relaxed(&w->tally.steal_successes);
+    if (fallback == GOKORE_NUMA_WAIT || distance >= 255) return false;
+    if (fallback == GOKORE_NUMA_STEAL && allowed >= 0) {
+        int node = gokore_atomic_load_relaxed(&w->node);
+        int far = allowed < 10 ? gokore_numa_steps_(p, gokore_topology_default(), node, distance) : distance;
+        if (far > allowed) return false;
+    }
+    if (gokore_stack_len_(victim) < gokore_atomic_load_relaxed(&p->steal_threshold)) return false; // relaxed: a setting
+    return (crossed + 1) * 100 <= (stole + 1) * gokore_atomic_load_relaxed(&p->cross_percent); // relaxed: likewise
+}
+
+// By the pool's provider; 0 = the same node, or not known.
+static int gokore_worker_distance_(const gokore_worker *w, const gokore_worker *victim) {
+    int from = gokore_atomic_load_relaxed(&w->node), to = gokore_atomic_load_relaxed(&victim->node); // relaxed: hints
+    if (from == to || from < 0 || to < 0) return 0;
+    int distance = gokore_pool_distance_(w->pool, from, to);
+    return distance < 10 ? 254 : distance;
+}
+
+static bool gokore_worker_may_steal_(const gokore_worker *w, const gokore_worker *victim) {
+    int far = gokore_worker_distance_(w, victim);
+    return far == 0 || gokore_worker_may_cross_(w, victim, far);
+}
+
 // >>sleeping and waking
 // No wake-up is lost: a worker announces itself in sleeping and then looks once more; who brings work puts it down and then
 // looks at sleeping. The seq_cst fence on both sides makes at least one of them see the other.
-static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count) {
+// owner: for what it spawned, which not everybody may steal; NULL = for anything.
+static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count, const gokore_worker *owner) {
     if (gokore_atomic_load_relaxed(count) == 0) return; // relaxed: ordered by the caller's fence
     gokore_latch_lock_(&p->sleep_latch);
     gokore_waiter_ *sleeper = line->head;
+    while (sleeper && owner && !gokore_worker_may_steal_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
     gokore_atomic_u32 *state = sleeper ? &sleeper->state_ : NULL;
-    if (gokore_wait_queue_wake_(line, 0)) (void)gokore_atomic_fetch_sub_relaxed(count, 1); // relaxed: under the latch
+    if (sleeper) {
+        gokore_wait_queue_remove_(line, sleeper);
+        (void)gokore_atomic_fetch_sub_relaxed(count, 1);          // relaxed: under the latch
+        gokore_atomic_store_release(state, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
+    }
     gokore_latch_unlock_(&p->sleep_latch);
     if (state) gokore_waiter_kick_(state);
 }
 
 static void gokore_pool_wake_(gokore_pool *p) { // for a task in a lane
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_worker_sleep_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping);
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
+    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL);
 }
 
-static void gokore_pool_wake_for_spawned_(gokore_pool *p) { // a sleeper may prefer a lane: a joiner is woken too
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fences in gokore_worker_sleep_ and gokore_join_sleep_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping);
-    gokore_pool_wake_one_(p, &p->joiners, &p->joining);
+static void gokore_pool_wake_for_spawned_(gokore_pool *p, const gokore_worker *owner) { // a sleeper may prefer a lane: a joiner too
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
+    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
+    gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
 }
 
-static bool gokore_pool_has_spawned_(gokore_pool *p) {
-    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
-        if (gokore_stack_is_public_(p->workers[i]) || gokore_stack_is_private_(p->workers[i])) return true;
+// Spawned and not taken, as far as the policy lets w have it; w NULL = anybody.
+static bool gokore_pool_has_spawned_(gokore_pool *p, const gokore_worker *w) {
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        const gokore_worker *victim = p->workers[i];
+        bool some = victim != w && (gokore_stack_is_public_(victim) || gokore_stack_is_private_(victim));
+        if (some && (!w || gokore_worker_may_steal_(w, victim))) return true;
+    }
     return false;
 }
 
-static bool gokore_pool_has_work_(gokore_pool *p) {
-    return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p); // relaxed: ordered by the caller's fence
+static bool gokore_pool_has_work_(gokore_pool *p, const gokore_worker *w) {
+    return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p, w); // relaxed: ordered by the caller's fence
 }
 
 // Who has announced that it sleeps: each spawn from now on finds it, or is seen when it looks once more.
@@ -1353,10 +1416,11 @@ static void gokore_pool_stop_all_(gokore_pool *p) {
     gokore_pool_heavy_fence_(p); // pairs with the light fence in gokore_fork_push_
 }
 
-static void gokore_pool_open_(gokore_pool *p) { // where owners did not answer
+static void gokore_pool_open_(gokore_pool *p, const gokore_worker *thief) { // where owners did not answer
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
         gokore_worker *w = p->workers[i];
-        if (w != gokore_worker_here_ && !gokore_stack_is_public_(w) && gokore_stack_is_private_(w)) gokore_stack_open_(w);
+        if (w == gokore_worker_here_ || gokore_stack_is_public_(w) || !gokore_stack_is_private_(w)) continue;
+        if (!thief || gokore_worker_may_steal_(thief, w)) gokore_stack_open_(w);
     }
 }
 
@@ -1439,7 +1503,7 @@ static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
     gokore_pool_stop_all_(p); // its fence pairs with those in gokore_pool_wake_ and in gokore_pool_wait_idle
     gokore_pool_tell_idle_(p);
     bool over = (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) || gokore_worker_is_surplus_(w);
-    if (!over && !gokore_pool_has_work_(p)) {
+    if (!over && !gokore_pool_has_work_(p, w)) {
         if (gokore_waiter_wait_(&me, NULL, deadline_ns) == GOKORE_OK) return;
     }
     gokore_latch_lock_(&p->sleep_latch);
@@ -1448,7 +1512,7 @@ static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
         (void)gokore_atomic_fetch_sub_relaxed(&p->sleeping, 1); // relaxed: under the latch
     }
     gokore_latch_unlock_(&p->sleep_latch);
-    if (!over) gokore_pool_open_(p);
+    if (!over) gokore_pool_open_(p, w);
 }
 
 static void gokore_pool_wake_surplus_(gokore_pool *p) { // those that are to leave; kicked under the latch, on their way out
@@ -1502,45 +1566,6 @@ static uint32_t gokore_worker_random_(gokore_worker *w, uint32_t below) { // xor
 static void gokore_pool_tell_steal_(gokore_pool *p, gokore_worker *thief, gokore_task *task) {
     const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
     if (hooks && hooks->steal) hooks->steal(thief, task, hooks->steal_user);
-}
-
-// How many of the distances that there are from this node lie below this one.
-static int gokore_numa_steps_(const gokore_topology *t, int from, int distance) {
-    int ids[64], steps = 0;
-    size_t n = gokore_topology_node_ids(t, ids, 64);
-    for (int below = 10; below < distance; steps++) {
-        int next = distance;
-        for (size_t i = 0; i < n && i < 64; i++) {
-            int d = gokore_topology_distance(t, from, ids[i]);
-            if (d > below && d < next) next = d;
-        }
-        below = next;
-    }
-    return steps;
-}
-
-// What the policy says about a steal over this distance: 10 to 254 as the firmware has it, never 255.
-static bool gokore_worker_may_cross_(gokore_worker *w, gokore_worker *victim, int distance) {
-    gokore_pool *p = w->pool;
-    // relaxed: settings
-    int fallback = gokore_atomic_load_relaxed(&p->numa_fallback), allowed = gokore_atomic_load_relaxed(&p->numa_distance);
-    uint64_t crossed = gokore_atomic_load_relaxed(&w->tally.crossings);
-    uint64_t stole = gokore_atomic_load_relaxed(&w->tally.steal_successes);
-    if (fallback == GOKORE_NUMA_WAIT || distance >= 255) return false;
-    if (fallback == GOKORE_NUMA_STEAL && allowed >= 0) {
-        int node = gokore_atomic_load_relaxed(&w->node);
-        int far = allowed < 10 ? gokore_numa_steps_(gokore_topology_default(), node, distance) : distance;
-        if (far > allowed) return false;
-    }
-    if (gokore_stack_len_(victim) < gokore_atomic_load_relaxed(&p->steal_threshold)) return false; // relaxed: a setting
-    return (crossed + 1) * 100 <= (stole + 1) * gokore_atomic_load_relaxed(&p->cross_percent); // relaxed: likewise
-}
-
-static int gokore_worker_distance_(gokore_worker *w, gokore_worker *victim) { // 0 = the same node, or not known
-    int from = gokore_atomic_load_relaxed(&w->node), to = gokore_atomic_load_relaxed(&victim->node); // relaxed: hints
-    if (from == to || from < 0 || to < 0) return 0;
-    int distance = gokore_topology_distance(gokore_topology_default(), from, to);
-    return distance < 10 ? 254 : distance;
 }
 
 static void gokore_stack_ask_(gokore_worker *w) { // its next spawn is to make something public
@@ -1692,7 +1717,7 @@ static void gokore_worker_main_(gokore_worker *w) {
     gokore_worker_set_living_(w, false);
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fences in gokore_pool_wait_idle and gokore_worker_sleep_
     gokore_pool_tell_idle_(p);
-    if (gokore_pool_has_work_(p)) gokore_pool_wake_(p); // it may have been woken for that
+    if (gokore_pool_has_work_(p, NULL)) gokore_pool_wake_(p); // it may have been woken for that
 }
 
 static void gokore_worker_loop_(gokore_worker *w);
@@ -1780,7 +1805,7 @@ void gokore_spawned_(gokore_worker *w) {
         gokore_stack_reckon_(w);
     }
     gokore_latch_unlock_(&w->gate);
-    gokore_pool_wake_for_spawned_(w->pool);
+    gokore_pool_wake_for_spawned_(w->pool, w);
 }
 
 static bool gokore_task_is_done_(gokore_task *task) {
@@ -1799,14 +1824,14 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_latch_unlock_(&p->sleep_latch);
     gokore_pool_stop_all_(p); // its fence pairs with that in gokore_pool_wake_for_spawned_
     bool done = gokore_task_is_done_(task);
-    if (!done && !gokore_pool_has_spawned_(p)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    if (!done && !gokore_pool_has_spawned_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
     gokore_latch_lock_(&p->sleep_latch);
     if (w->rest.queued_) {
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
         (void)gokore_atomic_fetch_sub_relaxed(&p->joining, 1); // relaxed: under the latch
     }
     gokore_latch_unlock_(&p->sleep_latch);
-    if (!done) gokore_pool_open_(p);
+    if (!done) gokore_pool_open_(p, w);
 }
 
 // Sleeps until the stolen task is done, whatever is spawned.
@@ -1857,7 +1882,7 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
             gokore_join_rest_(w, task);
         }
     }
-    if (slept && gokore_pool_has_spawned_(w->pool)) gokore_pool_wake_for_spawned_(w->pool); // it may have been woken for that
+    if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL); // it may have been woken for that
 }
 
 static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
@@ -2083,6 +2108,7 @@ static gokore_status gokore_worker_new_(gokore_pool *p, unsigned i) {
     // relaxed: published with slots
     gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1);
     w->random = (uint64_t)(uintptr_t)w | 1;
+    w->rest.item_ = w;
     gokore_status status = gokore_stack_init_(w);
     if (status != GOKORE_OK) {
         gokore_free_(&p->allocator, w, sizeof *w);
@@ -2115,9 +2141,17 @@ static gokore_status gokore_pool_set_target_(gokore_pool *p, unsigned width, uns
     return status;
 }
 
-static unsigned gokore_pool_default_workers_(void) {
+static int gokore_pool_builtin_distance_(void *user, int from, int to) {
+    (void)user;
+    return gokore_topology_distance(gokore_topology_default(), from, to);
+}
+
+static unsigned gokore_pool_default_workers_(const gokore_provider *provider) {
     gokore_container container;
-    if (gokore_container_read(&container, NULL) != GOKORE_OK) return 1;
+    gokore_status status = GOKORE_UNSUPPORTED;
+    if (provider->container) status = provider->container(provider->user, &container);
+    if (status != GOKORE_OK) status = gokore_container_read(&container, NULL);
+    if (status != GOKORE_OK) return 1;
     unsigned count = gokore_container_worker_count(&container, 0);
     return count < GOKORE_WORKERS_MAX_ ? count : GOKORE_WORKERS_MAX_;
 }
@@ -2132,7 +2166,7 @@ static bool gokore_pool_is_accepting_(gokore_pool *p) {
 gokore_status gokore_pool_scale(gokore_pool *p, unsigned workers) {
     if (workers > GOKORE_WORKERS_MAX_) return GOKORE_INVALID;
     if (gokore_pool_is_forked_(p) || !gokore_pool_is_accepting_(p)) return GOKORE_SHUTDOWN;
-    unsigned width = workers ? workers : gokore_pool_default_workers_();
+    unsigned width = workers ? workers : gokore_pool_default_workers_(&p->provider);
     gokore_latch_lock_(&p->scale_latch);
     gokore_status status = gokore_pool_set_target_(p, width, p->blocked);
     if (status == GOKORE_OK) gokore_atomic_store_relaxed(&p->width, width); // relaxed: a setting
@@ -2240,6 +2274,26 @@ static size_t gokore_pool_stack_bytes_(size_t asked) {
     return bytes;
 }
 
+static gokore_provider gokore_pool_provider_(const gokore_pool_desc *desc) {
+    const gokore_provider *program = gokore_provider_get();
+    gokore_provider mine = { .numa_distance = program->numa_distance, .container = program->container, .user = program->user };
+    if (!desc->provider) return mine;
+    mine = *desc->provider;
+    if (!mine.numa_distance) mine.numa_distance = gokore_pool_builtin_distance_;
+    return mine;
+}
+
+// What the desc leaves open and its provider answers.
+static gokore_pool_desc gokore_pool_complete_(const gokore_pool_desc *desc, const gokore_provider *provider, gokore_retry_policy *retry) {
+    gokore_pool_desc full = *desc;
+    if (!full.qos && provider->qos) full.qos = provider->qos(provider->user);
+    if (provider->numa_policy && !full.pin && full.numa.preferred_node_count == 0 && !full.numa.required)
+        full.numa = provider->numa_policy(provider->user);
+    *retry = provider->retry_policy ? provider->retry_policy(provider->user) : gokore_lock_policy_default(full.qos).retry;
+    if (!full.retry) full.retry = retry;
+    return full;
+}
+
 static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
     p->allocator = desc->allocator;
     p->name = desc->name ? desc->name : "gokore";
@@ -2250,7 +2304,7 @@ static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
     gokore_atomic_store_relaxed(&p->help_bytes, gokore_pool_stack_bytes_(desc->stack_size) / 4);
     p->asymmetric = GOKORE_SEAM_MEMBARRIER_BEGIN_();
     p->queue_limit = desc->queue_limit;
-    p->retry = desc->retry ? *desc->retry : gokore_lock_policy_default(desc->qos).retry;
+    p->retry = *desc->retry;
     p->forks = gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: changes in the child of a fork only
     gokore_pool_obey_(p, desc->concurrency ? desc->concurrency : gokore_pool_policy_());
     gokore_pool_obey_numa_(p, &desc->numa);
@@ -2263,11 +2317,15 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     if (!desc) desc = &defaults;
     if (!gokore_pool_desc_is_sound_(desc)) return GOKORE_INVALID;
     (void)pthread_once(&prepared, gokore_pool_fork_prepare_);
-    unsigned count = desc->workers ? desc->workers : gokore_pool_default_workers_();
+    gokore_provider provider = gokore_pool_provider_(desc);
+    gokore_retry_policy retry;
+    gokore_pool_desc full = gokore_pool_complete_(desc, &provider, &retry);
+    unsigned count = desc->workers ? desc->workers : gokore_pool_default_workers_(&provider);
     gokore_pool *p = (gokore_pool *)gokore_alloc_zeroed_(&desc->allocator, sizeof *p, GOKORE_CACHE_LINE);
     if (!p) return GOKORE_NO_MEMORY;
-    gokore_pool_set_up_(p, desc);
-    gokore_status status = gokore_pool_find_homes_(desc, &p->homes);
+    p->provider = provider;
+    gokore_pool_set_up_(p, &full);
+    gokore_status status = gokore_pool_find_homes_(&full, &p->homes);
     gokore_latch_lock_(&p->scale_latch);
     if (status == GOKORE_OK) status = gokore_pool_set_target_(p, count, 0);
     gokore_atomic_store_relaxed(&p->width, count); // relaxed: a setting
@@ -2617,8 +2675,8 @@ gokore_status gokore_pool_try_steal(gokore_pool *p, gokore_context *ctx, gokore_
         if (status != GOKORE_OK) return status;
         gokore_count_add_(&tally->steal_attempts, shared);
         *out = gokore_pool_give_(p, gokore_atomic_load_relaxed(&tally->steal_attempts)); // relaxed: a count
-        if (!*out && gokore_pool_has_spawned_(p)) {
-            gokore_pool_open_(p);
+        if (!*out && gokore_pool_has_spawned_(p, NULL)) {
+            gokore_pool_open_(p, NULL);
             *out = gokore_pool_give_(p, tries);
         }
         if (*out || tries == retry.steal_attempts) break;
@@ -2728,6 +2786,8 @@ gokore_cluster_coordinator *gokore_cluster_coordinator_default(void) {
                                                 gokore_cluster_report_pressure_, gokore_cluster_stealers_,   NULL };
     return &local;
 }
+
+static gokore_cluster_coordinator *(*gokore_lent_coordinator_)(void) = gokore_cluster_coordinator_default; // to gokore_policy.h
 
 static gokore_status gokore_pool_join_cluster_(gokore_pool *p, gokore_cluster_coordinator *c) {
     gokore_cluster_coordinator *before = (gokore_cluster_coordinator *)gokore_atomic_exchange(&p->coordinator, NULL);
