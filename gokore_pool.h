@@ -2320,6 +2320,7 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     gokore_provider provider = gokore_pool_provider_(desc);
     gokore_retry_policy retry;
     gokore_pool_desc full = gokore_pool_complete_(desc, &provider, &retry);
+    if (!gokore_pool_desc_is_sound_(&full)) return GOKORE_INVALID; // the provider's class
     unsigned count = desc->workers ? desc->workers : gokore_pool_default_workers_(&provider);
     gokore_pool *p = (gokore_pool *)gokore_alloc_zeroed_(&desc->allocator, sizeof *p, GOKORE_CACHE_LINE);
     if (!p) return GOKORE_NO_MEMORY;
