@@ -121,8 +121,10 @@ GOKORE_API void gokore_lockorder_pair_limit(const char *a, const char *b, int64_
 GOKORE_API void gokore_lockorder_hold_limit(const char *cls, int64_t max_hold_ns);
 // Locks of these two classes may be nested in any order: no rule and no cycle speaks of the pair. bless(x, x): two of x.
 GOKORE_API void gokore_lockorder_bless(const char *a, const char *b);
-// Takes the rules, exemptions, pair limits and, with GOKORE_POLICY, hold times of every LockPolicy of a set, in place of those of
-// an earlier load. The set is not kept.
+// Takes the rules, exemptions, pair limits and, with GOKORE_POLICY, hold times of every LockPolicy of a set that is for this
+// container, or for every one, in place of those of an earlier load; NULL = none. The set is not kept. GOKORE_ORDER, and a POLICY
+// report naming both rules, if they contradict each other; GOKORE_NO_MEMORY; with these what was loaded before stays, whole.
+// gokore_policy_apply does the same before it puts a set in force.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_lockorder_load(const gokore_policy_set *set);
 // Forgets everything added, loaded, set and learnt; GOKORE_RULES stay. For tests: no thread may hold a watched lock.
 GOKORE_API void gokore_lockorder_reset(void);
@@ -207,7 +209,8 @@ typedef struct gokore_deadlock {
 } gokore_deadlock;
 // The cycles that were learnt, as deadlocks that could be. Returns their number.
 GOKORE_API size_t gokore_deadlock_potential(gokore_deadlock *out, size_t cap);
-// Who waits for whom now. Each deadlock is reported (LOCK_DEADLOCK) once. Returns their number; 0 with GOKORE_LOCKORDER 0.
+// Who waits for whom now. Each deadlock is reported (LOCK_DEADLOCK) once, and told the cluster operator. Returns their number; 0
+// with GOKORE_LOCKORDER 0.
 GOKORE_API size_t gokore_deadlock_check(gokore_deadlock *out, size_t cap);
 // A thread looks every interval_ns (<= 0: 5 ms) for deadlocks, resolves them, and reports locks held beyond their limit and locks
 // whose holder has ended. GOKORE_BUSY if it runs already; GOKORE_UNSUPPORTED with GOKORE_LOCKORDER 0. A first hold limit starts
@@ -233,8 +236,8 @@ typedef gokore_status gokore_deadlock_strategy(const gokore_deadlock *deadlock, 
 // Strategies are asked in the order of their names' first registration, until one returns GOKORE_OK. fn NULL removes the name.
 // Called on the watching or the blocking thread, whose locks are not watched meanwhile. The name is copied. GOKORE_NO_MEMORY.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_deadlock_register_strategy(const char *name, gokore_deadlock_strategy *fn, void *user);
-// Asks the strategies and does what they say. A deadlock that is over is left alone (type NONE); out may be NULL. GOKORE_NOT_FOUND
-// if no strategy has an answer: then nobody is cancelled.
+// Asks the strategies, and after them a provider that has an answer of its own (gokore_provider_set), and does what they say. A
+// deadlock that is over is left alone (type NONE); out may be NULL. GOKORE_NOT_FOUND if nobody has an answer: then nobody is cancelled.
 GOKORE_API gokore_status gokore_deadlock_resolve(const gokore_deadlock *deadlock, gokore_resolution *out);
 
 // >>private shared part
@@ -261,6 +264,7 @@ GOKORE_API int gokore_lock_numa_node_(uint32_t record); // -1 = unknown
 GOKORE_API void gokore_lock_forget_(const void *lock, uint32_t record);
 GOKORE_API void gokore_lock_none_held_(const char *where); // reports LOCK_WAIT_HELD if this thread holds a lock
 GOKORE_API void gokore_lock_none_but_(const void *lock, const char *where); // the same, but for this lock
+GOKORE_API const char *gokore_lock_called_(const gokore_lock_class *cls, uint32_t record); // its own, or its class's; NULL = none
 GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cls, uint32_t record, char *out, size_t cap);
 
 // A thread that is about to sleep says for what, and says so when it goes on. Nothing of this runs with GOKORE_LOCKORDER 0.
@@ -449,12 +453,13 @@ typedef struct gokore_lock_record_ { // a lock, a class of locks, or a subclass
     const void *address;             // NULL for a class
     const char *name;                // NULL = unnamed; a lock's is its own copy, a class's is kept
     gokore_lock_observer *observer;
-    uint64_t id;                     // never used again, also where the record is; 0 = free
+    uint64_t id;                     // its number and, above that, a count: never used again, also where the record is; 0 = free
     uint64_t part;                   // of the hash of those held, see gokore_held_hash_set_; 0 = not plain: has to be worked out
+    uint64_t warm;                   // changes with id and part; see gokore_held_
     uint32_t cls;                    // the class's record, 0 = none; a class's own number
     uint32_t rule_class;             // a class's index in the order matrix, or GOKORE_NO_RULE_CLASS_
     uint32_t subclass, rank;
-    uint32_t out, in;                // first edge from and to this node
+    uint32_t out, in, in_count;      // first edge from and to this node
     uint32_t next_free;
     uint32_t mark[2], queued[2], far; // of the last search: reached from the start and from the goal; edges to the goal
     uint32_t via;                    // the dependency by which the way comes here
@@ -463,8 +468,9 @@ typedef struct gokore_lock_record_ { // a lock, a class of locks, or a subclass
     gokore_atomic_i32 page_node;     // where the memory is, -1 = unknown
     int64_t max_hold_ns;             // a class's; 0 = no limit
     bool is_class, foreign, shown, on_way;
+    bool hashed;                     // so many edges lead here that they are found by by_edge
     gokore_atomic_bool seen;         // a thread has held it since the last reset; relaxed, a hint
-    gokore_atomic_u32 owner;         // the thread that holds it exclusively, a number; 0 = none is known
+    gokore_atomic_ptr owner;         // the thread that holds it exclusively, or was the last to; NULL = none, or readers
     gokore_atomic_u64 orphan;        // the thread that ended while it held it; 0 = none
 } gokore_lock_record_;
 
@@ -542,7 +548,7 @@ static struct { // all of it under the latch, but for the tables' lock-free read
 } gokore_lockorder_ = { .by_address = { .shared = true } };
 
 static struct { // what every acquisition reads, alone on its cache line; written under the latch
-    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict; not 0
     gokore_atomic_u32 mode;        // GOKORE_LOCKORDER_STRICT...
     gokore_atomic_u32 max_locks, max_held;
     gokore_atomic_bool timed;      // holds have limits: the clock is read
@@ -550,7 +556,7 @@ static struct { // what every acquisition reads, alone on its cache line; writte
     gokore_atomic_bool unusual;    // any of these, or a mode that changes what a node is
     gokore_atomic_i64 shortest_ns; // of all limits on holds
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) char end;
-} gokore_lock_settings_;
+} gokore_lock_settings_ = { .epoch = GOKORE_ATOMIC_INIT(1) };
 
 static gokore_lock_record_ *gokore_lock_record_at_(uint32_t i) {
     return (gokore_lock_record_ *)gokore_chunk_item_(&gokore_lockorder_.records, i, sizeof(gokore_lock_record_));
@@ -562,6 +568,10 @@ static gokore_lock_dep_ *gokore_lock_dep_at_(uint32_t i) {
     return (gokore_lock_dep_ *)gokore_chunk_item_(&gokore_lockorder_.deps, i, sizeof(gokore_lock_dep_));
 }
 // Ids, not numbers of records: a key of a lock that is gone fits no other. Never 0.
+#define GOKORE_ID_NUMBER_BITS_ 28
+static gokore_lock_record_ *gokore_lock_record_of_(uint64_t id) { // what is there now may be another
+    return gokore_lock_record_at_((uint32_t)(id & ((1u << GOKORE_ID_NUMBER_BITS_) - 1)));
+}
 static uint64_t gokore_edge_key_(uint64_t from, uint64_t to) { return gokore_lock_hash_(from * 0x9e3779b97f4a7c15u + to) | 1; }
 static uint64_t gokore_address_key_(const void *lock) { return (uint64_t)(uintptr_t)lock; }
 static void gokore_verdicts_change_(void) { (void)gokore_atomic_fetch_add_release(&gokore_lock_settings_.epoch, 1); } // pairs with before_
@@ -597,8 +607,8 @@ static uint32_t gokore_lock_record_new_(void) {
         gokore_lockorder_.free_record = gokore_lock_record_at_(i)->next_free;
     else
         i = gokore_chunk_add_(&gokore_lockorder_.records, sizeof(gokore_lock_record_));
-    if (!i) return 0;
-    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
+    if (!i || i >> GOKORE_ID_NUMBER_BITS_) return 0;
+    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
     *gokore_lock_record_at_(i) = fresh;
     return i;
 }
@@ -778,7 +788,8 @@ static void gokore_edge_unlink_(uint32_t e) {
     at = &to->in;
     while (*at != e) at = &gokore_lock_edge_at_(*at)->next_in;
     *at = edge->next_in;
-    gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(from->id, to->id));
+    to->in_count--;
+    if (to->hashed) gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(from->id, to->id));
     gokore_lockorder_.edges_gone++;
     for (uint32_t d = edge->deps, next; d; d = next) {
         next = gokore_lock_dep_at_(d)->next;
@@ -788,11 +799,28 @@ static void gokore_edge_unlink_(uint32_t e) {
     gokore_lockorder_.free_edge = e;
 }
 
+// Few edges lead to most nodes: those are looked through, one after the other. 0 = none, also if one of the two is gone.
 static uint32_t gokore_edge_find_(uint64_t from, uint64_t to) {
-    return gokore_lock_map_get_(&gokore_lockorder_.by_edge, gokore_edge_key_(from, to));
+    const gokore_lock_record_ *a = gokore_lock_record_of_(from), *b = gokore_lock_record_of_(to);
+    if (a->id != from || b->id != to) return 0;
+    if (b->hashed) return gokore_lock_map_get_(&gokore_lockorder_.by_edge, gokore_edge_key_(from, to));
+    uint32_t e = b->in;
+    while (e && gokore_lock_record_at_(gokore_lock_edge_at_(e)->from) != a) e = gokore_lock_edge_at_(e)->next_in;
+    return e;
+}
+
+// From now on those that lead to b are found by their keys. False = no memory: then they are looked through as before.
+static bool gokore_edges_hash_(const gokore_lock_record_ *b) {
+    bool ok = true;
+    for (uint32_t e = b->in; e && ok; e = gokore_lock_edge_at_(e)->next_in)
+        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id), e);
+    for (uint32_t e = b->in; e && !ok; e = gokore_lock_edge_at_(e)->next_in)
+        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id));
+    return ok;
 }
 
 // The edge, made if it is not there, still without a dependency; 0 = no memory.
+#define GOKORE_EDGES_WALKED_ 16
 static uint32_t gokore_edge_make_(uint32_t from, uint32_t to) {
     gokore_lock_record_ *a = gokore_lock_record_at_(from), *b = gokore_lock_record_at_(to);
     uint32_t e = gokore_edge_find_(a->id, b->id);
@@ -806,6 +834,11 @@ static uint32_t gokore_edge_make_(uint32_t from, uint32_t to) {
     *gokore_lock_edge_at_(e) = (gokore_lock_edge_) { .from = from, .to = to, .next_out = a->out, .next_in = b->in };
     a->out = e;
     b->in = e;
+    b->in_count++;
+    if (!b->hashed) {
+        b->hashed = b->in_count >= GOKORE_EDGES_WALKED_ && gokore_edges_hash_(b);
+        return e;
+    }
     if (gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_(a->id, b->id), e)) return e;
     gokore_edge_unlink_(e);
     return 0;
@@ -907,8 +940,12 @@ static const char *gokore_node_title_(uint32_t node, char out[32]) {
     return out;
 }
 
+const char *gokore_lock_called_(const gokore_lock_class *cls, uint32_t record) {
+    return record && gokore_lock_record_at_(record)->name ? gokore_lock_record_at_(record)->name : cls ? cls->name : NULL;
+}
+
 void gokore_lock_title_(const void *lock, const gokore_lock_class *cls, uint32_t record, char *out, size_t cap) {
-    const char *name = record && gokore_lock_record_at_(record)->name ? gokore_lock_record_at_(record)->name : cls ? cls->name : NULL;
+    const char *name = gokore_lock_called_(cls, record);
     if (name)
         (void)snprintf(out, cap, "%s", name);
     else
@@ -1098,26 +1135,25 @@ gokore_status gokore_lockorder_add_rule(const char *name, const char *const *ord
 }
 
 // >>clauses
-// Adds or replaces one; false = no memory. Under the latch.
-static bool gokore_clause_put_(int kind, int origin, const char *const names[3], int64_t max_hold_ns) {
+// Adds or replaces one in a list; false = no memory. Under the latch.
+static bool gokore_clause_put_(gokore_lock_clause_ **list, int kind, int origin, const char *const names[3], int64_t max_hold_ns) {
     uint32_t cls[3] = { 0 };
     for (int i = 0; i < 3 && names[i]; i++)
         if (!(cls[i] = gokore_lock_class_record_(names[i], strlen(names[i])))) return false;
-    gokore_lock_clause_ *c = gokore_lockorder_.clauses;
+    gokore_lock_clause_ *c = *list;
     while (c && !(c->kind == kind && c->origin == origin && c->a == cls[0] && c->b == cls[1] && c->c == cls[2])) c = c->next;
     if (!c) {
         c = (gokore_lock_clause_ *)gokore_alloc_zeroed_(NULL, sizeof *c, sizeof(void *));
         if (!c) return false;
-        *c = (gokore_lock_clause_) { .next = gokore_lockorder_.clauses, .kind = kind, .origin = origin, .a = cls[0], .b = cls[1], .c = cls[2] };
-        gokore_lockorder_.clauses = c;
+        *c = (gokore_lock_clause_) { .next = *list, .kind = kind, .origin = origin, .a = cls[0], .b = cls[1], .c = cls[2] };
+        *list = c;
     }
     c->max_hold_ns = max_hold_ns;
-    gokore_verdicts_change_();
     return true;
 }
 
-static void gokore_clauses_drop_(int origin) {
-    for (gokore_lock_clause_ **at = &gokore_lockorder_.clauses, *c; (c = *at) != NULL;) {
+static void gokore_clauses_drop_(gokore_lock_clause_ **list, int origin) {
+    for (gokore_lock_clause_ **at = list, *c; (c = *at) != NULL;) {
         if (c->origin != origin) {
             at = &c->next;
             continue;
@@ -1185,7 +1221,9 @@ static void gokore_settings_look_(void) { // after any setting has changed
     bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed), exempts = gokore_atomic_load_relaxed(&gokore_lock_settings_.exempts);
     bool limits = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks) || gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held);
     bool mode = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_INSTANCE;
-    gokore_atomic_store_relaxed(&gokore_lock_settings_.unusual, timed || exempts || limits || mode); // relaxed, all: from now on
+    bool before = gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual), now = timed || exempts || limits || mode;
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.unusual, now); // relaxed, all: from now on
+    if (now != before) gokore_verdicts_change_();                     // no entry is warm any more
 }
 
 static void gokore_clause_say_(int kind, const char *a, const char *b, const char *c, int64_t max_hold_ns) {
@@ -1193,7 +1231,8 @@ static void gokore_clause_say_(int kind, const char *a, const char *b, const cha
     for (int i = 0; i < (kind == GOKORE_CLAUSE_EXEMPT_ ? 3 : 2); i++)
         if (!names[i] || !gokore_rule_name_ok_(names[i], strlen(names[i]))) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    bool ok = gokore_clause_put_(kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
+    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
+    gokore_verdicts_change_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (!ok) gokore_lock_out_of_memory_();
     if (limits) gokore_lock_watch_wanted_();
@@ -1217,65 +1256,93 @@ void gokore_lockorder_hold_limit(const char *cls, int64_t max_hold_ns) {
     if (limits) gokore_lock_watch_wanted_();
 }
 
-// Once, and again after a reset: the hold limit of the compiled-in class of service, where limits are enforced.
-static void gokore_limits_ready_(void) {
+// The hold limit of the class of service, where limits are enforced.
+static void gokore_limits_ready_(gokore_qos qos) {
     if (!GOKORE_LOCKORDER || !GOKORE_POLICY) return;
-    gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_COMPILED_] = gokore_lock_policy_default(GOKORE_QOS_DEFAULT).max_hold_ns;
+    gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_COMPILED_] = gokore_lock_policy_default(qos).max_hold_ns;
     (void)gokore_limits_set_();
 }
 
 // >>manifests
-static bool gokore_load_clauses_(const gokore_lock_policy *policy) {
+typedef struct gokore_lock_load_ { // what a set says, made before any of it counts
+    gokore_lock_rule_ *rules, **end;
+    gokore_lock_clause_ *clauses;
+    int64_t max_hold_ns; // 0 = none
+    gokore_qos qos;      // of the first policy
+} gokore_lock_load_;
+
+static bool gokore_load_rules_(gokore_lock_load_ *load, const gokore_lock_policy *policy) { // false = no memory, as the next
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        *load->end = gokore_rule_make_(policy->rules[i].name, policy->rules[i].order, policy->rules[i].order_count);
+        if (!*load->end) return false;
+        load->end = &(*load->end)->next;
+    }
+    return true;
+}
+
+static bool gokore_load_clauses_(gokore_lock_load_ *load, const gokore_lock_policy *policy) {
     bool ok = true;
     for (size_t i = 0; ok && i < policy->exemption_count; i++) {
         const char *const names[3] = { policy->exemptions[i].lock_class, policy->exemptions[i].from, policy->exemptions[i].to };
-        ok = gokore_clause_put_(GOKORE_CLAUSE_EXEMPT_, GOKORE_ORIGIN_MANIFEST_, names, 0);
+        ok = gokore_clause_put_(&load->clauses, GOKORE_CLAUSE_EXEMPT_, GOKORE_ORIGIN_MANIFEST_, names, 0);
     }
     for (size_t i = 0; ok && i < policy->pair_limit_count; i++) {
         const char *const names[3] = { policy->pair_limits[i].a, policy->pair_limits[i].b, NULL };
-        ok = gokore_clause_put_(GOKORE_CLAUSE_LIMIT_, GOKORE_ORIGIN_MANIFEST_, names, policy->pair_limits[i].max_hold_ns);
+        ok = gokore_clause_put_(&load->clauses, GOKORE_CLAUSE_LIMIT_, GOKORE_ORIGIN_MANIFEST_, names, policy->pair_limits[i].max_hold_ns);
     }
-    int64_t *limit = &gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_MANIFEST_];
-    bool less = policy->max_hold_ns > 0 && (*limit == 0 || policy->max_hold_ns < *limit);
-    if (GOKORE_POLICY && less) *limit = policy->max_hold_ns;
     return ok;
 }
 
-static gokore_status gokore_load_rules_(const gokore_policy_set *set, gokore_lock_rule_ **rules) {
-    for (size_t i = 0; set && i < gokore_policy_set_count(set); i++) {
+static gokore_status gokore_load_make_(gokore_lock_load_ *load, const gokore_policy_set *set) {
+    for (size_t i = 0; i < gokore_policy_set_count(set); i++) {
         const gokore_lock_policy *policy = gokore_policy_set_at(set, i)->lock;
-        for (size_t k = 0; policy && k < policy->rule_count; k++) {
-            *rules = gokore_rule_make_(policy->rules[k].name, policy->rules[k].order, policy->rules[k].order_count);
-            if (!*rules) return GOKORE_NO_MEMORY;
-            rules = &(*rules)->next;
-        }
+        if (!policy || !gokore_lock_policy_is_ours_(policy)) continue;
+        if (load->qos == GOKORE_QOS_DEFAULT) load->qos = policy->qos;
+        bool less = policy->max_hold_ns > 0 && (load->max_hold_ns == 0 || policy->max_hold_ns < load->max_hold_ns);
+        if (GOKORE_POLICY && less) load->max_hold_ns = policy->max_hold_ns;
+        if (!gokore_load_rules_(load, policy) || !gokore_load_clauses_(load, policy)) return GOKORE_NO_MEMORY;
     }
     return GOKORE_OK;
 }
 
-gokore_status gokore_lockorder_load(const gokore_policy_set *set) {
-    gokore_lock_rule_ *rules = NULL;
+static void gokore_load_install_(gokore_lock_load_ *load) { // but for its rules
+    gokore_lock_clause_ **end = &load->clauses;
+    gokore_clauses_drop_(&gokore_lockorder_.clauses, GOKORE_ORIGIN_MANIFEST_);
+    while (*end) end = &(*end)->next;
+    *end = gokore_lockorder_.clauses;
+    gokore_lockorder_.clauses = load->clauses;
+    gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_MANIFEST_] = load->max_hold_ns;
+    gokore_limits_ready_(load->qos);
+}
+
+// publish, if it is not NULL, is called before another set can be taken.
+static gokore_status gokore_lent_load_(const gokore_policy_set *set, void (*publish)(const gokore_policy_set *set)) {
+    gokore_lock_load_ load = { .qos = GOKORE_QOS_DEFAULT };
     const char *clash[2] = { "", "" };
+    load.end = &load.rules;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     gokore_lock_rule_ *before = gokore_lockorder_.rules[GOKORE_ORIGIN_MANIFEST_];
-    gokore_status status = gokore_load_rules_(set, &rules);
-    if (status == GOKORE_OK) status = gokore_rules_install_(GOKORE_ORIGIN_MANIFEST_, rules, clash);
-    gokore_rules_free_(status == GOKORE_OK ? before : rules);
-    if (status != GOKORE_OK) gokore_rules_renumber_();
-    bool complete = true;
+    gokore_status status = gokore_load_make_(&load, set);
+    if (status == GOKORE_OK) status = gokore_rules_install_(GOKORE_ORIGIN_MANIFEST_, load.rules, clash);
+    gokore_rules_free_(status == GOKORE_OK ? before : load.rules);
     if (status == GOKORE_OK) {
-        gokore_clauses_drop_(GOKORE_ORIGIN_MANIFEST_);
-        gokore_lockorder_.max_hold_ns[GOKORE_ORIGIN_MANIFEST_] = 0;
-        for (size_t i = 0; set && i < gokore_policy_set_count(set); i++)
-            if (gokore_policy_set_at(set, i)->lock) complete &= gokore_load_clauses_(gokore_policy_set_at(set, i)->lock);
+        gokore_load_install_(&load);
+        if (publish) publish(set);
+    } else {
+        gokore_clauses_drop_(&load.clauses, GOKORE_ORIGIN_MANIFEST_);
+        gokore_rules_renumber_();
     }
     bool limits = gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (status == GOKORE_ORDER)
         gokore_reportf_(GOKORE_REPORT_POLICY, clash[1], "policies are refused: rule '%s' contradicts rule '%s'", clash[1], clash[0]);
-    if (!complete) gokore_lock_out_of_memory_();
     if (limits && set) gokore_lock_watch_wanted_();
     return status;
+}
+
+gokore_status gokore_lockorder_load(const gokore_policy_set *set) {
+    gokore_policy_identify_(set);
+    return gokore_lent_load_(set, NULL);
 }
 
 gokore_status gokore_lockorder_check_names(const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out) {
@@ -1308,18 +1375,23 @@ gokore_status gokore_lockorder_check_names(const char *const *held, size_t n, co
 // What a thread holds, what it has learnt, what it waits for. Its own entries are written by itself without a lock; the watch
 // reads them under the checker's latch, under which tables move.
 typedef struct gokore_held_ {
-    gokore_atomic_ptr lock;
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_ptr lock; // this line is all that a warm acquisition reads of it
+    gokore_lock_record_ *at;     // the record; NULL = none
+    uint64_t warm;               // the record's
+    uint64_t hash, instances;    // of this entry and those below, see gokore_chain_
+    struct gokore_chain_ *chain; // of a warm entry: what counts; NULL = it is the first one held
+    uint32_t record, epoch;      // epoch: of the settings under which this entry may just be held again; 0 = it has to be looked at
+    bool exempt;
     gokore_atomic_u32 mode;      // of the acquisition, without GOKORE_LOCK_TRY
     gokore_atomic_u32 told;      // limits that the watch has told of
+    uint32_t node, pins;
     gokore_atomic_i64 since_ns;  // 0 = no clock was read
-    uint32_t record, node, pins;
-    uint32_t cls;                // the record's, of plain ones
-    gokore_lock_record_ *at;     // the record; NULL = none
-    bool exempt, plain;          // plain: exclusive, and nothing else is to be done at its end
     uint64_t id, node_id;        // of record and node: whether they are still the same
-    uint64_t hash, instances;    // of this entry and those below, see gokore_chain_
     const void *outer;
 } gokore_held_;
+
+// An entry stays when its lock is given up. Taken again in the same place it needs no more than a look: the entries below are the
+// same, because who changes an entry makes the one above cold.
 
 // What this thread has learnt at an acquisition under the same locks. The key hashes the nodes held and the one wanted, with
 // their modes, like lockdep's chains: 64 bits, taken to be unique. ids, in the thread's own store: their number, the node wanted,
@@ -1338,7 +1410,7 @@ typedef struct gokore_lock_thread_ {
     uint32_t number, next_free;
     gokore_atomic_u32 count;  // of held
     uint32_t capacity;
-    gokore_held_ *held;
+    gokore_held_ *held;       // one before the first and one after the last never hold a lock
     gokore_chain_ *chains;
     uint64_t chain_mask, chain_used;
     uint64_t *ids;
@@ -1352,7 +1424,7 @@ typedef struct gokore_lock_thread_ {
     int64_t wait_since_ns;
     uint32_t wait_stack;
     gokore_lock_map_ parties;
-    gokore_held_ first[GOKORE_HELD_FIRST_];
+    gokore_held_ first[GOKORE_HELD_FIRST_ + 2];
 } gokore_lock_thread_;
 
 static _Thread_local gokore_lock_thread_ *gokore_mine_;
@@ -1386,6 +1458,10 @@ static void gokore_chain_fold_(gokore_lock_thread_ *t, gokore_chain_ *c) { // it
     gokore_atomic_store_relaxed(&c->count, 0);
 }
 
+static void gokore_held_cold_(gokore_lock_thread_ *t) { // the chains move
+    for (uint32_t i = 0; i <= t->capacity; i++) t->held[i].epoch = 0;
+}
+
 static void gokore_chains_drop_(gokore_lock_thread_ *t) {
     for (uint64_t i = 0; t->chains && i <= t->chain_mask; i++)
         if (t->chains[i].key) gokore_chain_fold_(t, &t->chains[i]);
@@ -1402,8 +1478,10 @@ static void gokore_thread_free_now_(gokore_lock_thread_ *t) { // under the latch
     gokore_latch_lock_(&t->latch);
     gokore_lock_map_clear_(&t->parties);
     gokore_latch_unlock_(&t->latch);
-    if (t->held != t->first) gokore_free_(NULL, t->held, 0);
-    t->held = t->first;
+    if (t->held != t->first + 1) gokore_free_(NULL, t->held - 1, 0);
+    t->held = t->first + 1;
+    t->capacity = GOKORE_HELD_FIRST_;
+    gokore_held_cold_(t);
     t->id = 0;
     gokore_atomic_store_relaxed(&t->count, 0); // relaxed: under the latch
     t->next_free = gokore_thread_free_;
@@ -1456,7 +1534,7 @@ static void gokore_threads_prepare_(void) {
     (void)pthread_key_create(&gokore_thread_end_, gokore_thread_ends_);
     gokore_fork_watched_();
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    gokore_limits_ready_();
+    gokore_limits_ready_(GOKORE_QOS_DEFAULT);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
@@ -1473,7 +1551,7 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
     if (t) {
         t->number = i;
         t->id = gokore_thread_id_();
-        t->held = t->first;
+        t->held = t->first + 1;
         t->capacity = GOKORE_HELD_FIRST_;
     }
     gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -1483,14 +1561,14 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
 }
 
 static bool gokore_held_grow_(gokore_lock_thread_ *t) {
-    gokore_held_ *more = (gokore_held_ *)gokore_alloc_(NULL, 2 * t->capacity * sizeof *more, sizeof(uint64_t)), *before = t->held;
+    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE), *before = t->held;
     if (!more) return false;
     gokore_latch_lock_(&gokore_lockorder_.latch); // the watch may be reading
-    memcpy(more, before, t->capacity * sizeof *more);
-    t->held = more;
+    memcpy(more + 1, before, t->capacity * sizeof *more);
+    t->held = more + 1;
     t->capacity *= 2;
     gokore_latch_unlock_(&gokore_lockorder_.latch);
-    if (before != t->first) gokore_free_(NULL, before, 0);
+    if (before != t->first + 1) gokore_free_(NULL, before - 1, 0);
     return true;
 }
 
@@ -1555,6 +1633,7 @@ static bool gokore_chains_room_(gokore_lock_thread_ *t, size_t n) {
     t->ids_used = moved.ids_used;
     t->ids_capacity = 2 * ids + 64;
     t->edges_gone = gokore_lockorder_.edges_gone;
+    gokore_held_cold_(t);
     return true;
 }
 
@@ -1572,6 +1651,7 @@ static uint64_t gokore_chain_key_(const gokore_held_ *top, uint64_t part) { retu
 
 // After an entry or one below it has changed.
 static void gokore_held_hash_set_(gokore_held_ *h, const gokore_held_ *below) {
+    h->epoch = h[1].epoch = 0;
     uint64_t exempt = h->exempt ? 32 : 0; // its own bit: outer counts from 64
     h->hash = gokore_chain_key_(below, gokore_lock_part_(h->record, h->node, gokore_atomic_load_relaxed(&h->mode) & 7, h->outer) + exempt); // relaxed: its own
     h->instances = (below ? below->instances : 1) + (h->node != h->record ? gokore_lock_hash_(h->id) | 1 : 0);
@@ -1581,6 +1661,7 @@ static void gokore_held_hash_set_(gokore_held_ *h, const gokore_held_ *below) {
 static void gokore_lock_part_set_(uint32_t record) {
     gokore_lock_record_ *r = gokore_lock_record_at_(record);
     r->part = r->numa_node > 0 ? 0 : gokore_lock_part_(record, r->cls ? r->cls : record, GOKORE_LOCK_EXCLUSIVE, NULL);
+    r->warm = gokore_lock_hash_(r->part + r->id * 0x9e3779b97f4a7c15u) | 1;
 }
 
 // >>an acquisition, and the pairs of it
@@ -1807,7 +1888,17 @@ typedef struct gokore_finding_ {
 } gokore_finding_;
 static _Thread_local const gokore_finding_ *gokore_finding_now_; // while it is told
 
+static void gokore_finding_count_(gokore_report_id id) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    if (id == GOKORE_REPORT_LOCK_DEADLOCK) {
+        if (i->deadlock) i->deadlock(i->user);
+    } else if (i->lock_violation) {
+        i->lock_violation(i->user, id);
+    }
+}
+
 static gokore_status gokore_finding_tell_(gokore_finding_ *f, gokore_status denied) {
+    if (GOKORE_METRICS) gokore_finding_count_(f->id);
     gokore_report report = { .id = f->id, .severity = f->severity, .message = f->message, .resource = f->resource };
     report.stack = f->stack->frames;
     report.stack_depth = f->stack->depth;
@@ -2300,6 +2391,11 @@ static void gokore_hold_end_(const gokore_lock_thread_ *t, const gokore_held_ *h
 }
 
 // >>what a thread holds
+static inline void gokore_lock_owner_set_(gokore_lock_record_ *r, gokore_lock_thread_ *t) {
+    if (gokore_atomic_load_relaxed(&r->owner) == t) return; // relaxed: its own doing, or somebody else's
+    gokore_atomic_store_release(&r->owner, t);              // pairs with gokore_wait_closes_: the thread's state is set up
+}
+
 static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who, unsigned mode) {
     uint32_t n = gokore_held_count_(t), record = gokore_lock_find_(who), node = record ? gokore_lock_node_(record, who.subclass) : 0;
     gokore_held_ *h = &t->held[n], *below = n ? h - 1 : NULL;
@@ -2307,7 +2403,6 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
     bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed) || (r && r->numa_node > 0); // relaxed: a setting
     h->record = record;
     h->at = r;
-    h->cls = r ? r->cls : 0;
     h->node = node;
     h->id = r ? r->id : 0;
     h->node_id = node ? gokore_lock_record_at_(node)->id : 0;
@@ -2325,10 +2420,9 @@ static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who,
         gokore_latch_unlock_(&gokore_lockorder_.latch);
         h->exempt = a.exempt;
     }
-    h->plain = r && !timed && (mode & 7) == GOKORE_LOCK_EXCLUSIVE;
     gokore_held_hash_set_(h, below);
     if (r && !gokore_atomic_load_relaxed(&r->seen)) gokore_atomic_store_relaxed(&r->seen, true);      // relaxed: a hint
-    if (r && !gokore_mode_is_shared_(mode)) gokore_atomic_store_release(&r->owner, t->number);        // pairs with gokore_wait_closes_: the thread's state is set up
+    if (r) gokore_lock_owner_set_(r, gokore_mode_is_shared_(mode) ? NULL : t);
     if (r && gokore_atomic_load_relaxed(&r->orphan)) gokore_atomic_store_relaxed(&r->orphan, 0);      // relaxed: a hint
     if (node && node != record && !gokore_atomic_load_relaxed(&gokore_lock_record_at_(node)->seen))
         gokore_atomic_store_relaxed(&gokore_lock_record_at_(node)->seen, true);
@@ -2351,11 +2445,9 @@ void gokore_lockorder_acquired_(gokore_lock_identity_ who, unsigned mode) {
 static void gokore_held_copy_(gokore_held_ *to, const gokore_held_ *from) {
     to->record = from->record;
     to->at = from->at;
-    to->cls = from->cls;
     to->node = from->node;
     to->pins = from->pins;
     to->exempt = from->exempt;
-    to->plain = from->plain;
     to->id = from->id;
     to->node_id = from->node_id;
     to->outer = from->outer;
@@ -2385,81 +2477,88 @@ bool gokore_lockorder_released_(const void *lock) {
         gokore_reportf_(GOKORE_REPORT_LOCK_PINNED, gokore_held_title_(h, title, sizeof title), "'%s' released while it is pinned", title);
     }
     if (gokore_atomic_load_relaxed(&h->since_ns)) gokore_hold_end_(t, h); // relaxed: its own
-    gokore_lock_record_ *r = h->record ? gokore_lock_record_at_(h->record) : NULL;
-    bool owner = r && r->id == h->id && gokore_atomic_load_relaxed(&r->owner) == t->number; // relaxed: a hint
-    bool again = (gokore_held_mode_(h) & 7) == GOKORE_LOCK_RECURSIVE;
     gokore_held_drop_(t, h);
-    if (owner && !(again && gokore_held_find_(lock))) gokore_atomic_store_relaxed(&r->owner, 0); // relaxed: a hint
     if (gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks)) (void)gokore_atomic_dec_if_positive(&gokore_lockorder_.held_total);
     return true;
 }
 
-// >>the warm path of our own mutex, in one look: nothing unusual, an exclusive lock seen before, under locks that this thread has
-// taken it under before. What differs takes the functions above.
+// >>the warm path of our own mutex, in one look: an exclusive lock in the place where this thread has held it before, under the same
+// locks. Our own mutex alone takes it; what differs takes the next, or the functions above.
+// In a report hook, too: it says nothing.
+static inline gokore_held_ *gokore_lock_again_is_(const void *lock, const gokore_atomic_u32 *slot, gokore_lock_thread_ *t) { // NULL: no
+    if (!t) return NULL;
+    gokore_held_ *h = &t->held[gokore_atomic_load_relaxed(&t->count)];         // relaxed: its own
+    uint32_t epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch); // pairs with gokore_verdicts_change_
+    if (h->epoch != epoch || gokore_held_lock_(h) != lock) return NULL;
+    return h->record == gokore_atomic_load_acquire(slot) && h->at->warm == h->warm ? h : NULL; // pairs with gokore_lock_find_
+}
+
+static inline void gokore_lock_again_held_(gokore_lock_thread_ *t, gokore_held_ *h) { // after it was taken
+    gokore_lock_owner_set_(h->at, t);
+    if (h->chain) gokore_chain_count_(h->chain);
+    gokore_atomic_store_release(&t->count, gokore_atomic_load_relaxed(&t->count) + 1); // pairs with the acquire in gokore_held_by_
+}
+
+// >>the second look: nothing unusual, an exclusive lock seen before, under locks that this thread has taken it under before, but not
+// as the last one in this place.
 typedef struct gokore_warm_ {
     gokore_lock_thread_ *thread;
-    gokore_lock_record_ *record;
+    gokore_held_ *held;   // where it goes
     gokore_chain_ *chain; // NULL: it is the first one held
     uint64_t hash;
+    uint32_t epoch;
 } gokore_warm_;
 
-static inline bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
+static bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
     gokore_lock_thread_ *t = w->thread = gokore_mine_;
     uint32_t record = gokore_atomic_load_acquire(slot);                                             // pairs with gokore_lock_find_
+    w->epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch);                           // pairs with gokore_verdicts_change_
     if (!t || !record || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual)) return false; // relaxed: a setting
-    gokore_lock_record_ *r = w->record = gokore_lock_record_at_(record);
+    const gokore_lock_record_ *r = gokore_lock_record_at_(record);
     uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
     if (n == t->capacity || r->part == 0 || gokore_report_running_()) return false;
+    w->held = &t->held[n];
     w->chain = NULL;
     w->hash = gokore_chain_key_(n ? &t->held[n - 1] : NULL, r->part);
     if (n == 0) return true;
     for (uint32_t i = 0; r->cls && i < n; i++) // without a class it would be a chain of its own
         if (gokore_held_lock_(&t->held[i]) == lock) return false;
-    gokore_chain_ *c = w->chain = gokore_chain_find_(t, w->hash);
-    return c && c->epoch == gokore_atomic_load_acquire(&gokore_lock_settings_.epoch) && // pairs with gokore_verdicts_change_
-           (c->instances == 0 || c->instances == t->held[n - 1].instances);
+    const gokore_chain_ *c = w->chain = gokore_chain_find_(t, w->hash);
+    return c && c->epoch == w->epoch && (c->instances == 0 || c->instances == t->held[n - 1].instances);
 }
 
-// An entry for a plain hold; its place often has held the same lock before.
-static void gokore_held_fill_(gokore_held_ *h, const void *lock, uint32_t record) {
+static void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
+    uint32_t record = gokore_atomic_load_relaxed(slot); // relaxed: seen above
+    gokore_held_ *h = w->held;
     gokore_lock_record_ *r = h->at = gokore_lock_record_at_(record);
+    bool first = h == w->thread->held;
     h->record = record;
-    h->cls = r->cls;
+    h->warm = r->warm;
+    h->chain = w->chain;
     h->node = r->cls ? r->cls : record;
     h->id = r->id;
     h->node_id = r->cls ? gokore_lock_record_at_(r->cls)->id : r->id;
     h->pins = 0;
     h->outer = NULL;
     h->exempt = false;
-    h->plain = true;
+    h->hash = w->hash;
+    h->instances = (first ? 1 : h[-1].instances) + (r->cls ? gokore_lock_hash_(r->id) | 1 : 0);
+    h->epoch = w->epoch;
+    h[1].epoch = 0;
     gokore_atomic_store_relaxed(&h->lock, (void *)(uintptr_t)lock); // relaxed, and below: the count publishes them
     gokore_atomic_store_relaxed(&h->mode, GOKORE_LOCK_EXCLUSIVE);
     gokore_atomic_store_relaxed(&h->since_ns, 0);
+    gokore_lock_again_held_(w->thread, h);
 }
 
-static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
-    gokore_lock_thread_ *t = w->thread;
-    gokore_lock_record_ *r = w->record;
-    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
-    gokore_held_ *h = &t->held[n];
-    if (h->at != r || h->id != r->id || h->cls != r->cls || !h->plain) gokore_held_fill_(h, lock, gokore_atomic_load_relaxed(slot)); // relaxed: seen above
-    h->hash = w->hash;
-    h->instances = n ? h[-1].instances : 1;
-    if (r->cls) h->instances += gokore_lock_hash_(r->id) | 1;
-    gokore_atomic_store_release(&r->owner, t->number); // pairs with gokore_wait_closes_
-    if (w->chain) gokore_chain_count_(w->chain);
-    gokore_atomic_store_release(&t->count, n + 1); // pairs with the acquire in gokore_held_by_
-}
-
-// Before it is given up; false: the function above has to look.
+// Before it is given up; false: gokore_lockorder_released_ has to look.
 static inline bool gokore_lock_cools_(const void *lock) {
     gokore_lock_thread_ *t = gokore_mine_;
-    uint32_t n = gokore_held_count_(t);
-    if (n == 0 || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual) || gokore_report_running_()) return false; // relaxed: a setting
-    gokore_held_ *h = &t->held[n - 1];
-    if (gokore_held_lock_(h) != lock || !h->plain) return false;
-    if (h->at->id == h->id) gokore_atomic_store_relaxed(&h->at->owner, 0); // relaxed: a hint
-    gokore_atomic_store_release(&t->count, n - 1);                 // pairs with the acquire in gokore_held_by_
+    if (!t) return false;
+    uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
+    const gokore_held_ *h = t->held + n - 1;            // of none, one that holds no lock
+    if (gokore_held_lock_(h) != lock || h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
+    gokore_atomic_store_release(&t->count, n - 1);      // pairs with the acquire in gokore_held_by_
     return true;
 }
 
@@ -2473,7 +2572,7 @@ bool gokore_lock_is_held_here_(const void *lock) { return GOKORE_LOCKORDER && go
 void gokore_lockorder_pin(const void *lock) {
     if (!GOKORE_LOCKORDER) return;
     gokore_held_ *h = gokore_held_find_(lock);
-    if (h) h->plain = false;
+    if (h) h->epoch = 0;
     if (h)
         h->pins++;
     else
@@ -2489,17 +2588,21 @@ void gokore_lockorder_unpin(const void *lock) {
         gokore_lock_not_held_(lock, h ? "unpinned without a pin" : "unpinned");
 }
 
-void gokore_lockorder_set_limits(uint32_t max_locks, uint32_t max_held) {
+// max_held NULL: it stays.
+static void gokore_limits_put_(uint32_t max_locks, const uint32_t *max_held) {
     uint32_t total = 0;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
         if (gokore_lock_thread_at_(i)->id) total += gokore_atomic_load_relaxed(&gokore_lock_thread_at_(i)->count); // relaxed: a count
     gokore_atomic_store_relaxed(&gokore_lockorder_.held_total, total);   // relaxed: settings, from now on
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, max_locks);
-    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, max_held);
+    if (max_held) gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, *max_held);
     gokore_settings_look_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
+
+void gokore_lockorder_set_limits(uint32_t max_locks, uint32_t max_held) { gokore_limits_put_(max_locks, &max_held); }
+static void gokore_lent_max_locks_(uint32_t max_locks) { gokore_limits_put_(max_locks, NULL); }
 
 void gokore_lockorder_set_mode(unsigned flags) {
     gokore_latch_lock_(&gokore_lockorder_.latch);
@@ -2869,8 +2972,8 @@ static bool gokore_wait_goes_on_(const gokore_lock_thread_ *t) { // under its la
 static bool gokore_wait_closes_(const gokore_lock_thread_ *me, const void *lock) {
     for (int steps = 0; steps < 64; steps++) {
         uint32_t record = gokore_lock_known_(lock);
-        uint32_t owner = record ? gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner) : 0; // pairs with gokore_lockorder_acquired_
-        gokore_lock_thread_ *t = owner ? gokore_lock_thread_at_(owner) : NULL;
+        if (!record) return false;
+        gokore_lock_thread_ *t = (gokore_lock_thread_ *)gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner); // pairs with owner_set_
         if (!t) return false;
         if (t == me) return steps > 0;
         if (!gokore_atomic_load(&t->waits)) return false; // pairs with the store in gokore_wait_begin_: one of two sees the other
@@ -3135,8 +3238,11 @@ static bool gokore_deadlock_news_(const gokore_deadlock *d) {
     gokore_latch_lock_(&gokore_lockorder_.latch);
     bool known = gokore_lock_map_get_(&gokore_lockorder_.deadlocks, ticket) || !gokore_lock_map_put_(&gokore_lockorder_.deadlocks, ticket, 1);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
-    if (!known) gokore_deadlock_tell_(d);
-    return !known;
+    if (known) return false;
+    const gokore_cluster_operator *o = gokore_cluster_operator_get();
+    gokore_deadlock_tell_(d);
+    o->report_deadlock(o->user, d);
+    return true;
 }
 
 size_t gokore_deadlock_check(gokore_deadlock *out, size_t cap) {
@@ -3254,6 +3360,10 @@ static gokore_status gokore_strategies_ask_(const gokore_deadlock *d, gokore_res
         *r = (gokore_resolution) { .type = GOKORE_RESOLVE_NONE };
         if (fn && fn(d, r, user) == GOKORE_OK) return GOKORE_OK;
     }
+    const gokore_provider *p = gokore_provider_get();
+    *r = (gokore_resolution) { .type = GOKORE_RESOLVE_NONE };
+    if (p->resolve_deadlock == gokore_answer_resolve_) return GOKORE_NOT_FOUND; // it would ask us
+    if (p->resolve_deadlock(p->user, d, r) == GOKORE_OK) return GOKORE_OK;
     *r = (gokore_resolution) { .type = GOKORE_RESOLVE_NONE };
     return GOKORE_NOT_FOUND;
 }
@@ -3444,7 +3554,7 @@ void gokore_lockorder_reset(void) {
         gokore_rules_free_(gokore_lockorder_.rules[origin]);
         gokore_lockorder_.rules[origin] = NULL;
         gokore_lockorder_.max_hold_ns[origin] = 0;
-        gokore_clauses_drop_(origin);
+        gokore_clauses_drop_(&gokore_lockorder_.clauses, origin);
     }
     gokore_lock_map_forget_(&gokore_lockorder_.told);
     gokore_rules_read_compiled_();
@@ -3452,7 +3562,7 @@ void gokore_lockorder_reset(void) {
     gokore_atomic_store_relaxed(&gokore_lock_settings_.mode, 0); // relaxed: settings
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, 0);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, 0);
-    gokore_limits_ready_();
+    gokore_limits_ready_(GOKORE_QOS_DEFAULT);
     (void)gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
@@ -3766,7 +3876,8 @@ gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g, gokore_wr
 }
 
 // >>lent to gokore_policy.h
-static const gokore_lent_locks_ gokore_lent_locks_order_ = { .check_names = gokore_lockorder_check_names };
+static const gokore_lent_locks_ gokore_lent_locks_order_ = { gokore_lockorder_check_names, gokore_lent_max_locks_, gokore_lockorder_levels,
+                                                             gokore_deadlock_resolve, gokore_lent_load_ };
 static const gokore_lent_locks_ *gokore_lent_locks_here_ = &gokore_lent_locks_order_;
 
 #endif // GOKORE_IMPLEMENTATION

@@ -364,7 +364,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_write_yaml(const gokore_
 // >>the policy in force
 // Puts a set in force for the process; NULL withdraws the one in force. The caller keeps its set and may destroy it. Sets
 // that were in force are kept for their readers until the process ends. Any thread; reads the container's files where a policy
-// names a containerID.
+// names a containerID. Where gokore_lockorder.h is compiled in, the set's lock rules count from then on, and GOKORE_ORDER or
+// GOKORE_NO_MEMORY of gokore_lockorder_load mean that nothing has changed; GOKORE_OK otherwise.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_policy_apply(const gokore_policy_set *set);
 // The set in force, NULL = none; stays readable for good. Any thread, never blocks.
 GOKORE_API const gokore_policy_set *gokore_policy_current(void);
@@ -734,6 +735,8 @@ typedef struct gokore_lent_locks_ { // by gokore_lockorder.h; members may be NUL
     void (*set_max_locks)(uint32_t max_locks);
     void (*levels)(gokore_lock_level_fn *fn, void *user);
     gokore_status (*resolve)(const gokore_deadlock *deadlock, gokore_resolution *out);
+    // Takes a set's rules and limits in place of the last one's, all or nothing, and calls publish before it can take another's.
+    gokore_status (*load)(const gokore_policy_set *set, void (*publish)(const gokore_policy_set *set));
 } gokore_lent_locks_;
 static const gokore_lent_locks_ *gokore_lent_locks_here_;
 
@@ -3561,9 +3564,8 @@ static void gokore_policy_identify_(const gokore_policy_set *set) {
     if (named && gokore_lent_machine_here_) (void)gokore_lent_machine_here_->container_facts(&c); // reports carry the id from then on
 }
 
-gokore_status gokore_policy_apply(const gokore_policy_set *set) {
+static void gokore_policy_publish_(const gokore_policy_set *set) {
     gokore_policy_set *own = gokore_policy_set_own_(set);
-    gokore_policy_identify_(set);
     gokore_latch_lock_(&gokore_policy_force_.latch);
     if (own && !own->applied) {
         own->applied = true;
@@ -3573,12 +3575,19 @@ gokore_status gokore_policy_apply(const gokore_policy_set *set) {
     }
     gokore_atomic_store_release(&gokore_policy_now_, own); // pairs with the acquire in gokore_policy_current
     gokore_latch_unlock_(&gokore_policy_force_.latch);
+}
+
+gokore_status gokore_policy_apply(const gokore_policy_set *set) {
+    const gokore_lent_locks_ *locks = gokore_lent_locks_here_;
+    gokore_policy_identify_(set);
+    if (locks && locks->load) return locks->load(set, gokore_policy_publish_);
+    gokore_policy_publish_(set);
     return GOKORE_OK;
 }
 
 const gokore_policy_set *gokore_policy_current(void) {
     return (const gokore_policy_set *)gokore_atomic_load_acquire(
-        &gokore_policy_now_); // pairs with the release in gokore_policy_apply
+        &gokore_policy_now_); // pairs with the release in gokore_policy_publish_
 }
 
 size_t gokore_policy_set_count(const gokore_policy_set *set) { return set ? set->count : 0; }
@@ -4897,13 +4906,18 @@ static const gokore_resource_adjustment *gokore_adjustment_now_(uint32_t field) 
     return a && (a->fields & field) ? a : NULL;
 }
 
-const gokore_lock_policy *gokore_lock_policy_current(void) {
-    const gokore_policy_set *set = gokore_policy_current();
+// Meant for this container, or for every one.
+static bool gokore_lock_policy_is_ours_(const gokore_lock_policy *p) {
     const char *here =
         (const char *)gokore_atomic_load_acquire(&gokore_report_container_); // pairs with gokore_report_identity_
+    return !p->container_id[0] || (here && strcmp(p->container_id, here) == 0);
+}
+
+const gokore_lock_policy *gokore_lock_policy_current(void) {
+    const gokore_policy_set *set = gokore_policy_current();
     for (size_t i = 0; set && i < set->count; i++) {
         const gokore_lock_policy *p = set->policies[i].lock;
-        if (p && (!p->container_id[0] || (here && strcmp(p->container_id, here) == 0))) return p;
+        if (p && gokore_lock_policy_is_ours_(p)) return p;
     }
     return NULL;
 }
@@ -5111,7 +5125,7 @@ gokore_status gokore_resources_adjust(const gokore_resource_adjustment *adjustme
         done = adjustment->fields & (GOKORE_ADJUST_MEMORY | GOKORE_ADJUST_PRIORITY | GOKORE_ADJUST_MIN_QOS | GOKORE_ADJUST_QOS);
     if (go && (adjustment->fields & GOKORE_ADJUST_LOCK_LIMIT) && gokore_lent_locks_here_ &&
         gokore_lent_locks_here_->set_max_locks) {
-        gokore_lent_locks_here_->set_max_locks((uint32_t)adjustment->lock_limit);
+        gokore_lent_locks_here_->set_max_locks((uint32_t)gokore_limit_locks().value); // the smallest of all
         done |= GOKORE_ADJUST_LOCK_LIMIT;
     }
     for (gokore_resource_target *t = gokore_targets_.first; go && t; t = t->next_) {

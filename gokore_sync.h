@@ -25,8 +25,10 @@
 //          return status;
 //      }
 //
-// OPTIONS  GOKORE_SPIN_MAX      [impl]  100   pauses, between looks, before a lock's waiter sleeps
+// OPTIONS  GOKORE_SPIN_MAX      [impl]  400   pauses, between looks, before a lock's waiter sleeps
 //          GOKORE_LOCKORDER     [impl]  0     1: gokore_mutex is watched, see gokore_lockorder.h
+//          GOKORE_METRICS       [impl]  0     1: locks and semaphores tell the instrumenter, see gokore_policy.h, of the end of
+//                                             every acquisition, and of how long a lock was held, up to 16 per thread at a time
 //
 // CONCEPTS
 //   Time         int64_t nanoseconds; deadlines are absolute on the monotonic clock, INT64_MAX = none. Never early.
@@ -68,7 +70,7 @@
 #endif
 
 #ifndef GOKORE_SPIN_MAX
-#define GOKORE_SPIN_MAX 100
+#define GOKORE_SPIN_MAX 400
 #endif
 #if GOKORE_SPIN_MAX < 0 || GOKORE_SPIN_MAX > 1000000
 #error "GOKORE_SPIN_MAX must be 0 to 1000000"
@@ -296,8 +298,10 @@ GOKORE_INLINE_ void gokore_semaphore_unlock_(gokore_semaphore *s) { gokore_semap
 #define GOKORE_SYNC_COUNT_   0xfffffff0u
 // One CAS each way, in the caller: a call before it would cost as much as a third of it, since the CAS waits for the stores.
 // What the library was built with is asked at run time, because the caller may be built with other options.
-GOKORE_DATA_ bool gokore_sync_inline_; // constant; false with GOKORE_LOCKORDER: every call goes to the library
-GOKORE_INLINE_ bool gokore_sync_is_inline_(void) { return GOKORE_STATIC ? !GOKORE_LOCKORDER : gokore_sync_inline_; }
+#define GOKORE_SYNC_UNTOLD_ (!GOKORE_LOCKORDER && !GOKORE_METRICS) // nobody is told of a lock that is free
+#define GOKORE_SYNC_WATCHED_ONLY_ (GOKORE_LOCKORDER && !GOKORE_METRICS) // the checker only: its short ways do
+GOKORE_DATA_ bool gokore_sync_inline_; // constant; false: every call goes to the library
+GOKORE_INLINE_ bool gokore_sync_is_inline_(void) { return GOKORE_STATIC ? GOKORE_SYNC_UNTOLD_ : gokore_sync_inline_; }
 // Live for sure, and no clock to be asked.
 GOKORE_INLINE_ bool gokore_context_is_live_(gokore_context *ctx) {
     return !ctx || (gokore_atomic_load_relaxed(&ctx->status_) == GOKORE_OK && !ctx->deadline_ns_); // relaxed: no data behind it
@@ -659,7 +663,7 @@ gokore_status gokore_sleep_ns(int64_t ns, gokore_context *ctx) {
 // queues hashed by its address. Deviations: hand-over is decided by how long the waiter has waited, not by a random timer;
 // the table does not grow.
 #if !GOKORE_STATIC
-bool gokore_sync_inline_ = !GOKORE_LOCKORDER;
+bool gokore_sync_inline_ = GOKORE_SYNC_UNTOLD_;
 #endif
 enum { GOKORE_SYNC_RETRY_, GOKORE_SYNC_HANDED_ }; // a waker's answer: try again; what was asked for is yours
 #define GOKORE_SYNC_PATIENCE_NS_ 1000000          // a waiter that has waited for so long is handed the lock
@@ -721,15 +725,18 @@ static bool gokore_sync_take_(gokore_sync_ *s, uint32_t *v, const gokore_waiter_
     return false;
 }
 
-// Looks ever more rarely: each look takes the word's cache line from the owner, who is soon done if left alone.
+// Looks rarely, and ever more so: each look takes the word's cache line from the owner, who enters many sections meanwhile if
+// it is left alone (T. E. Anderson, "The performance of spin lock alternatives", 1990).
+#define GOKORE_SYNC_REST_ 64 // pauses before the second look
 static bool gokore_sync_spin_(gokore_sync_ *s, const gokore_sync_kind_ *kind, const gokore_waiter_ *w) {
-    for (int spent = 0, rest = 1; spent <= GOKORE_SPIN_MAX; spent += rest, rest *= 2) {
+    for (int left = GOKORE_SPIN_MAX, rest = GOKORE_SYNC_REST_;; rest *= 2) {
         uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
         if (kind->take(s, &v, w)) return true;
-        if (v & GOKORE_SYNC_PARKED_) return false; // others sleep already: get in line
+        if (left == 0 || (v & GOKORE_SYNC_PARKED_)) return false; // others sleep already: get in line
+        if (rest > left) rest = left;
+        left -= rest;
         for (int i = 0; i < rest; i++) GOKORE_SEAM_PAUSE_();
     }
-    return false;
 }
 
 // Gets in line, with PARKED set, unless it can be taken by now. True: it was taken.
@@ -841,6 +848,38 @@ static void gokore_sync_observe_(gokore_lock_observer *o, const void *lock, goko
     o->acquired(o->user, lock, stack.frames, stack.depth);
 }
 
+// With GOKORE_METRICS: what this thread holds, and since when. What finds no place is not timed. Permits are nobody's: lock is
+// NULL.
+static _Thread_local struct {
+    struct {
+        const void *lock;
+        int64_t since_ns;
+    } at[GOKORE_METRICS ? 16 : 1];
+    size_t count;
+} gokore_holds_;
+
+static void gokore_sync_tell_acquired_(const void *lock, const char *name, gokore_status status, int64_t waited_ns) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    if (i->lock_wait) i->lock_wait(i->user, name ? name : "", gokore_qos_current(), status, waited_ns);
+    if (!lock || status != GOKORE_OK || gokore_holds_.count == sizeof gokore_holds_.at / sizeof gokore_holds_.at[0]) return;
+    gokore_holds_.at[gokore_holds_.count].lock = lock;
+    gokore_holds_.at[gokore_holds_.count++].since_ns = gokore_now_ns();
+}
+
+static void gokore_sync_tell_released_(const void *lock, const char *name) {
+    size_t k = gokore_holds_.count;
+    while (k && gokore_holds_.at[k - 1].lock != lock) k--;
+    if (!k) return;
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    int64_t held_ns = gokore_now_ns() - gokore_holds_.at[k - 1].since_ns;
+    for (gokore_holds_.count--; k <= gokore_holds_.count; k++) gokore_holds_.at[k - 1] = gokore_holds_.at[k];
+    if (i->lock_held) i->lock_held(i->user, name ? name : "", held_ns);
+}
+
+static const char *gokore_sync_name_(gokore_sync_ *s) {
+    return gokore_lock_called_(gokore_sync_identity_(s).cls, gokore_atomic_load_acquire(&s->record_)); // pairs with gokore_lock_find_
+}
+
 // The wait of what is no lock: conditions, wait groups, once flags.
 static void gokore_sync_observe_wait_(gokore_sync_ *s, int64_t since_ns) {
     gokore_lock_observer *o = gokore_sync_observer_(s);
@@ -881,33 +920,40 @@ static void gokore_sync_deinit_(gokore_sync_ *s, const gokore_sync_kind_ *kind, 
     memset(s, 0, sizeof *s);
 }
 
-// Takes or waits. *waited_ns is measured for observers only.
+// Takes or waits. *waited_ns is measured for observers and metrics only.
 static gokore_status gokore_sync_get_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_waiter_ *w, gokore_context *ctx,
                                       int64_t deadline_ns, unsigned mode, int64_t *waited_ns) {
     uint32_t v = gokore_atomic_load_relaxed(&s->word_); // relaxed: taking decides
     if (kind->take(s, &v, w)) return GOKORE_OK;
     if (mode & GOKORE_LOCK_TRY) return GOKORE_BUSY;
-    bool watched = v & GOKORE_SYNC_WATCHED_;
+    bool watched = GOKORE_METRICS || v & GOKORE_SYNC_WATCHED_;
     if (watched) *waited_ns = -gokore_now_ns();
     gokore_status status = kind->acquire ? kind->acquire(s, ctx, deadline_ns) : gokore_sync_acquire_(s, kind, w, ctx, deadline_ns);
     if (watched) *waited_ns += gokore_now_ns();
     return status;
 }
 
-// Every lock call that is more than one CAS: the checker, which knows the lock as who, the context, the wait, the observer. w
-// says what is asked for.
-static gokore_status gokore_sync_lock_as_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_lock_identity_ who, gokore_waiter_ *w,
-                                          gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+// The checker, which knows the lock as who, the context, the wait, the observer. w says what is asked for.
+static gokore_status gokore_sync_lock_checked_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_lock_identity_ who, gokore_waiter_ *w,
+                                               gokore_context *ctx, int64_t deadline_ns, unsigned mode, int64_t *waited_ns) {
     gokore_status status = gokore_context_status(ctx);
     if (GOKORE_LOCKORDER && (deadline_ns != INT64_MAX || gokore_context_deadline_ns(ctx) != INT64_MAX)) mode |= GOKORE_LOCK_TIMED_;
     if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
     if (status != GOKORE_OK) return status;
-    int64_t waited_ns = 0;
-    status = gokore_sync_get_(s, kind, w, ctx, deadline_ns, mode, &waited_ns);
+    status = gokore_sync_get_(s, kind, w, ctx, deadline_ns, mode, waited_ns);
     if (status == GOKORE_BUSY) return status;
     if (status == GOKORE_OK) gokore_lockorder_acquired_(who, mode);
     gokore_lock_observer *observer = gokore_sync_observer_(s);
-    if (observer) gokore_sync_observe_(observer, s, status, waited_ns);
+    if (observer) gokore_sync_observe_(observer, s, status, *waited_ns);
+    return status;
+}
+
+// Every lock call that is more than one CAS.
+static gokore_status gokore_sync_lock_as_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_lock_identity_ who, gokore_waiter_ *w,
+                                          gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
+    int64_t waited_ns = 0;
+    gokore_status status = gokore_sync_lock_checked_(s, kind, who, w, ctx, deadline_ns, mode, &waited_ns);
+    if (GOKORE_METRICS) gokore_sync_tell_acquired_(s, gokore_sync_name_(s), status, waited_ns);
     return status;
 }
 
@@ -917,6 +963,7 @@ static gokore_status gokore_sync_lock_(gokore_sync_ *s, const gokore_sync_kind_ 
 }
 
 static void gokore_sync_unlocked_(gokore_sync_ *s, const gokore_sync_kind_ *kind) { // before the word is
+    if (GOKORE_METRICS) gokore_sync_tell_released_(s, gokore_sync_name_(s));
     gokore_sync_observe_release_(s);
     if (!gokore_lockorder_released_(s)) gokore_sync_report_(s, kind, GOKORE_REPORT_LOCK_WRONG_THREAD, "unlocked by a thread that does not hold it");
 }
@@ -1034,6 +1081,14 @@ static gokore_status gokore_mutex_acquire_(gokore_mutex *m, gokore_context *ctx,
 }
 
 // The same for a mutex that is watched: false = not free, or the checker has more to do than look.
+static inline bool gokore_mutex_lock_again_(gokore_mutex *m) {
+    gokore_lock_thread_ *mine = gokore_mine_;
+    gokore_held_ *held = gokore_lock_again_is_(m, &m->sync_.record_, mine);
+    if (!held || !gokore_atomic_cas_acquire(&m->sync_.word_, 0, GOKORE_SYNC_LOCKED_)) return false; // pairs with unlock
+    gokore_lock_again_held_(mine, held);
+    return true;
+}
+
 static inline bool gokore_mutex_lock_watched_(gokore_mutex *m) {
     gokore_warm_ w;
     if (!gokore_lock_warms_(m, &m->sync_.record_, &w)) return false;
@@ -1042,9 +1097,14 @@ static inline bool gokore_mutex_lock_watched_(gokore_mutex *m) {
     return true;
 }
 
-gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
-    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_watched_(m))) return GOKORE_OK;
+__attribute__((noinline)) static gokore_status gokore_mutex_lock_slower_(gokore_mutex *m, gokore_context *ctx) {
+    if (GOKORE_SYNC_WATCHED_ONLY_ && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && gokore_mutex_lock_watched_(m)) return GOKORE_OK;
     return gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
+}
+
+gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
+    if (GOKORE_SYNC_WATCHED_ONLY_ && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_again_(m))) return GOKORE_OK;
+    return gokore_mutex_lock_slower_(m, ctx);
 }
 
 // The same, with what only the checker has to know.
@@ -1070,16 +1130,18 @@ gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
     return gokore_mutex_acquire_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
 
+__attribute__((noinline)) static void gokore_mutex_serve_next_(gokore_mutex *m) {
+    gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+}
+
 static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
     uint32_t v = gokore_atomic_load_relaxed(&m->sync_.word_); // relaxed: the CAS decides; observers and inheritance are for the slow path
     if ((v & ~GOKORE_SYNC_PARKED_) != GOKORE_SYNC_LOCKED_ || !gokore_lock_cools_(m)) return false;
-    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
-        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) gokore_mutex_serve_next_(m); // pairs with gokore_sync_take_
     return true;
 }
 
-void gokore_mutex_unlock_slow_(gokore_mutex *m) {
-    if (GOKORE_LOCKORDER && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
+__attribute__((noinline)) static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m)) {
         gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
         return;
@@ -1088,7 +1150,12 @@ void gokore_mutex_unlock_slow_(gokore_mutex *m) {
     if (gokore_mutex_kind_of_(m) == &gokore_inherit_kind_)
         gokore_inherit_release_(m);
     else if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) // pairs with gokore_sync_take_
-        gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
+        gokore_mutex_serve_next_(m);
+}
+
+void gokore_mutex_unlock_slow_(gokore_mutex *m) {
+    if (GOKORE_SYNC_WATCHED_ONLY_ && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
+    gokore_mutex_unlock_slower_(m);
 }
 
 bool gokore_mutex_is_held(const gokore_mutex *m) {
@@ -1118,6 +1185,12 @@ void gokore_mutex_deinit(gokore_mutex *m) {
 }
 
 // >>mutex: the policy in force
+static void gokore_sync_tell_retry_(gokore_sync_ *s) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    const char *name = gokore_sync_name_(s);
+    if (i->lock_retry) i->lock_retry(i->user, name ? name : "");
+}
+
 static gokore_lock_policy gokore_lock_policy_now_(void) {
     const gokore_lock_policy *policy = gokore_lock_policy_current();
     return policy ? *policy : gokore_lock_policy_default(gokore_qos_current());
@@ -1155,6 +1228,7 @@ gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx) {
         if (status == GOKORE_OK) status = far ? GOKORE_BUSY : gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_TRY);
         if (status != GOKORE_BUSY) return status;
         if (attempt >= policy.retry.attempts || gokore_now_ns() >= until) return GOKORE_TIMEOUT;
+        if (GOKORE_METRICS) gokore_sync_tell_retry_(&m->sync_);
         int64_t next = gokore_deadline_after_(gokore_retry_delay_ns(&policy.retry, attempt, NULL));
         if (next > until) next = until;
         status = far ? gokore_sleep_ns(next - gokore_now_ns(), ctx) : gokore_mutex_acquire_(m, ctx, next, GOKORE_LOCK_EXCLUSIVE);
@@ -1193,6 +1267,7 @@ static void gokore_cond_relock_(gokore_mutex *m) {
     gokore_lockorder_acquired_(gokore_sync_identity_(&m->sync_), GOKORE_LOCK_EXCLUSIVE);
     gokore_lock_observer *observer = gokore_sync_observer_(&m->sync_);
     if (observer) gokore_sync_observe_(observer, m, GOKORE_OK, waited_ns);
+    if (GOKORE_METRICS) gokore_sync_tell_acquired_(m, gokore_sync_name_(&m->sync_), GOKORE_OK, waited_ns);
 }
 
 gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx) {
@@ -1308,7 +1383,7 @@ static gokore_status gokore_rwlock_read_slow_(gokore_rwlock *rw, gokore_context 
 
 gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: the CAS decides
-    if (!GOKORE_LOCKORDER && !(v & ~GOKORE_SYNC_COUNT_) && v != GOKORE_SYNC_COUNT_ && gokore_context_is_live_(ctx) &&
+    if (GOKORE_SYNC_UNTOLD_ && !(v & ~GOKORE_SYNC_COUNT_) && v != GOKORE_SYNC_COUNT_ && gokore_context_is_live_(ctx) &&
         gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // others read too; pairs with write_unlock
         return GOKORE_OK;
     return gokore_rwlock_read_slow_(rw, ctx, INT64_MAX, 0);
@@ -1351,7 +1426,7 @@ void gokore_rwlock_read_unlock_slow_(gokore_rwlock *rw) {
         return;
     }
     if (v & GOKORE_SYNC_MODE_) gokore_reads_remove_(rw);
-    if (GOKORE_LOCKORDER || (v & GOKORE_SYNC_WATCHED_)) gokore_sync_unlocked_(&rw->sync_, &gokore_rwlock_kind_);
+    if (!GOKORE_SYNC_UNTOLD_ || (v & GOKORE_SYNC_WATCHED_)) gokore_sync_unlocked_(&rw->sync_, &gokore_rwlock_kind_);
     gokore_rwlock_give_(rw, GOKORE_SYNC_ONE_);
 }
 
@@ -1361,7 +1436,7 @@ void gokore_rwlock_write_unlock_slow_(gokore_rwlock *rw) {
         gokore_sync_not_held_(&rw->sync_, &gokore_rwlock_kind_);
         return;
     }
-    if (GOKORE_LOCKORDER || (v & GOKORE_SYNC_WATCHED_)) gokore_sync_unlocked_(&rw->sync_, &gokore_rwlock_kind_);
+    if (!GOKORE_SYNC_UNTOLD_ || (v & GOKORE_SYNC_WATCHED_)) gokore_sync_unlocked_(&rw->sync_, &gokore_rwlock_kind_);
     gokore_rwlock_give_(rw, GOKORE_SYNC_LOCKED_);
 }
 
@@ -1534,12 +1609,13 @@ static gokore_status gokore_semaphore_acquire_slow_(gokore_semaphore *s, uint32_
     if (status == GOKORE_OK) gokore_wait_permits_(s, true);
     gokore_lock_observer *observer = gokore_sync_observer_(&s->sync_);
     if (observer && status != GOKORE_BUSY) gokore_sync_observe_(observer, s, status, waited_ns);
+    if (GOKORE_METRICS) gokore_sync_tell_acquired_(NULL, gokore_sync_name_(&s->sync_), status, waited_ns);
     return status;
 }
 
 gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_relaxed(&s->sync_.word_); // relaxed: the CAS decides
-    if (!GOKORE_LOCKORDER && n - 1 < GOKORE_SEMAPHORE_MAX && !(v & ~GOKORE_SYNC_COUNT_) && v >= n * GOKORE_SYNC_ONE_ && gokore_context_is_live_(ctx) &&
+    if (GOKORE_SYNC_UNTOLD_ && n - 1 < GOKORE_SEMAPHORE_MAX && !(v & ~GOKORE_SYNC_COUNT_) && v >= n * GOKORE_SYNC_ONE_ && gokore_context_is_live_(ctx) &&
         gokore_atomic_cas_acquire(&s->sync_.word_, v, v - n * GOKORE_SYNC_ONE_)) // pairs with release
         return GOKORE_OK;
     return gokore_semaphore_acquire_slow_(s, n, ctx, INT64_MAX, 0);
@@ -1587,6 +1663,8 @@ static gokore_status gokore_locker_get_(const gokore_locker *l, gokore_context *
     return l->lock(l->object) == 0 ? GOKORE_OK : GOKORE_SYSTEM;
 }
 
+static const char *gokore_locker_name_(const gokore_locker *l) { return l->name ? l->name : gokore_lock_called_(l->lock_class, 0); }
+
 static gokore_status gokore_locker_take_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
     if (!l->lock || !l->unlock) return GOKORE_INVALID;
     gokore_lock_identity_ who = { .lock = l->object, .cls = l->lock_class };
@@ -1594,10 +1672,11 @@ static gokore_status gokore_locker_take_(const gokore_locker *l, gokore_context 
     if (GOKORE_LOCKORDER && l->name) gokore_lock_describe_(who, l->name, NULL, -1);
     if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
     if (status != GOKORE_OK) return status;
-    int64_t since_ns = l->observer ? gokore_now_ns() : 0;
+    int64_t since_ns = l->observer || GOKORE_METRICS ? gokore_now_ns() : 0;
     status = gokore_locker_get_(l, ctx, deadline_ns, mode);
     if (status == GOKORE_OK) gokore_lockorder_acquired_(who, mode);
     if (l->observer && status != GOKORE_BUSY) gokore_sync_observe_(l->observer, l->object, status, gokore_now_ns() - since_ns);
+    if (GOKORE_METRICS) gokore_sync_tell_acquired_(l->object, gokore_locker_name_(l), status, gokore_now_ns() - since_ns);
     return status;
 }
 
@@ -1612,6 +1691,7 @@ gokore_status gokore_locker_try_lock(const gokore_locker *l, int64_t timeout_ns)
 }
 
 void gokore_locker_unlock(const gokore_locker *l) {
+    if (GOKORE_METRICS) gokore_sync_tell_released_(l->object, gokore_locker_name_(l));
     if (l->observer && l->observer->released) l->observer->released(l->observer->user, l->object);
     if (!gokore_lockorder_released_(l->object))
         gokore_reportf_(GOKORE_REPORT_LOCK_NOT_HELD, l->name, "foreign lock %p unlocked by a thread that does not hold it", l->object);

@@ -1106,6 +1106,38 @@ static void famine_end(famine *f) {
     }
 }
 
+static bool famine_eases(famine *f) { // by one block, the small ones first; false: none is left
+    void **block = f->blocks;
+    if (!block) return false;
+    f->blocks = (void **)*block;
+    free(block);
+    return true;
+}
+
+TEST(memory, policies_are_applied_all_or_nothing_wherever_it_ends) {
+    watched();
+    famine f;
+    int refused = 0;
+    gokore_status status;
+    gokore_policy_set *before = manifest("one: A B"), *after = manifest("two: B A; three: Never Heard Of; four: These Classes");
+    REQUIRE_STATUS(GOKORE_OK, gokore_policy_apply(before));
+    test_reports_capture();
+    famine_begin(&f);
+    while ((status = gokore_policy_apply(after)) != GOKORE_OK && famine_eases(&f)) {
+        refused++;
+        if (status != GOKORE_NO_MEMORY || gokore_policy_current() != before || !in_order("A", "B") || in_order("B", "A")) break;
+    }
+    famine_end(&f);
+    CHECK_STATUS(GOKORE_OK, status);
+    CHECK(refused > 0);
+    CHECK_PTR(after, gokore_policy_current());
+    CHECK(in_order("B", "A"));
+    CHECK(in_order("Never", "Of"));
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+    gokore_policy_set_destroy(before);
+    gokore_policy_set_destroy(after);
+}
+
 TEST(memory, that_cannot_be_had_is_told_once_and_what_is_known_is_kept) {
     watched();
     enum { MANY = 400 };
