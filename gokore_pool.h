@@ -728,6 +728,7 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_STACK_FIRST_   64u
 #endif
 #define GOKORE_LEVELS_        25         // chunks of a worker's stack of tasks
+#define GOKORE_STACK_KEEP_NS_ 1000000000 // that are not needed any more
 #define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
 
 typedef struct gokore_lane_ {
@@ -771,6 +772,7 @@ struct gokore_worker {
     gokore_atomic_size limit, stop;
     gokore_atomic_ptr chunks[GOKORE_LEVELS_]; // gokore_slot_ *
     bool on_heap[GOKORE_LEVELS_];             // not of the pool's allocator
+    int64_t grown_ns;                         // when level was raised last, 0 = nothing lies above
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_pool *pool;
     gokore_atomic_ptr context; // gokore_context *; changes while its private part is empty
     uintptr_t stack_top;       // of its thread
@@ -1085,10 +1087,9 @@ static void gokore_stack_free_(gokore_worker *w, uint32_t level) {
     gokore_atomic_store_relaxed(&w->chunks[level], NULL); // relaxed: it holds no task
 }
 
-// The owner, under the gate: slot i is the next to be filled. One empty chunk is kept.
+// The owner, under the gate: slot i is the next to be filled.
 static void gokore_stack_cut_(gokore_worker *w, uint32_t i) {
     uint32_t level = gokore_level_of_(i);
-    if (level < w->level && w->level + 1 < GOKORE_LEVELS_) gokore_stack_free_(w, w->level + 1);
     w->level = level;
     gokore_atomic_store_release(&w->fork.head, gokore_stack_slot_(w, i)); // pairs with gokore_stack_top_index_
 }
@@ -1144,11 +1145,19 @@ static bool gokore_stack_spill_(gokore_worker *w) {
     }
     gokore_latch_lock_(&w->gate);
     gokore_slot_ *slot = gokore_stack_chunk_(w, ++w->level);
+    w->grown_ns = gokore_now_ns();
     memcpy((void *)slot, (const void *)end, offsetof(gokore_slot_, task));
     gokore_atomic_store_release(&w->fork.head, slot + 1); // pairs with gokore_stack_top_index_
     gokore_stack_reckon_(w);
     gokore_latch_unlock_(&w->gate);
     return true;
+}
+
+// The owner, before it sleeps: returns the chunks that it has not needed for a while.
+static void gokore_stack_trim_(gokore_worker *w) {
+    if (w->grown_ns == 0 || gokore_now_ns() - w->grown_ns < GOKORE_STACK_KEEP_NS_) return;
+    for (uint32_t level = w->level + 1; level < GOKORE_LEVELS_; level++) gokore_stack_free_(w, level);
+    w->grown_ns = 0;
 }
 
 static void gokore_stack_deinit_(gokore_worker *w) {
@@ -1708,6 +1717,7 @@ static void gokore_worker_main_(gokore_worker *w) {
             GOKORE_SEAM_PAUSE_();
         } else {
             gokore_worker_set_busy_(w, false);
+            gokore_stack_trim_(w);
             if (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) break;
             gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
             idle = 0;
