@@ -939,7 +939,7 @@ static uint32_t gokore_level_size_(uint32_t level) { return level ? GOKORE_STACK
 static size_t gokore_level_bytes_(uint32_t level) { return ((size_t)gokore_level_size_(level) + 1) * sizeof(gokore_slot_); }
 
 static gokore_slot_ *gokore_stack_chunk_(const gokore_worker *w, uint32_t level) {
-    return (gokore_slot_ *)gokore_atomic_load_acquire(&w->chunks[level]); // pairs with gokore_stack_grow_
+    return (gokore_slot_ *)gokore_atomic_load_relaxed(&w->chunks[level]); // relaxed: published with head, and with split
 }
 
 static gokore_slot_ *gokore_stack_slot_(const gokore_worker *w, uint32_t i) {
@@ -995,13 +995,18 @@ static void gokore_stack_set_stop_(gokore_worker *w, size_t stop) {
     if (w->asymmetric) gokore_atomic_store_relaxed(&w->fork.stop, stop);
 }
 
+static bool gokore_pool_is_observed_(const gokore_pool *p) { // an observer may come a task too late
+    const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
+    return hooks && (hooks->observer.task_begin || hooks->observer.task_end);
+}
+
 // Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, each
 // join tells.
 static void gokore_stack_reckon_(gokore_worker *w) {
     gokore_pool *p = w->pool;
     const gokore_slot_ *chunk = gokore_stack_chunk_(w, w->level);
     uint32_t first = gokore_level_first_(w->level), split = gokore_shared_split_(gokore_stack_shared_(w));
-    bool observed = gokore_atomic_load_relaxed(&p->hooks) != NULL;                                           // relaxed: as below
+    bool observed = gokore_pool_is_observed_(p);
     // relaxed: the gate
     bool hungry = gokore_atomic_load_relaxed(&p->sleeping) != 0 || gokore_atomic_load_relaxed(&p->joining) != 0;
     gokore_stack_set_limit_(w, observed ? SIZE_MAX : (size_t)(chunk + (split > first ? split - first : 0)));
@@ -1076,7 +1081,7 @@ static bool gokore_stack_grow_(gokore_worker *w, bool typed) {
     void *chunk = gokore_alloc_(&w->pool->allocator, gokore_level_bytes_(level), 64);
     w->on_heap[level] = !chunk && typed;
     if (w->on_heap[level]) chunk = gokore_alloc_(NULL, gokore_level_bytes_(level), 64);
-    gokore_atomic_store_release(&w->chunks[level], chunk); // pairs with gokore_stack_chunk_
+    gokore_atomic_store_relaxed(&w->chunks[level], chunk); // relaxed: published with head, and with split
     return chunk != NULL;
 }
 
@@ -1168,7 +1173,7 @@ static gokore_status gokore_stack_init_(gokore_worker *w) {
     w->asymmetric = w->pool->asymmetric;
     void *chunk = gokore_alloc_(&w->pool->allocator, gokore_level_bytes_(0), 64);
     if (!chunk) return GOKORE_NO_MEMORY;
-    gokore_atomic_store_release(&w->chunks[0], chunk);              // pairs with gokore_stack_chunk_
+    gokore_atomic_store_relaxed(&w->chunks[0], chunk);             // relaxed: published with head
     gokore_atomic_store_release(&w->fork.head, chunk);              // pairs with gokore_stack_top_index_
     gokore_atomic_store_relaxed(&w->fork.limit, (size_t)SIZE_MAX); // relaxed: published with the worker
     gokore_stack_reckon_(w);
@@ -1931,7 +1936,7 @@ static bool gokore_join_slow_(gokore_worker *w, gokore_task *task, bool passive)
         return false;
     }
     gokore_fork_count_(&w->fork);
-    if (!gokore_atomic_load_relaxed(&w->pool->hooks)) return true; // relaxed: an observer may come a task too late
+    if (!gokore_pool_is_observed_(w->pool)) return true;
     gokore_worker_call_(w, w->pool, task);
     return false;
 }
@@ -1979,7 +1984,7 @@ bool gokore_join_slot_(gokore_worker *w, gokore_slot_ **out) {
         return false;
     }
     gokore_fork_count_(&w->fork);
-    if (!gokore_atomic_load_relaxed(&w->pool->hooks)) return true; // relaxed: an observer may come a task too late
+    if (!gokore_pool_is_observed_(w->pool)) return true;
     gokore_worker_call_(w, w->pool, gokore_slot_task_(w, slot));
     return false;
 }

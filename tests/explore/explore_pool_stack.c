@@ -190,3 +190,46 @@ SCENARIO(pool_stack, joined_out_of_order, .bound = 3, .stale = 1) {
     CHECK(reported <= 1);
     end(2);
 }
+
+static int distance_of(void *user, int from, int to) {
+    (void)user;
+    return from == to ? 10 : 21;
+}
+static void policy(int fallback, int allowed, unsigned threshold, unsigned percent) {
+    gokore_atomic_store(&pool.numa_fallback, fallback);
+    gokore_atomic_store(&pool.numa_distance, allowed);
+    gokore_atomic_store(&pool.steal_threshold, threshold);
+    gokore_atomic_store(&pool.cross_percent, percent);
+}
+static bool other_steals(void) {
+    gokore_task *task = gokore_worker_steal_(other);
+    CHECK((task != NULL) || !gokore_pool_has_spawned_(&pool, other)); // what it may not have does not keep it awake
+    if (task) gokore_task_run(other, task);
+    return task != NULL;
+}
+SCENARIO(pool_stack, the_policy_says_what_is_stolen_across_nodes, .bound = 1) {
+    begin(true);
+    pool.provider.numa_distance = distance_of;
+    gokore_atomic_store(&owner->node, 0);
+    gokore_atomic_store(&other->node, 1);
+    for (int i = 0; i < 6; i++) spawn(i);
+    show();
+    policy(GOKORE_NUMA_WAIT, -1, 0, 100);
+    CHECK(!other_steals());
+    policy(GOKORE_NUMA_STEAL, 20, 0, 100);
+    CHECK(!other_steals());
+    policy(GOKORE_NUMA_STEAL, 21, 7, 100);
+    CHECK(!other_steals());
+    policy(GOKORE_NUMA_STEAL, 21, 6, 100);
+    CHECK(other_steals() && ran[0] == 1 && !other_steals()); // five are left
+    policy(GOKORE_NUMA_STEAL, -1, 0, 99);
+    CHECK(!other_steals());
+    policy(GOKORE_NUMA_STEAL, -1, 0, 100);
+    CHECK(other_steals() && gokore_pool_has_spawned_(&pool, NULL));
+    CHECK(gokore_atomic_load(&other->tally.crossings) == 2 && gokore_atomic_load(&other->tally.steal_attempts) == 2);
+    gokore_atomic_store(&other->node, 0);
+    policy(GOKORE_NUMA_WAIT, 10, 7, 0);
+    CHECK(other_steals() && gokore_atomic_load(&other->tally.crossings) == 2); // at home
+    for (int i = 6; i-- > 0;) join(i);
+    end(6);
+}
