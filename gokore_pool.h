@@ -1378,7 +1378,8 @@ static bool gokore_worker_may_steal_(const gokore_worker *w, const gokore_worker
 // No wake-up is lost: a worker announces itself in sleeping and then looks once more; who brings work puts it down and then
 // looks at sleeping. The seq_cst fence on both sides makes at least one of them see the other.
 // owner: for what it spawned, which not everybody may steal; NULL = for anything.
-static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count, const gokore_worker *owner) {
+static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
+                                  const gokore_worker *owner) {
     if (gokore_atomic_load_relaxed(count) == 0) return; // relaxed: ordered by the caller's fence
     gokore_latch_lock_(&p->sleep_latch);
     gokore_waiter_ *sleeper = line->head;
@@ -1398,7 +1399,8 @@ static void gokore_pool_wake_(gokore_pool *p) { // for a task in a lane
     gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL);
 }
 
-static void gokore_pool_wake_for_spawned_(gokore_pool *p, const gokore_worker *owner) { // a sleeper may prefer a lane: a joiner too
+// a sleeper may prefer a lane: a joiner too
+static void gokore_pool_wake_for_spawned_(gokore_pool *p, const gokore_worker *owner) {
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
     gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
     gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
@@ -1415,7 +1417,8 @@ static bool gokore_pool_has_spawned_(gokore_pool *p, const gokore_worker *w) {
 }
 
 static bool gokore_pool_has_work_(gokore_pool *p, const gokore_worker *w) {
-    return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p, w); // relaxed: ordered by the caller's fence
+    // relaxed: ordered by the caller's fence
+    return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p, w);
 }
 
 // Who has announced that it sleeps: each spawn from now on finds it, or is seen when it looks once more.
@@ -1897,7 +1900,8 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
             gokore_join_rest_(w, task);
         }
     }
-    if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL); // it may have been woken for that
+    // it may have been woken for that
+    if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL);
 }
 
 static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
@@ -2299,7 +2303,8 @@ static gokore_provider gokore_pool_provider_(const gokore_pool_desc *desc) {
 }
 
 // What the desc leaves open and its provider answers.
-static gokore_pool_desc gokore_pool_complete_(const gokore_pool_desc *desc, const gokore_provider *provider, gokore_retry_policy *retry) {
+static gokore_pool_desc gokore_pool_complete_(const gokore_pool_desc *desc, const gokore_provider *provider,
+                                              gokore_retry_policy *retry) {
     gokore_pool_desc full = *desc;
     if (!full.qos && provider->qos) full.qos = provider->qos(provider->user);
     if (provider->numa_policy && !full.pin && full.numa.preferred_node_count == 0 && !full.numa.required)

@@ -1066,7 +1066,8 @@ TEST(endings, a_stolen_task_that_exits_its_thread_is_joined_all_the_same) {
     gokore_pool_destroy(pool);
 }
 
-static void endless_run(gokore_worker *worker, gokore_task *task) { // until the test lets it go; what it spawned is private at first
+// until the test lets it go; what it spawned is private at first
+static void endless_run(gokore_worker *worker, gokore_task *task) {
     job *j = (job *)task;
     gokore_atomic_u32 none = GOKORE_ATOMIC_INIT(0);
     job children[5];
@@ -1237,7 +1238,8 @@ static void storm_round(storm *all, uint64_t *state, uint64_t *ran, uint64_t *ca
     gokore_group_init(&all->group, NULL);
     for (int i = 0; i < STORM_CONTEXTS; i++) gokore_context_init(&all->contexts[i], NULL);
     for (int i = 0; i < STORM_POOLS; i++)
-        REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&all->pools[i], &(gokore_pool_desc) { .workers = 1 + (unsigned)test_random(state) % 3, .retry = &quick }));
+        gokore_pool_desc desc = { .workers = 1 + (unsigned)test_random(state) % 3, .retry = &quick };
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&all->pools[i], &desc));
     storm_thread threads[STORM_THREADS];
     for (int i = 0; i < STORM_THREADS; i++) {
         threads[i] = (storm_thread) { .all = all, .state = test_random(state) };
