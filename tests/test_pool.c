@@ -1942,8 +1942,10 @@ TEST(pool, an_idle_pool_uses_no_cpu) {
     nap(200 * MS);
     int64_t wall = gokore_now_ns() - since;
     (void)getrusage(RUSAGE_SELF, &after);
-    int64_t seconds = (int64_t)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) + (after.ru_stime.tv_sec - before.ru_stime.tv_sec);
-    int64_t micros = (int64_t)(after.ru_utime.tv_usec - before.ru_utime.tv_usec) + (after.ru_stime.tv_usec - before.ru_stime.tv_usec);
+    int64_t seconds = (int64_t)(after.ru_utime.tv_sec - before.ru_utime.tv_sec);
+    int64_t micros = (int64_t)(after.ru_utime.tv_usec - before.ru_utime.tv_usec);
+    seconds += (int64_t)(after.ru_stime.tv_sec - before.ru_stime.tv_sec);
+    micros += (int64_t)(after.ru_stime.tv_usec - before.ru_stime.tv_usec);
     int64_t used = seconds * 1000 * MS + micros * 1000;
     CHECK(used < wall / 10);
     gokore_pool_destroy(pool);

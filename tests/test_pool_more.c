@@ -1237,9 +1237,10 @@ static void storm_round(storm *all, uint64_t *state, uint64_t *ran, uint64_t *ca
     gokore_retry_policy quick = { .steal_attempts = 2, .backoff_base_ns = 1000 };
     gokore_group_init(&all->group, NULL);
     for (int i = 0; i < STORM_CONTEXTS; i++) gokore_context_init(&all->contexts[i], NULL);
-    for (int i = 0; i < STORM_POOLS; i++)
+    for (int i = 0; i < STORM_POOLS; i++) {
         gokore_pool_desc desc = { .workers = 1 + (unsigned)test_random(state) % 3, .retry = &quick };
         REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&all->pools[i], &desc));
+    }
     storm_thread threads[STORM_THREADS];
     for (int i = 0; i < STORM_THREADS; i++) {
         threads[i] = (storm_thread) { .all = all, .state = test_random(state) };
