@@ -490,6 +490,10 @@ typedef enum gokore_atomic_op {
 #define GOKORE_SEAM_FREE_(p)                                 gokore_heap_free_(p)
 #define GOKORE_SEAM_NOW_()                                   gokore_clock_ns_()
 #endif
+#ifndef GOKORE_SEAM_WAIT_TWO_
+#define GOKORE_SEAM_HAS_WAIT_TWO_()                          gokore_futex_has_two_()
+#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)               gokore_futex_wait_two_((on), (deadline_ns))
+#endif
 
 #if defined(__x86_64__) || defined(__i386__)
 GOKORE_INLINE_ void gokore_pause_(void) { __asm__ __volatile__("pause" ::: "memory"); }
@@ -948,6 +952,13 @@ GOKORE_API gokore_status gokore_writef_(gokore_writer writer, const char *format
 // Not for signal handlers with GOKORE_FUTEX=0.
 GOKORE_API gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns);
 GOKORE_API void gokore_futex_wake_(gokore_atomic_u32 *word, int count);
+// The same for two words at once, while both are as expected, where the system can (Linux 5.16, futex_waitv).
+typedef struct gokore_futex_two_ {
+    gokore_atomic_u32 *word[2];
+    uint32_t expected[2];
+} gokore_futex_two_;
+GOKORE_API bool gokore_futex_has_two_(void);
+GOKORE_API gokore_status gokore_futex_wait_two_(const gokore_futex_two_ *on, int64_t deadline_ns);
 // The kernel's lock with priority inheritance (futex(2), FUTEX_LOCK_PI): 0 or an error number, ENOSYS where there is none.
 GOKORE_API int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns);
 GOKORE_API int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner);
@@ -1333,6 +1344,42 @@ gokore_status gokore_futex_wait_(gokore_atomic_u32 *word, uint32_t expected, int
     return late ? GOKORE_TIMEOUT : GOKORE_OK;
 }
 
+// futex_waitv: an error number. count = 0 asks whether it is there: then EINVAL.
+#define GOKORE_SYS_FUTEX_WAITV_ 449 // on every architecture but Alpha
+static int gokore_futex_waitv_(const gokore_futex_two_ *on, unsigned count, int64_t deadline_ns) {
+    struct { uint64_t expected, address; uint32_t flags, reserved; } each[2] = { { 0, 0, 2 | 128, 0 }, { 0, 0, 2 | 128, 0 } }; // 32 bits, private
+    struct { int64_t seconds, ns; } at = { deadline_ns > 0 ? deadline_ns / 1000000000 : 0, deadline_ns > 0 ? deadline_ns % 1000000000 : 0 };
+    for (unsigned i = 0; i < count; i++) {
+        each[i].expected = on->expected[i];
+        each[i].address = (uint64_t)(uintptr_t)&on->word[i]->v_;
+    }
+    int before = errno;
+    long rc = syscall(GOKORE_SYS_FUTEX_WAITV_, count ? each : NULL, count, 0, deadline_ns == INT64_MAX ? NULL : &at, CLOCK_MONOTONIC);
+    int error = rc == -1 ? errno : 0;
+    errno = before;
+    return error;
+}
+
+enum { GOKORE_FUTEX_TWO_UNKNOWN_, GOKORE_FUTEX_TWO_, GOKORE_FUTEX_ONE_ };
+static gokore_atomic_u32 gokore_futex_many_; // one of these; every thread that asks finds the same
+
+bool gokore_futex_has_two_(void) {
+    uint32_t known = gokore_atomic_load_relaxed(&gokore_futex_many_); // relaxed: no data behind it
+    if (GOKORE_LIKELY_(known != GOKORE_FUTEX_TWO_UNKNOWN_)) return known == GOKORE_FUTEX_TWO_;
+    bool has = gokore_futex_waitv_(NULL, 0, INT64_MAX) == EINVAL; // filters answer ENOSYS or EPERM
+    gokore_atomic_store_relaxed(&gokore_futex_many_, has ? GOKORE_FUTEX_TWO_ : GOKORE_FUTEX_ONE_); // relaxed: likewise
+    return has;
+}
+
+gokore_status gokore_futex_wait_two_(const gokore_futex_two_ *on, int64_t deadline_ns) {
+    int error = gokore_futex_waitv_(on, 2, deadline_ns);
+    if (error != ENOSYS && error != EPERM) return error == ETIMEDOUT ? GOKORE_TIMEOUT : GOKORE_OK;
+    gokore_atomic_store_relaxed(&gokore_futex_many_, GOKORE_FUTEX_ONE_); // a filter has come since; relaxed: likewise
+    int64_t look_ns = gokore_clock_ns_() + 1000000;                      // who began with two looks at the other by itself
+    if (look_ns < deadline_ns) return (void)gokore_futex_wait_(on->word[0], on->expected[0], look_ns), GOKORE_OK;
+    return gokore_futex_wait_(on->word[0], on->expected[0], deadline_ns);
+}
+
 // Waits for the kernel's lock with priority inheritance; monotonic deadlines since Linux 5.14, on the wall clock before.
 int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns) {
     int error = gokore_futex_call_(owner, GOKORE_FUTEX_LOCK_PI2_PRIVATE_, 0, deadline_ns);
@@ -1362,6 +1409,11 @@ int gokore_futex_lock_pi_(gokore_atomic_u32 *owner, int64_t deadline_ns) {
 int gokore_futex_unlock_pi_(gokore_atomic_u32 *owner) {
     (void)owner;
     return ENOSYS;
+}
+
+bool gokore_futex_has_two_(void) { return false; }
+gokore_status gokore_futex_wait_two_(const gokore_futex_two_ *on, int64_t deadline_ns) {
+    return gokore_futex_wait_(on->word[0], on->expected[0], deadline_ns);
 }
 #endif
 

@@ -20,7 +20,8 @@
 //
 // OPTIONS  GOKORE_CHANNEL_SPIN_MAX  [impl]  2000  looks before a waiter sleeps, where looking has paid lately; 0 = none
 //          GOKORE_METRICS           [impl]  0     1: every call is told to the instrumenter, see gokore_policy.h
-//          GOKORE_LOCKORDER         [impl]  0     1: waiting in a channel while holding a lock is reported (LOCK_WAIT_HELD)
+//          GOKORE_LOCKORDER         [impl]  0     1: waiting in a channel while holding a lock is reported (LOCK_WAIT_HELD), and
+//                                                 waits, also those of selects, take part in deadlock detection
 //
 // CONCEPTS
 //   Items        Copied in and out by memcpy; nothing is allocated after create.
@@ -28,8 +29,16 @@
 //                while nobody waits is served at once.
 //   Close        Ends sending. Receivers still get what is inside, then GOKORE_CLOSED; so do senders that were waiting.
 //   Giving up    A send that fails has sent nothing; a receive that fails has taken nothing.
+//   Threads      Any thread may call anything between create and destroy, but none of it from a signal handler. Only send, recv,
+//                the two blocking selects, and destroy while others wait, block; all else takes a short latch at most. Who
+//                knows that no call will begin any more may destroy the channel: calls on their way out are waited for.
+//   Memory       What a thread did before a send has happened before the receive of that item returns (release, acquire); what
+//                it did before a receive, before the send that waited for its room; and before a close, before CLOSED.
 //   Waiting      A call without a context waits for ever, or as long as the channel's class allows (channel_apply_qos).
-//                A waiter looks for a while before it sleeps, if others run beside it and looking helped lately.
+//                Before it sleeps a waiter looks for a while, if others run beside it and looking helped lately, and with 16
+//                places or more lets other threads run first. Times are in nanoseconds, monotonic.
+//   Deadlocks    With GOKORE_LOCKORDER=1 a wait counts as stuck once all threads that have used the other end before are stuck
+//                (for a select: the other end of every case). A wait that is chosen to end a deadlock returns GOKORE_DEADLOCK.
 //   Monitor      It asks nothing of sends and receives: they count by what they do anyway. A channel is judged from the
 //                moment its first item came in, a sender began to wait, it was seen to be empty, or it was looked at.
 
@@ -74,20 +83,23 @@ GOKORE_API size_t gokore_channel_storage_size(size_t item_size, size_t capacity)
 // GOKORE_CLOSED, and are waited for. NULL does nothing.
 GOKORE_API void gokore_channel_destroy(gokore_channel *ch);
 
-// Blocks until the item is inside, or with capacity 0 until a receiver has it. GOKORE_CLOSED, or the context's status;
-// GOKORE_TIMEOUT also without a context, once the time of the channel's class is over.
+// Blocks until the item is inside, or with capacity 0 until a receiver has it. Otherwise nothing was sent: GOKORE_CLOSED; the
+// context's status (GOKORE_CANCELED, GOKORE_TIMEOUT), also if it was over before; GOKORE_TIMEOUT without a context once the time
+// of the channel's class is over; GOKORE_CANCELED by GOKORE_RECOVER_CANCEL_WAITERS; GOKORE_DEADLOCK. ctx must live until it returns.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx);
-// Blocks until there is an item; item NULL throws it away. GOKORE_CLOSED when closed and drained, or as above. What the sender did before its send
-// has happened before this returns (acquire); and a receive that makes room happens before the send that waited for it.
+// Blocks until there is an item, and copies it to item; NULL throws it away. Otherwise nothing was taken, and *item is as it was:
+// GOKORE_CLOSED when closed and drained, or as above.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx);
-// The same without blocking: GOKORE_FULL and GOKORE_EMPTY instead.
+// The same without blocking: GOKORE_FULL (with capacity 0: no receiver waits) and GOKORE_EMPTY (no item, no sender waits) instead.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_try_send(gokore_channel *ch, const void *item);
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_try_recv(gokore_channel *ch, void *item);
-// Ends sending and wakes all who wait. GOKORE_CLOSED if it was closed before.
+// Ends sending and wakes all who wait; they return GOKORE_CLOSED. Does not block. GOKORE_CLOSED if it was closed before.
 GOKORE_API gokore_status gokore_channel_close(gokore_channel *ch);
 
-GOKORE_API size_t gokore_channel_len(gokore_channel *ch); // items inside; a hint where others use it
+// Items inside, 0 with capacity 0: a hint where others use it, though it was so at one moment. The capacity that create was given.
+GOKORE_API size_t gokore_channel_len(gokore_channel *ch);
 GOKORE_API size_t gokore_channel_capacity(const gokore_channel *ch);
+// True once it was closed, and for ever (acquire); items may still be inside.
 GOKORE_API bool gokore_channel_is_closed(gokore_channel *ch);
 
 // >>select
@@ -98,10 +110,11 @@ typedef struct gokore_select_case {
     void *item;              // where to receive, NULL = nowhere, or what to send (then only read)
 } gokore_select_case;
 // Blocks until one of the cases can go on, and does that one: GOKORE_OK, or GOKORE_CLOSED if its channel is closed (for a
-// receive: and drained), with its number in *chosen. Otherwise no case was done, *chosen = n: the context's status,
-// GOKORE_TIMEOUT once the shortest time of the channels' classes is over and ctx is NULL, GOKORE_INVALID for an op that is
-// none. Of several that are ready each has the same chance. The same channel may stand in several cases; a select never
-// meets itself. Up to 16 cases take no memory; more borrow some from the heap until it returns, or GOKORE_NO_MEMORY.
+// receive: and drained), with its number in *chosen (chosen may be NULL). Otherwise no case was done, *chosen = n: the context's
+// status, GOKORE_TIMEOUT once the shortest time of the channels' classes is over and ctx is NULL, GOKORE_DEADLOCK, GOKORE_INVALID
+// for an op that is none. Without cases, or with NULL channels only, it waits for the context. Of several that are ready each has
+// the same chance. The same channel may stand in several cases; a select never meets itself. Up to 16 cases take no memory; more
+// borrow some from the heap until it returns, or GOKORE_NO_MEMORY.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_select(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen);
 // The same, but of several that are ready the first in the list.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_select_biased(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen);
@@ -110,10 +123,11 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_try_select(gokore_selec
 
 // >>timers
 // A channel that gets one item, the time it was due (int64_t, monotonic ns), after delay_ns; at once if that is not positive.
-// Otherwise a channel like any other, of capacity 1; no thread stands behind it. The caller destroys it.
+// Otherwise a channel like any other, of capacity 1; no thread stands behind it: who looks at it finds the tick. The caller
+// destroys it. GOKORE_NO_MEMORY; then *out = NULL.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_after(gokore_channel **out, int64_t delay_ns);
 // The same every period_ns, counted from now. It holds one tick; while nobody takes it the later ones are left out.
-// GOKORE_INVALID for a period that is not positive.
+// GOKORE_INVALID for a period that is not positive, or GOKORE_NO_MEMORY; then *out = NULL.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_ticker(gokore_channel **out, int64_t period_ns);
 
 // >>monitor
@@ -136,8 +150,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_verify_closure(gokore_c
 typedef enum gokore_recovery_kind {
     GOKORE_RECOVER_REPORT = 0,    // reports CHANNEL_STALL
     GOKORE_RECOVER_DROP_OLDEST,   // throws the oldest item away; GOKORE_EMPTY if none is inside
-    GOKORE_RECOVER_CLOSE,         // closes it
-    GOKORE_RECOVER_CANCEL_WAITERS, // all who wait return GOKORE_CANCELED; GOKORE_EMPTY if nobody did
+    GOKORE_RECOVER_CLOSE,         // closes it; GOKORE_CLOSED if it was closed before
+    GOKORE_RECOVER_CANCEL_WAITERS, // all who wait return GOKORE_CANCELED; their sends have sent nothing
     GOKORE_RECOVER_CALL           // calls call(ch, user), with nothing locked
 } gokore_recovery_kind;
 typedef struct gokore_recovery {
@@ -172,7 +186,8 @@ typedef void gokore_stall_fn(const gokore_stall *stall, void *user);
 GOKORE_API size_t gokore_channel_detect_stalls(gokore_stall *out, size_t cap, size_t threshold);
 // Calls fn for every stall that is found, from now on; NULL removes it. One for the process.
 GOKORE_API void gokore_channel_set_stall_listener(gokore_stall_fn *fn, void *user);
-// Does what action says, stalled or not; NULL: the channel's policy's on_stall. GOKORE_INVALID for an action that is none.
+// Does what action says, stalled or not; NULL: the channel's policy's on_stall. Returns what the action did, see there;
+// GOKORE_INVALID for an action that is none. Does not block, unless the action's call does.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_channel_handle_stall(gokore_channel *ch, const gokore_recovery *action);
 // The same as detect_stalls, and after each call of the listener handle_stall with the channel's own policy's on_stall.
 GOKORE_API size_t gokore_channel_recover_stalls(size_t threshold);
@@ -285,6 +300,7 @@ struct gokore_channel {
     gokore_atomic_i64 blocked_ns, max_wait_ns; // not guarded, nor is what follows; max_wait_ns 0 = none
     gokore_atomic_u32 inside;           // calls that wait or look on, until they let go of the channel
     gokore_atomic_u32 looks;            // that a wait may take
+    gokore_atomic_u32 yields, until_yield, yield_apart; // likewise; waits without one: as left, as first
     gokore_atomic_u32 until_asked, apart; // waits until it is asked whether it is crowded here; and then until the next time
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) unsigned char places[];
 };
@@ -507,6 +523,13 @@ static void gokore_channel_heed_(gokore_channel *ch, int64_t since_ns) { // some
         gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_SPIN_MAX);
 }
 
+// Before it looks or sleeps a wait at a larger ring lets others run, more often where that has paid lately. Where the program's
+// threads outnumber CPUs each then fills or drains the ring in its turn; to be woken for one item, and to take the CPU from who
+// sends more, costs most of a switch per item. But where that took long other programs have run: then waits sleep at once, since
+// who is woken goes before those; it is tried again after so many waits, and eight times as many each time that it took long.
+enum { GOKORE_CHANNEL_YIELDS_ = 4, GOKORE_CHANNEL_YIELD_CAPACITY_ = 16, GOKORE_CHANNEL_YIELD_NS_ = 100000 };
+enum { GOKORE_CHANNEL_YIELD_AGAIN_ = 256, GOKORE_CHANNEL_YIELD_AGAIN_LAST_ = 65536 };
+
 // >>lines of waiters
 // A select that was served elsewhere may still stand in the line.
 static bool gokore_channel_is_waiting_(const gokore_waiter_ *w, const gokore_waiter_ *self) {
@@ -634,15 +657,58 @@ static void gokore_channel_leave_(gokore_channel *ch, gokore_atomic_u32 *kick) {
 }
 
 // >>waiting
+static void gokore_channel_none_held_(void) { gokore_lock_none_held_("while its thread waits in a channel"); }
+
+static bool gokore_channel_must_wait_(gokore_status status) { return status == GOKORE_FULL || status == GOKORE_EMPTY; }
+
+static uint32_t gokore_channel_yields_(gokore_channel *ch) { // how many this wait takes; relaxed, here and below: hints
+    if (GOKORE_CHANNEL_SPIN_MAX == 0 || ch->latched || ch->capacity < GOKORE_CHANNEL_YIELD_CAPACITY_) return 0;
+    uint32_t yields = gokore_atomic_load_relaxed(&ch->yields), left = gokore_atomic_load_relaxed(&ch->until_yield);
+    if (left > 0) gokore_atomic_store_relaxed(&ch->until_yield, left - 1);
+    return left > 0 ? 0 : yields;
+}
+
+static void gokore_channel_yielded_(gokore_channel *ch, uint32_t yields, bool served, bool late) {
+    uint32_t next = served ? GOKORE_CHANNEL_YIELDS_ : yields > 1 ? yields / 2 : 1, apart = gokore_atomic_load_relaxed(&ch->yield_apart);
+    if (next != yields) gokore_atomic_store_relaxed(&ch->yields, next);
+    if (late) {
+        gokore_atomic_store_relaxed(&ch->until_yield, apart);
+        gokore_atomic_store_relaxed(&ch->yield_apart, apart < GOKORE_CHANNEL_YIELD_AGAIN_LAST_ ? apart * 8 : apart);
+    } else if (apart > GOKORE_CHANNEL_YIELD_AGAIN_) {
+        gokore_atomic_store_relaxed(&ch->yield_apart, apart / 2);
+    }
+}
+
+// GOKORE_OK: the item is through. *told: the lock checker knows of the wait.
+static gokore_status gokore_channel_step_aside_(gokore_channel *ch, bool sending, void *item, uint32_t yields, bool *told) {
+    (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
+    gokore_status status = gokore_channel_fast_(ch, sending, item);
+    if (gokore_channel_must_wait_(status)) {
+        gokore_channel_none_held_();
+        *told = true;
+    }
+    int64_t until_ns = gokore_now_ns() + GOKORE_CHANNEL_YIELD_NS_;
+    bool late = false;
+    for (uint32_t i = 0; i < yields && !late && gokore_channel_must_wait_(status); i++) {
+        GOKORE_SEAM_YIELD_();
+        status = gokore_channel_fast_(ch, sending, item);
+        late = gokore_now_ns() > until_ns;
+    }
+    if (*told) gokore_channel_yielded_(ch, yields, status == GOKORE_OK, late);
+    (void)gokore_atomic_fetch_sub_release(&ch->inside, 1); // pairs with the acquire in gokore_channel_destroy
+    return status;
+}
+
 // Looks whether the ring has an item, or room, by now, ever less often: who comes back later finds several, and has disturbed
 // the other side less. *looks = what is left of them when the latch is needed.
-static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks) {
+static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, void *item, uint32_t *looks, bool *told) {
     gokore_status status = GOKORE_BUSY;
     bool looked = false;
     (void)gokore_atomic_fetch_add_relaxed(&ch->inside, 1); // relaxed: a count; who gets the item may destroy the channel
-    for (uint32_t pauses = 1; *looks > 0; looked = true) {
+    for (uint32_t pauses = 1; *looks > 0; looked = *told = true) {
         status = gokore_channel_fast_(ch, sending, item);
-        if (status == GOKORE_OK || status == GOKORE_BUSY) break;
+        if (!gokore_channel_must_wait_(status)) break;
+        if (!*told) gokore_channel_none_held_();
         if (pauses > *looks) pauses = *looks;
         for (uint32_t i = 0; i < pauses; i++) GOKORE_SEAM_PAUSE_();
         *looks -= pauses;
@@ -654,7 +720,6 @@ static gokore_status gokore_channel_glance_(gokore_channel *ch, bool sending, vo
 }
 
 static gokore_status gokore_channel_rest_(gokore_channel *ch, gokore_waiter_ *w, uint32_t looks, gokore_context *ctx, int64_t deadline_ns) {
-    gokore_lock_none_held_("while its thread waits in a channel");
     bool served = false;
     for (uint32_t i = 0; i < looks && !served; i++) {
         GOKORE_SEAM_PAUSE_();
@@ -690,11 +755,12 @@ static void gokore_channel_let_go_(gokore_channel *ch, int64_t waited_ns) {
 }
 
 // Called with the latch held, returns without it.
-static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks) {
-    gokore_waiter_ w = { .key_ = ch, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true, .kind_ = GOKORE_WAIT_PARTY_,
-                         .end_ = sending ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_ };
+static gokore_status gokore_channel_wait_(gokore_channel *ch, bool sending, void *item, gokore_context *ctx, uint32_t looks, bool told) {
+    gokore_waiter_ w = { .key_ = ch, .name_ = ch->name, .item_ = item, .since_ns_ = gokore_now_ns(), .sleeps_ = true,
+                         .kind_ = GOKORE_WAIT_PARTY_, .end_ = sending ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_ };
     gokore_channel_line_up_(ch, sending, &w);
     gokore_latch_unlock_(&ch->latch); // slow while somebody is in line
+    if (!told) gokore_channel_none_held_();
     gokore_status status = gokore_channel_rest_(ch, &w, looks, ctx, gokore_channel_limit_(ch, ctx));
     if (status != GOKORE_OK) {
         gokore_channel_enter_(ch);
@@ -715,12 +781,15 @@ static gokore_status gokore_channel_block_(gokore_channel *ch, bool sending, voi
         gokore_select_case only = { ch, sending ? GOKORE_SELECT_SEND : GOKORE_SELECT_RECV, item };
         return gokore_channel_select_biased(&only, 1, ctx, NULL);
     }
+    uint32_t yields = gokore_channel_yields_(ch);
+    bool told = false;
+    if (yields && gokore_channel_step_aside_(ch, sending, item, yields, &told) == GOKORE_OK) return GOKORE_OK;
     uint32_t looks = gokore_channel_patience_(ch);
-    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks) == GOKORE_OK) return GOKORE_OK;
+    if (looks && !ch->latched && gokore_channel_glance_(ch, sending, item, &looks, &told) == GOKORE_OK) return GOKORE_OK;
     gokore_atomic_u32 *kick = NULL;
     gokore_channel_enter_(ch);
     gokore_status status = gokore_channel_step_(ch, sending, item, NULL, &kick);
-    if (status == GOKORE_FULL || status == GOKORE_EMPTY) return gokore_channel_wait_(ch, sending, item, ctx, looks);
+    if (gokore_channel_must_wait_(status)) return gokore_channel_wait_(ch, sending, item, ctx, looks, told);
     gokore_channel_leave_(ch, kick);
     return status;
 }
@@ -776,6 +845,8 @@ static void gokore_channel_init_(gokore_channel *ch, const gokore_channel_desc *
     gokore_atomic_store_relaxed(&ch->tail, (uint64_t)GOKORE_CHANNEL_SLOW_);
     gokore_atomic_store_relaxed(&ch->head, (uint64_t)GOKORE_CHANNEL_SLOW_);
     gokore_atomic_store_relaxed(&ch->looks, (uint32_t)GOKORE_CHANNEL_LOOKS_FIRST_);
+    gokore_atomic_store_relaxed(&ch->yields, (uint32_t)GOKORE_CHANNEL_YIELDS_);
+    gokore_atomic_store_relaxed(&ch->yield_apart, (uint32_t)GOKORE_CHANNEL_YIELD_AGAIN_);
     gokore_atomic_store_relaxed(&ch->until_asked, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
     gokore_atomic_store_relaxed(&ch->apart, (uint32_t)GOKORE_CHANNEL_ASK_FIRST_);
 }
@@ -943,6 +1014,7 @@ typedef struct gokore_select_ {
     gokore_select_case *cases;
     size_t n;
     gokore_waiter_ root, *nodes; // what the thread sleeps on; case i's place in its channel's line
+    gokore_wait_end_of_ *ends;   // of all channels, what the lock checker is told; n of them, with GOKORE_LOCKORDER only
     uint32_t *order;             // in which the cases are looked at
     uint32_t *by_address;        // the cases, sorted by channel
 } gokore_select_;
@@ -1011,8 +1083,26 @@ static gokore_status gokore_select_look_(gokore_select_ *s, bool latched, size_t
     return GOKORE_EMPTY;
 }
 
+// Whom the lock checker takes for able to end it: those who have been at the other end of any of the cases.
+static void gokore_select_tell_(gokore_select_ *s) {
+    uint32_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        gokore_channel *ch = s->cases[i].channel;
+        uint32_t end = s->cases[i].op == GOKORE_SELECT_SEND ? GOKORE_CHANNEL_RECEIVES_ : GOKORE_CHANNEL_SENDS_;
+        if (ch) s->ends[n++] = (gokore_wait_end_of_) { ch, ch->name, end };
+    }
+    if (n == 0) return;
+    s->root.kind_ = GOKORE_WAIT_PARTY_;
+    s->root.key_ = s->ends[0].object;
+    s->root.name_ = s->ends[0].name;
+    s->root.end_ = s->ends[0].end;
+    s->root.others_ = s->ends + 1;
+    s->root.other_count_ = n - 1;
+}
+
 static void gokore_select_line_up_(gokore_select_ *s) {
     s->root.since_ns_ = gokore_now_ns();
+    if (GOKORE_LOCKORDER) gokore_select_tell_(s);
     for (size_t i = 0; i < s->n; i++) {
         gokore_select_case *c = &s->cases[i];
         s->nodes[i] = (gokore_waiter_) { .owner_ = &s->root, .key_ = c->channel, .item_ = c->item, .since_ns_ = s->root.since_ns_ };
@@ -1056,13 +1146,14 @@ static gokore_status gokore_select_wait_(gokore_select_ *s, gokore_context *ctx,
     gokore_channel *any = s->n ? s->cases[s->by_address[s->n - 1]].channel : NULL;
     gokore_status status = GOKORE_OK;
     gokore_select_line_up_(s);
-    for (;;) {
+    for (bool first = true;; first = false) {
         int64_t due_ns = gokore_select_due_(s);
         gokore_select_leave_(s);
+        if (first) gokore_channel_none_held_();
         status = gokore_channel_rest_(any, &s->root, any ? gokore_channel_patience_(any) : 0, ctx, due_ns < limit_ns ? due_ns : limit_ns);
         gokore_select_enter_(s); // and ticks
         if (gokore_atomic_load_acquire(&s->root.state_) == GOKORE_WAITER_WOKEN_) break; // pairs with gokore_channel_wake_
-        if (gokore_context_status(ctx) != GOKORE_OK || gokore_now_ns() >= limit_ns) break;
+        if (status == GOKORE_DEADLOCK || gokore_context_status(ctx) != GOKORE_OK || gokore_now_ns() >= limit_ns) break;
     }
     gokore_select_step_out_(s);
     if (gokore_atomic_load_acquire(&s->root.state_) == GOKORE_WAITER_WOKEN_) { // pairs likewise
@@ -1092,9 +1183,10 @@ static gokore_status gokore_select_run_(gokore_select_ *s, gokore_context *ctx, 
 // Finds room for the records: here, or on the heap.
 static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, gokore_context *ctx, bool biased, bool blocking, size_t *out) {
     gokore_waiter_ nodes[GOKORE_SELECT_STACK_];
+    gokore_wait_end_of_ ends[GOKORE_SELECT_STACK_];
     uint32_t numbers[2 * GOKORE_SELECT_STACK_];
-    gokore_select_ s = { .cases = cases, .n = n, .nodes = nodes, .order = numbers, .by_address = numbers + GOKORE_SELECT_STACK_ };
-    size_t chosen = n, each = sizeof *s.nodes + 2 * sizeof *s.order;
+    gokore_select_ s = { .cases = cases, .n = n, .nodes = nodes, .ends = ends, .order = numbers, .by_address = numbers + GOKORE_SELECT_STACK_ };
+    size_t chosen = n, each = sizeof *s.nodes + sizeof *s.ends + 2 * sizeof *s.order;
     void *memory = NULL;
     if (out) *out = n;
     gokore_status status = gokore_context_status(ctx);
@@ -1105,7 +1197,8 @@ static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, g
         memory = n < UINT32_MAX / each ? gokore_alloc_(NULL, n * each, _Alignof(gokore_waiter_)) : NULL;
         if (!memory) return GOKORE_NO_MEMORY;
         s.nodes = (gokore_waiter_ *)memory;
-        s.order = (uint32_t *)(void *)(s.nodes + n);
+        s.ends = (gokore_wait_end_of_ *)(void *)(s.nodes + n);
+        s.order = (uint32_t *)(void *)(s.ends + n);
         s.by_address = s.order + n;
     }
     int64_t since_ns = GOKORE_METRICS ? gokore_now_ns() : 0;
@@ -1113,7 +1206,8 @@ static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, g
         if (cases[i].channel) gokore_channel_keep_(cases[i].channel);
     status = gokore_select_run_(&s, ctx, biased, blocking, &chosen);
     for (size_t i = 0; GOKORE_METRICS && i < n; i++) // the chosen one is told, all are let go
-        if (cases[i].channel && i == chosen) gokore_channel_tell_result_(cases[i].channel, cases[i].op == GOKORE_SELECT_SEND, status, gokore_now_ns() - since_ns);
+        if (cases[i].channel && i == chosen)
+            gokore_channel_tell_result_(cases[i].channel, cases[i].op == GOKORE_SELECT_SEND, status, gokore_now_ns() - since_ns);
         else if (cases[i].channel) gokore_channel_let_go_(cases[i].channel, 0);
     if (memory) gokore_free_(NULL, memory, n * each);
     if (out) *out = chosen;

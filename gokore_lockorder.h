@@ -54,7 +54,9 @@
 //                LOCK_ORPHANED instead.
 //   Limits       None that drops what was seen. When memory can't be had, one LOCK_TABLE report says so, and what is known
 //                is kept. A search for a mild cycle's serious sister ends after 100000 steps.
-//   Cost         A pair that this thread has seen before: one look into a table of its own, no shared cache line written.
+//   Cost         A pair that this thread has seen before: one look at what it held in this place the last time, or into a table of
+//                its own; no shared cache line written. Memory: some 280 bytes per lock and 75 per edge (64-bit), kept until
+//                the lock is destroyed; a class counts as one lock.
 
 #ifndef GOKORE_LOCKORDER_H
 #define GOKORE_LOCKORDER_H 100 // 0.1.0
@@ -271,10 +273,17 @@ GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cl
 // EXCLUSIVE, SHARED: a lock's, ended by those who hold it. PARTY: ended by those who have been at that end of the object before.
 // PERMITS: a semaphore's: by those who hold permits, or, where a holder has asked for more, by those who have released some.
 enum { GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, GOKORE_WAIT_PARTY_, GOKORE_WAIT_PERMITS_ };
+typedef struct gokore_wait_end_of_ {
+    const void *object;
+    const char *name;
+    uint32_t end;
+} gokore_wait_end_of_;
 typedef struct gokore_wait_ {
     const void *object;
     const char *name;          // NULL = the lock's, or the address; must live as long as the object
     uint32_t kind, end;        // end: of PARTY, which end's users can end it
+    const gokore_wait_end_of_ *others; // of PARTY: more ends whose users can end it; read until gokore_wait_end_
+    uint32_t other_count;
     int64_t deadline_ns;       // INT64_MAX = none: a wait that ends by itself is no part of a deadlock of such waits only
     gokore_atomic_u32 *state;  // the word it sleeps on: the wait is over once this is not idle; set to doomed for a victim
     uint32_t idle, doomed;
@@ -321,7 +330,7 @@ static void *gokore_chunk_item_(gokore_chunks_ *c, uint32_t i, size_t item_size)
     return base + (size_t)(at - (64u << k)) * item_size;
 }
 
-// The number of a new zeroed item, 0 if there is no memory.
+// The number of a new item, which is not set up yet, 0 if there is no memory.
 static uint32_t gokore_chunk_add_(gokore_chunks_ *c, size_t item_size) {
     uint32_t i = c->count + 1, at = i + 64, k = 25 - (uint32_t)__builtin_clz(at);
     if (k >= GOKORE_CHUNKS_) return 0;
@@ -330,7 +339,6 @@ static uint32_t gokore_chunk_add_(gokore_chunks_ *c, size_t item_size) {
         if (!base) return 0;
         gokore_atomic_store_release(&c->chunk[k], base); // pairs with the acquire in gokore_chunk_item_
     }
-    memset(gokore_chunk_item_(c, i, item_size), 0, item_size); // not before: memory that is not used is not touched
     c->count = i;
     return i;
 }
@@ -350,6 +358,10 @@ typedef struct gokore_lock_map_ {
     uint64_t used;
     bool shared;             // read without the latch: what it has outgrown stays
 } gokore_lock_map_;
+
+#ifndef GOKORE_LOCK_MAP_FIRST_
+#define GOKORE_LOCK_MAP_FIRST_ 256 // slots of a map's first table, a power of two; the explorer has fewer
+#endif
 
 static uint64_t gokore_lock_hash_(uint64_t x) { // the finaliser of splitmix64
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -381,7 +393,7 @@ static uint64_t gokore_lock_map_live_(const gokore_lock_slots_ *t) {
 
 static bool gokore_lock_map_grow_(gokore_lock_map_ *map) {
     gokore_lock_slots_ *old = (gokore_lock_slots_ *)gokore_atomic_load_relaxed(&map->slots); // relaxed: under the latch
-    uint64_t size = 256, live = gokore_lock_map_live_(old);
+    uint64_t size = GOKORE_LOCK_MAP_FIRST_, live = gokore_lock_map_live_(old);
     while (size < live * 3) size *= 2;
     size_t bytes = sizeof(gokore_lock_slots_) + (size_t)size * sizeof(gokore_lock_slot_);
     gokore_lock_slots_ *t = (gokore_lock_slots_ *)gokore_alloc_zeroed_(NULL, bytes, GOKORE_CACHE_LINE);
@@ -488,6 +500,7 @@ enum { GOKORE_DEP_HELD_SHARED_ = 1, GOKORE_DEP_WANT_SHARED_ = 2, GOKORE_DEP_TIME
 typedef struct gokore_lock_dep_ {
     uint32_t next, edge, kinds;
     uint32_t stack;         // where it was first seen
+    uint32_t epoch;         // when its thread was last judged for it
     gokore_lockset_ *held;
     uint64_t thread;        // the one that made it; 0 = several have
 } gokore_lock_dep_;
@@ -605,11 +618,12 @@ static uint32_t gokore_lock_record_new_(void) {
     uint32_t i = gokore_lockorder_.free_record;
     if (i)
         gokore_lockorder_.free_record = gokore_lock_record_at_(i)->next_free;
-    else
+    else if (!((gokore_lockorder_.records.count + 1) >> GOKORE_ID_NUMBER_BITS_))
         i = gokore_chunk_add_(&gokore_lockorder_.records, sizeof(gokore_lock_record_));
-    if (!i || i >> GOKORE_ID_NUMBER_BITS_) return 0;
-    gokore_lock_record_ fresh = { .id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
-    *gokore_lock_record_at_(i) = fresh;
+    if (!i) return 0;
+    uint64_t id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i;
+    *gokore_lock_record_at_(i) =
+        (gokore_lock_record_) { .id = id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
     return i;
 }
 
@@ -809,13 +823,18 @@ static uint32_t gokore_edge_find_(uint64_t from, uint64_t to) {
     return e;
 }
 
+static uint64_t gokore_edge_key_of_(uint32_t e) {
+    const gokore_lock_edge_ *edge = gokore_lock_edge_at_(e);
+    return gokore_edge_key_(gokore_lock_record_at_(edge->from)->id, gokore_lock_record_at_(edge->to)->id);
+}
+
 // From now on those that lead to b are found by their keys. False = no memory: then they are looked through as before.
 static bool gokore_edges_hash_(const gokore_lock_record_ *b) {
     bool ok = true;
     for (uint32_t e = b->in; e && ok; e = gokore_lock_edge_at_(e)->next_in)
-        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id), e);
+        ok = gokore_lock_map_put_(&gokore_lockorder_.by_edge, gokore_edge_key_of_(e), e);
     for (uint32_t e = b->in; e && !ok; e = gokore_lock_edge_at_(e)->next_in)
-        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_(gokore_lock_record_at_(gokore_lock_edge_at_(e)->from)->id, b->id));
+        gokore_lock_map_remove_(&gokore_lockorder_.by_edge, gokore_edge_key_of_(e));
     return ok;
 }
 
@@ -1231,7 +1250,8 @@ static void gokore_clause_say_(int kind, const char *a, const char *b, const cha
     for (int i = 0; i < (kind == GOKORE_CLAUSE_EXEMPT_ ? 3 : 2); i++)
         if (!names[i] || !gokore_rule_name_ok_(names[i], strlen(names[i]))) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns), limits = gokore_limits_set_();
+    bool ok = gokore_clause_put_(&gokore_lockorder_.clauses, kind, GOKORE_ORIGIN_CALLED_, names, max_hold_ns);
+    bool limits = gokore_limits_set_();
     gokore_verdicts_change_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (!ok) gokore_lock_out_of_memory_();
@@ -1543,12 +1563,14 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
     (void)pthread_once(&gokore_thread_once_, gokore_threads_prepare_);
     gokore_latch_lock_(&gokore_lockorder_.latch);
     uint32_t i = gokore_thread_free_;
+    bool fresh = i == 0;
     if (i)
         gokore_thread_free_ = gokore_lock_thread_at_(i)->next_free;
     else
         i = gokore_chunk_add_(&gokore_lockorder_.threads, sizeof(gokore_lock_thread_));
     gokore_lock_thread_ *t = i ? gokore_lock_thread_at_(i) : NULL;
     if (t) {
+        if (fresh) memset(t, 0, sizeof *t);
         t->number = i;
         t->id = gokore_thread_id_();
         t->held = t->first + 1;
@@ -1561,7 +1583,8 @@ static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
 }
 
 static bool gokore_held_grow_(gokore_lock_thread_ *t) {
-    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE), *before = t->held;
+    gokore_held_ *before = t->held;
+    gokore_held_ *more = (gokore_held_ *)gokore_alloc_zeroed_(NULL, (2 * t->capacity + 2) * sizeof *more, GOKORE_CACHE_LINE);
     if (!more) return false;
     gokore_latch_lock_(&gokore_lockorder_.latch); // the watch may be reading
     memcpy(more + 1, before, t->capacity * sizeof *more);
@@ -1668,6 +1691,7 @@ static void gokore_lock_part_set_(uint32_t record) {
 typedef struct gokore_acquisition_ {
     gokore_lock_thread_ *thread;
     uint32_t record, node;   // wanted
+    uint32_t epoch, judged;  // judged: the epoch, once no pair of it has anything more to tell; 0 before
     unsigned mode;
     const void *outer;
     bool exempt, strict;
@@ -1756,6 +1780,7 @@ static void gokore_search_reach_(uint32_t node, int side, uint32_t mark, uint32_
 
 // Is there any way at all? From both ends in turns, so that it costs no more than the side that is sooner at its end.
 static bool gokore_search_meets_(uint32_t start, uint32_t goal) {
+    if (!gokore_lock_record_at_(start)->out || !gokore_lock_record_at_(goal)->in) return false;
     uint32_t mark = ++gokore_lockorder_.mark, tail[2] = { 0, 0 }, at[2] = { start, goal };
     gokore_search_reach_(start, 0, mark, &tail[0]);
     gokore_search_reach_(goal, 1, mark, &tail[1]);
@@ -2043,22 +2068,37 @@ static const char *gokore_pair_rule_(const gokore_acquisition_ *a, const gokore_
 static bool gokore_pair_is_free_(const gokore_acquisition_ *a, const gokore_held_ *h) {
     if (!gokore_held_is_known_(h)) return true;
     if (a->outer && (h->outer == a->outer || (h->node == a->node && gokore_held_lock_(h) != a->outer))) return true;
-    return gokore_clause_blessed_(gokore_lock_record_at_(h->record)->cls, gokore_lock_record_at_(a->record)->cls) &&
-           gokore_lock_record_at_(a->record)->cls;
+    uint32_t cls = gokore_lockorder_.clauses ? gokore_lock_record_at_(a->record)->cls : 0;
+    return cls && gokore_clause_blessed_(gokore_lock_record_at_(h->record)->cls, cls);
 }
 
 // After a cycle is told: its other edges have been told with it.
-static void gokore_search_tell_(const gokore_search_ *s) {
+static void gokore_search_tell_(const gokore_search_ *s, uint32_t kind) {
     for (uint32_t node = s->goal, from; node != s->start; node = from) {
         from = gokore_dep_from_(gokore_lock_record_at_(node)->via);
-        (void)gokore_told_(from, node, GOKORE_TOLD_CYCLE_);
+        (void)gokore_told_(from, node, kind);
     }
+}
+
+// Does this dependency say of the pair all that there is to say?
+static bool gokore_dep_covers_(const gokore_lock_dep_ *dep, const gokore_acquisition_ *a, uint32_t kinds) {
+    return (dep->kinds & kinds) == dep->kinds && gokore_lockset_within_(dep->held, a->held);
+}
+
+// By this thread, as it is now: what has come since has been judged with it.
+static bool gokore_pair_was_judged_(const gokore_acquisition_ *a, const gokore_held_ *h) {
+    uint32_t e = gokore_edge_find_(h->node_id, gokore_lock_record_at_(a->node)->id), kinds = gokore_pair_kinds_(a, h);
+    for (uint32_t d = gokore_dep_first_(e); d; d = gokore_lock_dep_at_(d)->next) {
+        const gokore_lock_dep_ *dep = gokore_lock_dep_at_(d);
+        if (dep->epoch == a->epoch && dep->thread == a->thread->id && gokore_dep_covers_(dep, a, kinds)) return true;
+    }
+    return false;
 }
 
 // f NULL: tells nothing and remembers nothing.
 static enum gokore_verdict_ gokore_pair_judge_(const gokore_acquisition_ *a, const gokore_held_ *h, gokore_finding_ *f) {
     static const uint32_t kinds[] = { 0, GOKORE_TOLD_GATED_, GOKORE_TOLD_ALONE_, GOKORE_TOLD_CYCLE_ };
-    if (gokore_pair_is_free_(a, h)) return GOKORE_VERDICT_FINE_;
+    if (gokore_pair_is_free_(a, h) || (f && gokore_pair_was_judged_(a, h))) return GOKORE_VERDICT_FINE_;
     const char *rule = gokore_pair_rule_(a, h);
     if (rule) {
         if (f && !gokore_told_(h->node, a->node, GOKORE_TOLD_ORDER_)) gokore_finding_order_(f, a, h->node, rule);
@@ -2075,7 +2115,7 @@ static enum gokore_verdict_ gokore_pair_judge_(const gokore_acquisition_ *a, con
     if (way == GOKORE_WAY_NONE_) return GOKORE_VERDICT_FINE_;
     if (f && !gokore_told_(h->node, a->node, kinds[way])) {
         gokore_finding_cycle_(f, a, &s, way);
-        if (way == GOKORE_WAY_OPEN_) gokore_search_tell_(&s);
+        gokore_search_tell_(&s, kinds[way]);
     }
     return way == GOKORE_WAY_OPEN_ || a->strict ? GOKORE_VERDICT_WRONG_ : GOKORE_VERDICT_MILD_;
 }
@@ -2092,13 +2132,14 @@ static enum gokore_verdict_ gokore_pairs_judge_(const gokore_acquisition_ *a, go
 
 // >>learning
 // Adds how the pair was seen, unless that says nothing new: the least of what was held counts. False = no memory.
-static bool gokore_pair_learn_(gokore_acquisition_ *a, const gokore_held_ *h) {
+static bool gokore_pair_learn_(gokore_acquisition_ *a, const gokore_held_ *h, bool *news) {
     uint32_t e = gokore_edge_make_(h->node, a->node), kinds = gokore_pair_kinds_(a, h);
     if (!e) return false;
     gokore_lock_edge_ *edge = gokore_lock_edge_at_(e);
     for (uint32_t d = edge->deps; d; d = gokore_lock_dep_at_(d)->next) {
         gokore_lock_dep_ *dep = gokore_lock_dep_at_(d);
-        if ((dep->kinds & kinds) != dep->kinds || !gokore_lockset_within_(dep->held, a->held)) continue;
+        if (!gokore_dep_covers_(dep, a, kinds)) continue;
+        if (dep->thread == a->thread->id) dep->epoch = a->judged;
         if (dep->thread == 0 || dep->thread == a->thread->id) return true;
         if (dep->kinds != kinds || dep->held->count != a->held->count) continue;
         dep->thread = 0;
@@ -2113,21 +2154,35 @@ static bool gokore_pair_learn_(gokore_acquisition_ *a, const gokore_held_ *h) {
         if (!edge->deps) gokore_edge_unlink_(e);
         return false;
     }
-    *gokore_lock_dep_at_(d) = (gokore_lock_dep_) { edge->deps, e, kinds, gokore_trace_keep_(&a->thread->trace), a->held, a->thread->id };
+    uint32_t stack = gokore_trace_keep_(&a->thread->trace);
+    *gokore_lock_dep_at_(d) = (gokore_lock_dep_) { edge->deps, e, kinds, stack, a->judged, a->held, a->thread->id };
     a->held->uses++;
     edge->deps = d;
+    *news = true;
     return true;
 }
 
-// All pairs of an acquisition that may go on, and its chain, so that the next one like it is warm.
-static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t instances, uint32_t epoch) {
+static void gokore_pairs_weigh_(const gokore_acquisition_ *a) { // an acquisition that no chain counts
+    for (uint32_t i = 0; i < gokore_held_count_(a->thread); i++) {
+        uint32_t e = gokore_edge_find_(a->thread->held[i].node_id, gokore_lock_record_at_(a->node)->id);
+        if (e) gokore_lock_edge_at_(e)->weight++;
+    }
+}
+
+// All pairs of an acquisition that may go on, and, if that says nothing new, its chain, so that the next one like it is warm: many
+// locks are taken together once and never again. Where those held vary behind their classes it has to be known from the first.
+static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t instances) {
     gokore_lock_thread_ *t = a->thread;
     uint32_t n = gokore_held_count_(t);
-    bool ok = true;
+    bool ok = true, news = false;
     for (uint32_t i = 0; i < n; i++)
-        if (!gokore_pair_is_free_(a, &t->held[i])) ok = gokore_pair_learn_(a, &t->held[i]) && ok;
+        if (!gokore_pair_is_free_(a, &t->held[i])) ok = gokore_pair_learn_(a, &t->held[i], &news) && ok;
     if (!ok) return false;
     gokore_chain_ *c = gokore_chain_find_(t, key);
+    if (!c && news && instances == 1) {
+        if (a->judged) gokore_pairs_weigh_(a);
+        return true;
+    }
     if (!c) {
         if (!gokore_chains_room_(t, n + 2)) return false;
         c = gokore_chain_slot_(t, key);
@@ -2139,7 +2194,7 @@ static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t i
     }
     for (uint32_t i = 0; i < n; i++) t->ids[c->ids + 2 + i] = gokore_pair_is_free_(a, &t->held[i]) ? 0 : t->held[i].node_id;
     if (c->instances != instances) c->instances = 0;
-    c->epoch = epoch;
+    c->epoch = a->epoch;
     return true;
 }
 
@@ -2175,16 +2230,17 @@ static gokore_status gokore_acquisition_learn_(gokore_acquisition_ *a, uint64_t 
         f.id = GOKORE_REPORT_NONE;
         gokore_latch_lock_(&gokore_lockorder_.latch);
         gokore_rules_ready_();
-        uint32_t epoch = gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch); // relaxed: raised under the latch
+        a->epoch = gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch); // relaxed: raised under the latch
         a->strict = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_STRICT; // relaxed: likewise
         gokore_acquisition_exempt_(a);
         if (!a->held) a->held = gokore_lockset_new_(a->thread, varied);
         known = a->held != NULL;
         enum gokore_verdict_ verdict = known ? gokore_pairs_judge_(a, &f) : GOKORE_VERDICT_FINE_;
         refused = verdict == GOKORE_VERDICT_WRONG_ && GOKORE_ON_VIOLATION == GOKORE_DENY;
+        a->judged = f.id == GOKORE_REPORT_NONE ? a->epoch : 0;
         if (known && refused && f.id == GOKORE_REPORT_NONE) gokore_pairs_refuse_(a);
         if (known && !refused && (GOKORE_ON_VIOLATION != GOKORE_DENY || f.id == GOKORE_REPORT_NONE))
-            known = gokore_pairs_learn_(a, key, instances, epoch);
+            known = gokore_pairs_learn_(a, key, instances);
         if (a->held && f.id == GOKORE_REPORT_NONE) gokore_lockset_drop_(a->held);
         gokore_latch_unlock_(&gokore_lockorder_.latch);
         if (f.id != GOKORE_REPORT_NONE) (void)gokore_finding_tell_(&f, GOKORE_ORDER);
@@ -2557,7 +2613,8 @@ static inline bool gokore_lock_cools_(const void *lock) {
     if (!t) return false;
     uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
     const gokore_held_ *h = t->held + n - 1;            // of none, one that holds no lock
-    if (gokore_held_lock_(h) != lock || h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
+    if (gokore_held_lock_(h) != lock) return false;
+    if (h->epoch != gokore_atomic_load_relaxed(&gokore_lock_settings_.epoch)) return false; // relaxed: settings
     gokore_atomic_store_release(&t->count, n - 1);      // pairs with the acquire in gokore_held_by_
     return true;
 }
@@ -3098,27 +3155,50 @@ static bool gokore_stuck_stays_(gokore_scene_ *scene, uint32_t i) {
     return s->wait.kind >= GOKORE_WAIT_PARTY_ ? any && all : any;
 }
 
+static uint32_t gokore_thread_waits_(gokore_lock_thread_ *t) { // for so many objects
+    if (!t->id || !gokore_atomic_load(&t->waits)) return 0;
+    gokore_latch_lock_(&t->latch);
+    uint32_t n = gokore_wait_goes_on_(t) ? 1 + t->wait.other_count : 0;
+    gokore_latch_unlock_(&t->latch);
+    return n;
+}
+
+// One entry for each end whose users can end the thread's wait. Who began to wait after the room was made may be left out: then
+// it passes for one that can go on.
+static void gokore_scene_add_(gokore_scene_ *scene, uint32_t room, gokore_lock_thread_ *t) {
+    if (gokore_thread_waits_(t) == 0) return;
+    gokore_latch_lock_(&t->latch);
+    uint32_t n = gokore_wait_goes_on_(t) ? 1 + t->wait.other_count : 0;
+    for (uint32_t i = 0; i < n && n <= room - scene->count; i++) {
+        gokore_stuck_ *s = &scene->stuck[scene->count + i];
+        *s = (gokore_stuck_) { .thread = t, .wait = t->wait, .number = t->wait_number, .since_ns = t->wait_since_ns, .stack = t->wait_stack };
+        const gokore_wait_end_of_ *other = i > 0 ? &t->wait.others[i - 1] : NULL;
+        if (other) s->wait.object = other->object, s->wait.name = other->name, s->wait.end = other->end;
+    }
+    if (n <= room - scene->count) scene->count += n;
+    gokore_latch_unlock_(&t->latch);
+}
+
+static void gokore_scene_free_(gokore_scene_ *scene, const gokore_lock_thread_ *t) { // it can go on, whatever it waits for
+    for (uint32_t k = 0; k < scene->count; k++)
+        if (scene->stuck[k].thread == t) scene->stuck[k].out = true;
+}
+
 // All threads that wait, and which of them can't go on. Under the latch; false = no memory.
 static bool gokore_scene_set_(gokore_scene_ *scene) {
-    uint32_t n = gokore_lockorder_.threads.count;
+    uint32_t room = 1;
+    for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++) room += gokore_thread_waits_(gokore_lock_thread_at_(i));
     scene->count = 0;
-    scene->stuck = (gokore_stuck_ *)gokore_alloc_zeroed_(NULL, (n + 1) * sizeof *scene->stuck, sizeof(void *));
+    scene->stuck = (gokore_stuck_ *)gokore_alloc_zeroed_(NULL, room * sizeof *scene->stuck, sizeof(void *));
     if (!scene->stuck) return false;
-    for (uint32_t i = 1; i <= n; i++) {
-        gokore_lock_thread_ *t = gokore_lock_thread_at_(i);
-        if (!t->id || !gokore_atomic_load(&t->waits)) continue;
-        gokore_latch_lock_(&t->latch);
-        if (gokore_wait_goes_on_(t))
-            scene->stuck[scene->count++] =
-                (gokore_stuck_) { .thread = t, .wait = t->wait, .number = t->wait_number, .since_ns = t->wait_since_ns, .stack = t->wait_stack };
-        gokore_latch_unlock_(&t->latch);
-    }
+    for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++) gokore_scene_add_(scene, room, gokore_lock_thread_at_(i));
     for (uint32_t i = 0; i < scene->count; i++) scene->stuck[i].held = gokore_permits_are_held_(scene, scene->stuck[i].wait.object);
     for (bool changed = scene->count > 0; changed;) {
         changed = false;
         for (uint32_t i = 0; i < scene->count; i++) {
             if (scene->stuck[i].out || gokore_stuck_stays_(scene, i)) continue;
-            scene->stuck[i].out = changed = true;
+            gokore_scene_free_(scene, scene->stuck[i].thread);
+            changed = true;
         }
     }
     return true;
@@ -3142,7 +3222,7 @@ static uint32_t gokore_scene_cycle_(gokore_scene_ *scene, uint32_t from) {
 static const char *gokore_wait_name_(const gokore_wait_ *w) { // kept as long as the process lives; "" = no memory
     char title[64];
     gokore_lock_title_(w->object, NULL, gokore_lock_known_(w->object), title, sizeof title);
-    const char *name = w->name ? w->name : gokore_rule_name_(title, strlen(title));
+    const char *said = w->name ? w->name : title, *name = gokore_rule_name_(said, strlen(said));
     return name ? name : "";
 }
 

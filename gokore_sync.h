@@ -37,7 +37,8 @@
 //                NULL where a context is asked for means: never cancelled. Cancel from any thread, not from a signal
 //                handler: it takes a lock (set a flag there, or cancel from a thread that waits in sigwait).
 //   Waiting      One record per blocked call, on its own stack, in a queue: per object, first come first served. It sleeps on
-//                a word of its own, which a waker or its context changes, so no call has to wait for two words at once.
+//                a word of its own, which its waker changes, and on its context's, where the kernel can (futex_waitv); where
+//                not, the context keeps a list of those who wait with it, and changes their words.
 //   Fairness     A thread that comes to a free lock may take it ahead of those who sleep; a sleeper that has waited for
 //                1 ms is handed the lock by the next unlock. So a waiter waits 1 ms, and one section per waiter ahead.
 //                Semaphores are handed over always; readers that wait are let in together.
@@ -367,10 +368,13 @@ typedef struct gokore_waiter_ {
     struct gokore_waiter_ *context_next_, *context_prev_; // context_prev_ is itself when its context has taken it off
     struct gokore_waiter_ *owner_;                     // NULL = itself
     const void *key_;                                  // whose queue
+    const char *name_;                                 // its name for the lock checker; NULL = a lock's
     void *item_;                                       // a channel's: what to send, where to receive
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
     int64_t since_ns_;                                 // when the call began to wait
     uint32_t kind_, end_;                              // what the lock checker is told of it, see gokore_wait_; 0 = nothing
+    const gokore_wait_end_of_ *others_;                // likewise
+    uint32_t other_count_;
     bool queued_;                                      // under the queue's latch
     bool steadfast_;                                   // can't be ended as a deadlock's victim
     bool sleeps_;                                      // at once: it has spun already, or it is likely to wait for long
@@ -488,6 +492,15 @@ static bool gokore_context_enlist_(gokore_context *ctx, gokore_waiter_ *w) {
     return live;
 }
 
+// The same where it will sleep on the context's word as well. seq_cst, as in gokore_context_end_: either that sees that
+// somebody waits, or this sees that the context is over.
+static bool gokore_context_count_(gokore_context *ctx) {
+    (void)gokore_atomic_fetch_add(&ctx->waiting_, 1);
+    if (gokore_atomic_load(&ctx->status_) == GOKORE_OK) return true;
+    (void)gokore_atomic_fetch_sub_release(&ctx->waiting_, 1); // pairs with gokore_context_deinit
+    return false;
+}
+
 static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
     gokore_latch_lock_(&ctx->latch_);
     if (w->context_prev_ != w) {
@@ -499,15 +512,23 @@ static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
 
 // The lock checker is told for what this thread is about to sleep.
 static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
-    gokore_wait_ wait = { .object = w->key_, .kind = w->kind_, .end = w->end_, .deadline_ns = deadline_ns, .state = &w->state_,
-                          .idle = GOKORE_WAITER_ASLEEP_, .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
+    gokore_wait_ wait = { .object = w->key_, .name = w->name_, .kind = w->kind_, .end = w->end_, .others = w->others_,
+                          .other_count = w->other_count_, .deadline_ns = deadline_ns, .state = &w->state_, .idle = GOKORE_WAITER_ASLEEP_,
+                          .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
     gokore_wait_begin_(&wait);
+}
+
+static gokore_status gokore_waiter_sleep_on_two_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
+    const gokore_futex_two_ on = { { &w->state_, &ctx->status_ }, { GOKORE_WAITER_ASLEEP_, GOKORE_OK } };
+    gokore_status why = GOKORE_SEAM_WAIT_TWO_(&on, deadline_ns);
+    return why == GOKORE_OK ? gokore_context_status(ctx) : why;
 }
 
 gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
     gokore_status why = gokore_context_status(ctx);
     if (why != GOKORE_OK) return why;
-    if (ctx && !gokore_context_enlist_(ctx, w)) return gokore_context_status(ctx);
+    const bool both = ctx && GOKORE_SEAM_HAS_WAIT_TWO_();
+    if (ctx && !(both ? gokore_context_count_(ctx) : gokore_context_enlist_(ctx, w))) return gokore_context_status(ctx);
     if (ctx && gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
     uint32_t state = GOKORE_WAITER_WAITING_;
     for (int i = 0; !w->sleeps_ && i < GOKORE_SPIN_MAX && state == GOKORE_WAITER_WAITING_; i++) {
@@ -519,11 +540,11 @@ gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_
     bool told = GOKORE_LOCKORDER && w->kind_ && state == GOKORE_WAITER_ASLEEP_;
     if (told) gokore_waiter_tell_(w, deadline_ns);
     while (state == GOKORE_WAITER_ASLEEP_ && why == GOKORE_OK) {
-        why = GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
+        why = both ? gokore_waiter_sleep_on_two_(w, ctx, deadline_ns) : GOKORE_SEAM_WAIT_(&w->state_, GOKORE_WAITER_ASLEEP_, deadline_ns);
         state = gokore_atomic_load_acquire(&w->state_); // pairs likewise, and with gokore_deadlock_cancel_
     }
     if (told) gokore_wait_end_();
-    if (ctx && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
+    if (ctx && !both && state != GOKORE_WAITER_POKED_) gokore_context_delist_(ctx, w);
     bool woken = state == GOKORE_WAITER_WOKEN_;
     gokore_status over = woken ? GOKORE_OK : gokore_context_status(ctx);
     if (ctx) (void)gokore_atomic_fetch_sub_release(&ctx->waiting_, 1); // pairs with gokore_context_deinit
@@ -597,7 +618,8 @@ static void gokore_context_end_(gokore_context *ctx) {
     enum { AT_ONCE = 16 };
     gokore_atomic_u32 *sleepers[AT_ONCE];
     if (gokore_context_status(ctx) != GOKORE_OK) return; // perhaps it expired and nobody looked: the first cause stays
-    if (!gokore_atomic_cas_release(&ctx->status_, GOKORE_OK, GOKORE_CANCELED)) return; // pairs with gokore_context_status
+    if (!gokore_atomic_cas(&ctx->status_, GOKORE_OK, GOKORE_CANCELED)) return; // pairs with gokore_context_status, gokore_context_count_
+    if (gokore_atomic_load(&ctx->waiting_) && GOKORE_SEAM_HAS_WAIT_TWO_()) GOKORE_SEAM_WAKE_(&ctx->status_, INT_MAX);
     int count;
     do {
         count = gokore_context_poke_(ctx, sleepers, AT_ONCE);
@@ -1027,12 +1049,22 @@ static int gokore_inherit_adopt_(gokore_inherit_ *inherit, bool *orphan) {
     return *orphan ? 0 : error;
 }
 
-static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
+// The lock checker is told that this thread waits for a lock by other means than ours; *doomed becomes 1 if it should not any more,
+// where somebody looks at it.
+static void gokore_sync_wait_tell_(const void *lock, gokore_context *ctx, int64_t deadline_ns, gokore_atomic_u32 *doomed) {
+    if (gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
+    gokore_wait_ wait = { .object = lock, .kind = GOKORE_WAIT_EXCLUSIVE_, .deadline_ns = deadline_ns, .state = doomed, .doomed = 1 };
+    if (GOKORE_LOCKORDER) gokore_wait_begin_(&wait);
+}
+
+static gokore_status gokore_inherit_wait_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns, const gokore_atomic_u32 *doomed) {
     gokore_inherit_ *inherit = gokore_sync_inherit_(s);
+    bool looks = ctx || GOKORE_LOCKORDER;
     for (bool orphan = false;;) {
         gokore_status status = gokore_context_status(ctx);
-        int64_t now = gokore_now_ns(), until = ctx && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
+        int64_t now = gokore_now_ns(), until = looks && deadline_ns - now > GOKORE_INHERIT_LOOK_NS_ ? now + GOKORE_INHERIT_LOOK_NS_ : deadline_ns;
         if (status == GOKORE_OK && now >= deadline_ns) status = GOKORE_TIMEOUT;
+        if (gokore_atomic_load_acquire(doomed)) status = GOKORE_DEADLOCK; // pairs with gokore_deadlock_cancel_
         if (status != GOKORE_OK) return status;
         int error = gokore_futex_lock_pi_(&inherit->owner, until);
         if (error == ESRCH) error = gokore_inherit_adopt_(inherit, &orphan);
@@ -1044,6 +1076,14 @@ static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ct
         if (orphan || (v & GOKORE_INHERIT_DIED_)) gokore_inherit_orphan_(s);
         return GOKORE_OK;
     }
+}
+
+static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
+    gokore_atomic_u32 doomed = GOKORE_ATOMIC_INIT(0);
+    gokore_sync_wait_tell_(s, ctx, deadline_ns, &doomed);
+    gokore_status status = gokore_inherit_wait_(s, ctx, deadline_ns, &doomed);
+    if (GOKORE_LOCKORDER) gokore_wait_end_();
+    return status;
 }
 
 static const gokore_sync_kind_ gokore_inherit_kind_ = { "mutex", gokore_inherit_take_, NULL, gokore_inherit_acquire_ };
@@ -1647,9 +1687,10 @@ void gokore_semaphore_set_observer(gokore_semaphore *s, gokore_lock_observer *ob
 
 // >>foreign locks
 // A try every so often, since only its owner's library can wait for a foreign lock.
-static gokore_status gokore_locker_poll_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns) {
+static gokore_status gokore_locker_poll_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, const gokore_atomic_u32 *doomed) {
     for (int64_t pause_ns = 20000;; pause_ns = pause_ns < 500000 ? 2 * pause_ns : 1000000) {
         if (l->try_lock(l->object) == 0) return GOKORE_OK;
+        if (gokore_atomic_load_acquire(doomed)) return GOKORE_DEADLOCK; // pairs with gokore_deadlock_cancel_
         int64_t left_ns = deadline_ns == INT64_MAX ? pause_ns : deadline_ns - gokore_now_ns();
         if (left_ns <= 0) return GOKORE_TIMEOUT;
         gokore_status status = gokore_sleep_ns(left_ns < pause_ns ? left_ns : pause_ns, ctx);
@@ -1658,9 +1699,18 @@ static gokore_status gokore_locker_poll_(const gokore_locker *l, gokore_context 
 }
 
 static gokore_status gokore_locker_get_(const gokore_locker *l, gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
-    if (l->try_lock && (mode & GOKORE_LOCK_TRY)) return l->try_lock(l->object) == 0 ? GOKORE_OK : GOKORE_BUSY;
-    if (l->try_lock && (ctx || deadline_ns != INT64_MAX)) return gokore_locker_poll_(l, ctx, deadline_ns);
-    return l->lock(l->object) == 0 ? GOKORE_OK : GOKORE_SYSTEM;
+    gokore_atomic_u32 doomed = GOKORE_ATOMIC_INIT(0);
+    bool polls = l->try_lock && (ctx || deadline_ns != INT64_MAX);
+    gokore_status status = GOKORE_BUSY;
+    if (l->try_lock && (GOKORE_LOCKORDER || mode & GOKORE_LOCK_TRY) && l->try_lock(l->object) == 0) return GOKORE_OK;
+    if (mode & GOKORE_LOCK_TRY) return status;
+    gokore_sync_wait_tell_(l->object, ctx, deadline_ns, polls ? &doomed : NULL); // who sits in another's library can't be freed
+    if (polls)
+        status = gokore_locker_poll_(l, ctx, deadline_ns, &doomed);
+    else
+        status = l->lock(l->object) == 0 ? GOKORE_OK : GOKORE_SYSTEM;
+    if (GOKORE_LOCKORDER) gokore_wait_end_();
+    return status;
 }
 
 static const char *gokore_locker_name_(const gokore_locker *l) { return l->name ? l->name : gokore_lock_called_(l->lock_class, 0); }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# ns per item through a channel beside a mutex-and-two-conditions ring, ck_ring, GAsyncQueue and Go's channels, in one run:
+# ns per item through a channel beside a mutex-and-two-conditions ring, ck_ring, GAsyncQueue and Go's channels, and for pingpong
+# also beside a bare futex and a bare spin, in one run:
 # every round runs each peer once, the medians are compared. A peer that is not installed is left out.
 BUILD=${BUILD:-build}
 CC=${CC:-cc}
@@ -11,7 +12,7 @@ here=$(dirname "$0")
 out=$BUILD/bench/channel
 mkdir -p "$out" || exit 1
 
-peers="gokore monitored ring"
+peers="gokore monitored ring futex spin"
 have= libs=
 if echo '#include <ck_ring.h>' | $CC $CPPFLAGS -E - > /dev/null 2>&1; then
     have=-DHAVE_CK=1
@@ -37,6 +38,7 @@ items() { # SHAPE: takes a peer some 50 to 300 ms
 }
 once() { # PEER SHAPE
     case $1,$2 in
+    futex,[!p]* | spin,[!p]*) ;; # a cell for one item and two threads
     ring,select | ck,select | glib,select) ;; # they have none
     go,*) "$out/channel_go" "$2" "$(items "$2")" ;;
     *) "$out/channel" "$1" "$2" "$(items "$2")" ;;

@@ -25,7 +25,7 @@ build tsan-off "$CC" -std=c11 -O2 -g -D_GNU_SOURCE -fsanitize=thread bench/locko
 [ ! -x "$work/tsan-off" ] || { cp "$work/tsan-off" "$work/tsan"; names="$names tsan"; }
 if command -v valgrind > /dev/null && [ -x "$work/pthread" ]; then names="$names helgrind-off helgrind"; else echo "left out: helgrind (no valgrind)"; fi
 
-run() { # NAME: "pair threads window"
+run() { # NAME: "pair threads window lock-bytes edge-bytes"
     case $1 in
     tsan-off) TSAN_OPTIONS=detect_deadlocks=0 "$work/tsan-off" ;;
     tsan) TSAN_OPTIONS=detect_deadlocks=1 "$work/tsan" ;;
@@ -45,11 +45,14 @@ median() { # FILE COLUMN
 base() { # of a checker
     case $1 in gokore) echo gokore-off ;; tsan) echo tsan-off ;; helgrind) echo helgrind-off ;; absl) echo pthread ;; *) echo "$1" ;; esac
 }
-printf '%-14s %12s %12s %14s %14s\n' checker 'pair ns' 'added ns' 'threads/pair' 'window s'
+printf '%-14s %12s %12s %14s %14s %10s %10s\n' checker 'pair ns' 'added ns' 'threads/pair' 'window s' 'B/lock' 'B/edge'
 for name in $names; do
     pair=$(median "$work/$name.txt" 1)
     of=$work/$(base "$name").txt
     [ -f "$of" ] || of=$work/$name.txt
+    locks=$(median "$work/$name.txt" 4) edges=$(median "$work/$name.txt" 5)
+    case $name in helgrind*) locks=- edges=- ;; esac # memory of valgrind's own
     awk -v n="$name" -v p="$pair" -v b="$(median "$of" 1)" -v t="$(median "$work/$name.txt" 2)" -v w="$(median "$work/$name.txt" 3)" \
-        'BEGIN { printf "%-14s %12.1f %12.1f %14.2f %14s\n", n, p, p - b, t / p, n == "helgrind" ? w " (2000)" : w }'
+        -v l="$locks" -v e="$edges" \
+        'BEGIN { printf "%-14s %12.1f %12.1f %14.2f %14s %10s %10s\n", n, p, p - b, t / p, n == "helgrind" ? w " (2000)" : w, l, e }'
 done

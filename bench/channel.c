@@ -7,11 +7,13 @@
 #endif
 #include "../gokore_channel.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #ifndef HAVE_CK
@@ -98,7 +100,7 @@ typedef struct ck_queue {
 } ck_queue;
 static ck_queue *ck_make(size_t capacity) {
     unsigned size = 4;
-    while (size <= capacity) size *= 2;
+    while (size < capacity) size *= 2; // it holds one less
     ck_queue *q = (ck_queue *)calloc(1, sizeof *q + size * sizeof q->buffer[0]);
     if (!q) abort();
     ck_ring_init(&q->ring, size);
@@ -125,6 +127,43 @@ static void glib_put(glib_queue *q, uint64_t v) { g_async_queue_push(q, (void *)
 static uint64_t glib_take(glib_queue *q) { return (uint64_t)(uintptr_t)g_async_queue_pop(q) - 1; }
 static uint64_t glib_take_either(glib_queue *a, glib_queue *b) { (void)a; (void)b; abort(); }
 #endif
+
+// >>one cell, for pingpong only: what a hop costs at least, asleep (futex) and awake (spin)
+typedef struct futex_queue {
+    uint32_t full;
+    uint64_t item;
+} futex_queue, spin_queue;
+static futex_queue *futex_make(size_t capacity) {
+    (void)capacity;
+    futex_queue *q = (futex_queue *)aligned_alloc(64, 64);
+    if (!q) abort();
+    *q = (futex_queue) { 0, 0 };
+    return q;
+}
+static spin_queue *spin_make(size_t capacity) { return futex_make(capacity); }
+static void spin_put(spin_queue *q, uint64_t v) {
+    q->item = v;
+    __atomic_store_n(&q->full, 1, __ATOMIC_RELEASE);
+}
+static uint64_t spin_take(spin_queue *q) {
+    for (int i = 1; !__atomic_load_n(&q->full, __ATOMIC_ACQUIRE); i++) {
+        gokore_cpu_relax();
+        if (i % 10000 == 0) (void)sched_yield();
+    }
+    uint64_t v = q->item;
+    __atomic_store_n(&q->full, 0, __ATOMIC_RELAXED);
+    return v;
+}
+static void futex_put(futex_queue *q, uint64_t v) {
+    spin_put(q, v);
+    (void)syscall(SYS_futex, &q->full, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+static uint64_t futex_take(futex_queue *q) {
+    while (!__atomic_load_n(&q->full, __ATOMIC_ACQUIRE)) (void)syscall(SYS_futex, &q->full, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+    return spin_take(q);
+}
+static uint64_t futex_take_either(futex_queue *a, futex_queue *b) { (void)a; (void)b; abort(); }
+static uint64_t spin_take_either(spin_queue *a, spin_queue *b) { (void)a; (void)b; abort(); }
 
 // >>shapes, written out for each peer so that its calls are direct
 typedef struct job {
@@ -182,6 +221,8 @@ static bool is_single(const char *shape) { return strcmp(shape, "one") == 0 || s
     }
 SHAPES(gokore)
 SHAPES(ring)
+SHAPES(futex)
+SHAPES(spin)
 #if HAVE_CK
 SHAPES(ck)
 #endif
@@ -213,7 +254,7 @@ static uint64_t monitored_run(const char *shape, uint64_t items) {
 
 int main(int argc, char **argv) {
     static const struct { const char *name; uint64_t (*run)(const char *, uint64_t); } peers[] = {
-        { "gokore", gokore_run }, { "monitored", monitored_run }, { "ring", ring_run },
+        { "gokore", gokore_run }, { "monitored", monitored_run }, { "ring", ring_run }, { "futex", futex_run }, { "spin", spin_run },
 #if HAVE_CK
         { "ck", ck_run },
 #endif

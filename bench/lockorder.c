@@ -3,6 +3,7 @@
 //   pair     two locks nested, warm: ns per pair of lock and unlock, by CPU time
 //   threads  the same by two threads on locks of their own: ns per pair and thread
 //   window   131072 locks in a window of five: seconds of CPU time; with an argument, fewer locks
+//   memory   bytes that the process has grown by per lock taken alone, and per edge of the window (four for each lock)
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -31,6 +32,7 @@ typedef pthread_mutex_t lock; // plain, and for helgrind and ThreadSanitizer: al
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { LOCKS = 131072, WINDOW = 5 };
 typedef struct work {
@@ -40,7 +42,7 @@ typedef struct work {
     double ns;
 } work;
 static work works[3];
-static lock many[LOCKS];
+static lock many[LOCKS], others[LOCKS];
 
 static double cpu_ns(void) {
     struct timespec t;
@@ -73,6 +75,21 @@ static double window(int locks) {
     return (cpu_ns() - begin) / 1e9;
 }
 
+static double resident(void) { // bytes, 0 where the system does not say
+    long pages = 0, all;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f && fscanf(f, "%ld %ld", &all, &pages) != 2) pages = 0;
+    if (f) (void)fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static void alone(int locks) {
+    for (int i = 0; i < locks; i++) {
+        LOCK(&others[i]);
+        UNLOCK(&others[i]);
+    }
+}
+
 int main(int argc, char **argv) {
     int locks = argc > 1 ? atoi(argv[1]) : LOCKS;
     long rounds = argc > 2 ? atol(argv[2]) : 1000000;
@@ -84,6 +101,11 @@ int main(int argc, char **argv) {
     for (int i = 0; i < 2; i++)
         if (pthread_create(&thread[i], NULL, pairs, &works[1 + i]) != 0) return 1;
     for (int i = 0; i < 2; i++) (void)pthread_join(thread[i], NULL);
-    printf("%.1f %.1f %.3f\n", works[0].ns, (works[1].ns + works[2].ns) / 2, window(locks));
+    for (size_t i = 0; i < sizeof many; i += 1024) ((volatile char *)many)[i] = ((volatile char *)others)[i] = 0; // the locks themselves
+    double before = resident(), seconds = window(locks), grown = resident() - before;
+    before = resident();
+    alone(locks);
+    double lock_bytes = (resident() - before) / locks, edge_bytes = (grown / locks - lock_bytes) / (WINDOW - 1);
+    printf("%.1f %.1f %.3f %.0f %.0f\n", works[0].ns, (works[1].ns + works[2].ns) / 2, seconds, lock_bytes, edge_bytes);
     return 0;
 }

@@ -1,12 +1,18 @@
 // test_channel_many.c - gokore_channel.h: many threads on several channels with selects, cancels, timeouts, recoveries and
-// closes: nothing is lost, nothing is doubled, and what one sender sends into one channel arrives in order
-#include "support/threads.h"
-#include "../gokore_channel.h"
+// closes: nothing is lost, nothing is doubled, and what one sender sends into one channel arrives in order.
+// CHANNEL_ITEMS=N in the environment: N items in all, every tenth in the first test, the others in the second.
+#include "support/channel.h"
 
-#include <pthread.h>
+#include <inttypes.h>
 #include <sched.h>
+#include <stdlib.h>
 
 enum { SENDERS = 4, RECEIVERS = 4, CHANNELS = 3, ITEMS = 60000 }; // ITEMS: of one sender in one round
+
+static uint64_t items_wanted(uint64_t tenths) {
+    const char *text = getenv("CHANNEL_ITEMS");
+    return text ? strtoull(text, NULL, 10) / 10 * tenths : 1;
+}
 
 typedef struct item {
     uint32_t sender, channel;
@@ -32,8 +38,9 @@ typedef struct worker {
 } worker;
 struct world {
     gokore_channel *ch[CHANNELS];
+    gokore_context root; // of every second context
     bool closes_early, cancels_waiters;
-    uint32_t items;
+    uint32_t senders, receivers, items;
     gokore_atomic_u32 senders_left;
     worker sender[SENDERS], receiver[RECEIVERS];
 };
@@ -49,11 +56,12 @@ static void add(sum *s, const item *i) {
 static gokore_context *begin(worker *w) { // none, one that somebody cancels, or one that expires soon
     uint64_t x = test_random(&w->state);
     if (x % 4 < 2) return NULL;
+    gokore_context *parent = x & 4 ? &w->all->root : NULL;
     (void)pthread_mutex_lock(&w->lock);
     if (x % 4 == 2)
-        gokore_context_init(&w->ctx, NULL);
+        gokore_context_init(&w->ctx, parent);
     else
-        gokore_context_init_timeout(&w->ctx, NULL, (int64_t)(x >> 8) % 100000);
+        gokore_context_init_timeout(&w->ctx, parent, (int64_t)((x >> 8) % 100000));
     w->live = true;
     (void)pthread_mutex_unlock(&w->lock);
     return &w->ctx;
@@ -159,7 +167,7 @@ static void *receive_many(void *p) {
 static void disturb(world *all, uint64_t *state) { // until the senders are through
     while (gokore_atomic_load(&all->senders_left)) {
         uint64_t x = test_random(state);
-        worker *w = x % 2 ? &all->sender[(x >> 1) % SENDERS] : &all->receiver[(x >> 1) % RECEIVERS];
+        worker *w = x % 2 ? &all->sender[(x >> 1) % all->senders] : &all->receiver[(x >> 1) % all->receivers];
         (void)pthread_mutex_lock(&w->lock);
         if (w->live) gokore_context_cancel(&w->ctx);
         (void)pthread_mutex_unlock(&w->lock);
@@ -187,16 +195,20 @@ static uint64_t run(world *all, uint64_t *state) {
     all->closes_early = test_random(state) % 4 == 0;
     all->cancels_waiters = test_random(state) % 2;
     all->items = ITEMS / SLOW;
+    all->senders = 1 + (uint32_t)(test_random(state) % SENDERS);
+    all->receivers = 1 + (uint32_t)(test_random(state) % RECEIVERS);
+    gokore_context_init(&all->root, NULL);
     for (int i = 0; i < CHANNELS; i++) {
         gokore_channel_desc desc = { .item_size = sizeof(item), .capacity = capacities[test_random(state) % 6] };
         REQUIRE_STATUS(GOKORE_OK, gokore_channel_create(&all->ch[i], &desc));
     }
-    gokore_atomic_store(&all->senders_left, SENDERS);
-    for (uint32_t i = 0; i < RECEIVERS; i++) start(&all->receiver[i], all, i, test_random(state), receive_many);
-    for (uint32_t i = 0; i < SENDERS; i++) start(&all->sender[i], all, i, test_random(state), send_many);
+    gokore_atomic_store(&all->senders_left, all->senders);
+    for (uint32_t i = 0; i < all->receivers; i++) start(&all->receiver[i], all, i, test_random(state), receive_many);
+    for (uint32_t i = 0; i < all->senders; i++) start(&all->sender[i], all, i, test_random(state), send_many);
     disturb(all, state);
-    for (int i = 0; i < SENDERS; i++) (void)pthread_join(all->sender[i].thread, NULL);
-    for (int i = 0; i < RECEIVERS; i++) (void)pthread_join(all->receiver[i].thread, NULL);
+    for (uint32_t i = 0; i < all->senders; i++) (void)pthread_join(all->sender[i].thread, NULL);
+    for (uint32_t i = 0; i < all->receivers; i++) (void)pthread_join(all->receiver[i].thread, NULL);
+    gokore_context_deinit(&all->root);
     uint64_t total = 0;
     for (int c = 0; c < CHANNELS; c++) {
         sum sent = { 0, 0 }, received = { 0, 0 };
@@ -218,8 +230,10 @@ static uint64_t run(world *all, uint64_t *state) {
 TEST(many, every_item_arrives_once_and_in_order_through_selects_cancels_and_closes) {
     static world all;
     uint64_t state = test_seed(), total = 0;
-    for (int i = 0; i < 6; i++) total += run(&all, &state);
+    int rounds = 0;
+    for (uint64_t wanted = items_wanted(1); rounds < 6 || total < wanted; rounds++) total += run(&all, &state);
     CHECK(total > ITEMS / SLOW);
+    test_note("%" PRIu64 " items in %d rounds", total, rounds);
 }
 
 // Senders and receivers that only send and receive, as fast as they can.
@@ -252,34 +266,44 @@ static void *stream_out(void *p) {
     return NULL;
 }
 
-TEST(many, two_million_items_stream_through_at_every_width) {
-    static const struct { size_t capacity; uint32_t senders, receivers; } shapes[] = { { 1024, 1, 1 }, { 1024, 2, 2 }, { 8, 4, 1 },
-                                                                                       { 8, 1, 4 },    { 1, 2, 2 },    { 0, 2, 2 } };
-    for (size_t k = 0; k < sizeof shapes / sizeof shapes[0]; k++) {
-        stream in[SENDERS] = { { .items = 0 } }, out[RECEIVERS] = { { .items = 0 } };
-        gokore_channel *ch = NULL;
-        REQUIRE_STATUS(GOKORE_OK, gokore_channel_create(&ch, &(gokore_channel_desc) { .item_size = sizeof(item), .capacity = shapes[k].capacity }));
-        uint64_t all = (shapes[k].capacity < 8 ? 200000 : 2000000) / SLOW, count = 0, sent = 0, received = 0;
-        for (uint32_t i = 0; i < shapes[k].senders; i++) {
-            in[i] = (stream) { .ch = ch, .index = i, .items = all / shapes[k].senders };
-            REQUIRE(pthread_create(&in[i].thread, NULL, stream_in, &in[i]) == 0);
-        }
-        for (uint32_t i = 0; i < shapes[k].receivers; i++) {
-            out[i] = (stream) { .ch = ch };
-            REQUIRE(pthread_create(&out[i].thread, NULL, stream_out, &out[i]) == 0);
-        }
-        for (uint32_t i = 0; i < shapes[k].senders; i++) {
-            (void)pthread_join(in[i].thread, NULL);
-            sent += in[i].done.hash;
-        }
-        CHECK_STATUS(GOKORE_OK, gokore_channel_close(ch));
-        for (uint32_t i = 0; i < shapes[k].receivers; i++) {
-            (void)pthread_join(out[i].thread, NULL);
-            count += out[i].done.count;
-            received += out[i].done.hash;
-        }
-        CHECK_UINT(all / shapes[k].senders * shapes[k].senders, count);
-        CHECK_UINT(sent, received);
-        gokore_channel_destroy(ch);
+typedef struct shape {
+    size_t capacity;
+    uint32_t senders, receivers;
+} shape;
+
+static uint64_t stream_through(shape k, uint64_t all) { // the number of items
+    stream in[SENDERS] = { { .items = 0 } }, out[RECEIVERS] = { { .items = 0 } };
+    gokore_channel *ch = channel_of(sizeof(item), k.capacity);
+    uint64_t each = all / k.senders, count = 0, sent = 0, received = 0;
+    for (uint32_t i = 0; i < k.senders; i++) {
+        in[i] = (stream) { .ch = ch, .index = i, .items = each };
+        REQUIRE(pthread_create(&in[i].thread, NULL, stream_in, &in[i]) == 0);
     }
+    for (uint32_t i = 0; i < k.receivers; i++) {
+        out[i] = (stream) { .ch = ch };
+        REQUIRE(pthread_create(&out[i].thread, NULL, stream_out, &out[i]) == 0);
+    }
+    for (uint32_t i = 0; i < k.senders; i++) {
+        (void)pthread_join(in[i].thread, NULL);
+        sent += in[i].done.hash;
+    }
+    CHECK_STATUS(GOKORE_OK, gokore_channel_close(ch));
+    for (uint32_t i = 0; i < k.receivers; i++) {
+        (void)pthread_join(out[i].thread, NULL);
+        count += out[i].done.count;
+        received += out[i].done.hash;
+    }
+    CHECK_UINT(each * k.senders, count);
+    CHECK_UINT(sent, received);
+    gokore_channel_destroy(ch);
+    return count;
+}
+
+TEST(many, items_stream_through_at_every_width) {
+    static const shape shapes[] = { { 1024, 1, 1 }, { 1024, 2, 2 }, { 8, 4, 1 }, { 8, 1, 4 }, { 1, 2, 2 }, { 0, 2, 2 } };
+    uint64_t total = 0;
+    for (uint64_t wanted = items_wanted(9); total < wanted;)
+        for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+            total += stream_through(shapes[i], (shapes[i].capacity < 8 ? 200000 : 2000000) / SLOW);
+    test_note("%" PRIu64 " items", total);
 }

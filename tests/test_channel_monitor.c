@@ -1,24 +1,10 @@
 // test_channel_monitor.c - gokore_channel.h: metrics, stalls and their listeners, policies, recovery, closure
-#include "support/threads.h"
-#include "../gokore_channel.h"
-
-#include <pthread.h>
+#include "support/channel.h"
 
 // ---- helpers
 
-static gokore_channel *channel_of(const char *name, size_t capacity) {
-    gokore_channel *ch = NULL;
-    gokore_channel_desc desc = { .item_size = sizeof(uint64_t), .capacity = capacity, .name = name };
-    REQUIRE_STATUS(GOKORE_OK, gokore_channel_create(&ch, &desc));
-    return ch;
-}
-
-static gokore_status put(gokore_channel *ch, uint64_t item) { return gokore_channel_try_send(ch, &item); }
-
-static uint64_t take(gokore_channel *ch) { // the item, or 1000000 + the status
-    uint64_t item = 0;
-    gokore_status status = gokore_channel_try_recv(ch, &item);
-    return status == GOKORE_OK ? item : 1000000 + (uint64_t)status;
+static gokore_channel *channel_named(const char *name, size_t capacity) {
+    return channel_made((gokore_channel_desc) { .item_size = sizeof(uint64_t), .capacity = capacity, .name = name });
 }
 
 static gokore_channel_metrics metrics(gokore_channel *ch) {
@@ -33,34 +19,6 @@ static void judged_after(gokore_channel *ch, int64_t stall_ns) {
 }
 
 static gokore_status handle(gokore_channel *ch, gokore_recovery_kind kind) { return gokore_channel_handle_stall(ch, &(gokore_recovery) { .kind = kind }); }
-
-// One blocking call on a thread of its own, that sleeps in it.
-typedef struct call {
-    gokore_channel *ch;
-    bool sends;
-    uint64_t item;
-    gokore_status status;
-    gokore_atomic_i64 tid;
-    pthread_t thread;
-} call;
-
-static void *call_main(void *p) {
-    call *c = (call *)p;
-    gokore_atomic_store(&c->tid, thread_id());
-    c->status = c->sends ? gokore_channel_send(c->ch, &c->item, NULL) : gokore_channel_recv(c->ch, &c->item, NULL);
-    return NULL;
-}
-
-static void begins(call *c, gokore_channel *ch, bool sending, uint64_t item) {
-    *c = (call) { .ch = ch, .sends = sending, .item = item };
-    REQUIRE(pthread_create(&c->thread, NULL, call_main, c) == 0);
-    await_asleep_in(&c->tid);
-}
-
-static gokore_status ended(call *c) {
-    (void)pthread_join(c->thread, NULL);
-    return c->status;
-}
 
 // What the listener heard.
 static struct heard {
@@ -81,7 +39,7 @@ static void listener(const gokore_stall *stall, void *user) {
 // ---- stalls
 
 TEST(stall, a_channel_whose_items_nobody_takes_is_found_once_its_time_is_over) {
-    gokore_channel *ch = channel_of("jobs", 4);
+    gokore_channel *ch = channel_named("jobs", 4);
     gokore_stall found[2];
     judged_after(ch, 20 * MS);
     CHECK_UINT(0, gokore_channel_detect_stalls(found, 2, 0)); // empty
@@ -108,7 +66,7 @@ TEST(stall, a_channel_whose_items_nobody_takes_is_found_once_its_time_is_over) {
 }
 
 TEST(stall, one_item_taken_starts_the_time_again) {
-    gokore_channel *ch = channel_of("jobs", 4);
+    gokore_channel *ch = channel_named("jobs", 4);
     judged_after(ch, 400 * MS);
     for (uint64_t i = 0; i < 4; i++) CHECK_STATUS(GOKORE_OK, put(ch, i));
     nap(450 * MS);
@@ -123,7 +81,7 @@ TEST(stall, one_item_taken_starts_the_time_again) {
 }
 
 TEST(stall, the_time_counts_from_the_first_item_not_from_the_rest_before) {
-    gokore_channel *ch = channel_of("jobs", 4);
+    gokore_channel *ch = channel_named("jobs", 4);
     gokore_stall found;
     judged_after(ch, 1);
     for (int round = 0; round < 3; round++) {
@@ -142,15 +100,15 @@ TEST(stall, the_time_counts_from_the_first_item_not_from_the_rest_before) {
 }
 
 TEST(stall, threshold_0_also_finds_waiting_senders_and_never_waiting_receivers) {
-    gokore_channel *meet = channel_of("meet", 0), *idle = channel_of("idle", 2), *closed = channel_of("closed", 2);
+    gokore_channel *meet = channel_named("meet", 0), *idle = channel_named("idle", 2), *closed = channel_named("closed", 2);
     gokore_stall found[4];
     call sender, receiver;
     judged_after(meet, MS);
     judged_after(idle, 1);
     judged_after(closed, 1);
     CHECK_STATUS(GOKORE_OK, gokore_channel_close(closed));
-    begins(&receiver, idle, false, 0);
-    begins(&sender, meet, true, 5);
+    receives(&receiver, idle, NULL);
+    sends(&sender, meet, 5, NULL);
     nap(2 * MS);
     CHECK_UINT(0, gokore_channel_detect_stalls(found, 4, 1)); // it holds nothing
     REQUIRE(gokore_channel_detect_stalls(found, 4, 0) == 1);
@@ -182,7 +140,7 @@ TEST(stall, the_listener_hears_of_each_also_beyond_the_array) {
     gokore_channel *ch[5];
     gokore_stall found[2];
     for (int i = 0; i < 5; i++) {
-        ch[i] = channel_of("many", 1);
+        ch[i] = channel_named("many", 1);
         judged_after(ch[i], 1);
         CHECK_STATUS(GOKORE_OK, put(ch[i], 1));
     }
@@ -199,7 +157,7 @@ TEST(stall, the_listener_hears_of_each_also_beyond_the_array) {
 }
 
 TEST(stall, the_listener_may_recover_and_close_what_it_hears_of) {
-    gokore_channel *ch = channel_of("jobs", 2);
+    gokore_channel *ch = channel_named("jobs", 2);
     judged_after(ch, 1);
     for (uint64_t i = 1; i <= 2; i++) CHECK_STATUS(GOKORE_OK, put(ch, i));
     heard = (struct heard) { .acts = true, .then = GOKORE_RECOVER_DROP_OLDEST };
@@ -219,7 +177,7 @@ TEST(stall, the_listener_may_recover_and_close_what_it_hears_of) {
 static void *create_and_destroy(void *p) {
     gokore_atomic_bool *over = (gokore_atomic_bool *)p;
     while (!gokore_atomic_load(over)) {
-        gokore_channel *ch = channel_of("passing", 1);
+        gokore_channel *ch = channel_named("passing", 1);
         judged_after(ch, 1);
         CHECK_STATUS(GOKORE_OK, put(ch, 1));
         gokore_channel_destroy(ch);
@@ -242,7 +200,7 @@ TEST(stall, channels_may_come_and_go_while_stalls_are_looked_for) {
 // ---- recovery
 
 TEST(recovery, report_names_the_channel_and_what_it_holds) {
-    gokore_channel *ch = channel_of("jobs", 3);
+    gokore_channel *ch = channel_named("jobs", 3);
     CHECK_STATUS(GOKORE_OK, put(ch, 1));
     test_reports_capture();
     CHECK_STATUS(GOKORE_OK, handle(ch, GOKORE_RECOVER_REPORT));
@@ -256,11 +214,11 @@ TEST(recovery, report_names_the_channel_and_what_it_holds) {
 }
 
 TEST(recovery, drop_oldest_makes_room_for_the_first_waiting_sender) {
-    gokore_channel *ch = channel_of("jobs", 2);
+    gokore_channel *ch = channel_named("jobs", 2);
     call c;
     CHECK_STATUS(GOKORE_EMPTY, handle(ch, GOKORE_RECOVER_DROP_OLDEST));
     for (uint64_t i = 1; i <= 2; i++) CHECK_STATUS(GOKORE_OK, put(ch, i));
-    begins(&c, ch, true, 3);
+    sends(&c, ch, 3, NULL);
     CHECK_STATUS(GOKORE_OK, handle(ch, GOKORE_RECOVER_DROP_OLDEST));
     CHECK_STATUS(GOKORE_OK, ended(&c));
     CHECK_STATUS(GOKORE_OK, handle(ch, GOKORE_RECOVER_DROP_OLDEST));
@@ -270,8 +228,8 @@ TEST(recovery, drop_oldest_makes_room_for_the_first_waiting_sender) {
     CHECK_UINT(1, metrics(ch).received);
     CHECK_STATUS(GOKORE_EMPTY, handle(ch, GOKORE_RECOVER_DROP_OLDEST));
     gokore_channel_destroy(ch);
-    ch = channel_of("meet", 0);
-    begins(&c, ch, true, 4);
+    ch = channel_named("meet", 0);
+    sends(&c, ch, 4, NULL);
     CHECK_STATUS(GOKORE_EMPTY, handle(ch, GOKORE_RECOVER_DROP_OLDEST)); // a waiting sender has its item still
     CHECK_UINT(4, take(ch));
     CHECK_STATUS(GOKORE_OK, ended(&c));
@@ -279,15 +237,15 @@ TEST(recovery, drop_oldest_makes_room_for_the_first_waiting_sender) {
 }
 
 TEST(recovery, cancel_waiters_sends_all_away_and_leaves_it_open) {
-    gokore_channel *ch = channel_of("jobs", 1);
+    gokore_channel *ch = channel_named("jobs", 1);
     call c[3];
     CHECK_STATUS(GOKORE_OK, handle(ch, GOKORE_RECOVER_CANCEL_WAITERS));
-    for (int i = 0; i < 3; i++) begins(&c[i], ch, false, 0);
+    for (int i = 0; i < 3; i++) receives(&c[i], ch, NULL);
     CHECK_UINT(3, metrics(ch).receivers);
     CHECK_STATUS(GOKORE_OK, handle(ch, GOKORE_RECOVER_CANCEL_WAITERS));
     for (int i = 0; i < 3; i++) CHECK_STATUS(GOKORE_CANCELED, ended(&c[i]));
     CHECK_STATUS(GOKORE_OK, put(ch, 1));
-    begins(&c[0], ch, true, 2);
+    sends(&c[0], ch, 2, NULL);
     CHECK_UINT(1, metrics(ch).senders);
     CHECK_STATUS(GOKORE_OK, handle(ch, GOKORE_RECOVER_CANCEL_WAITERS));
     CHECK_STATUS(GOKORE_CANCELED, ended(&c[0]));
@@ -300,7 +258,7 @@ TEST(recovery, cancel_waiters_sends_all_away_and_leaves_it_open) {
 static void takes_one(gokore_channel *ch, void *user) { *(uint64_t *)user = take(ch); }
 
 TEST(recovery, close_and_call_do_just_that_and_what_is_none_is_refused) {
-    gokore_channel *ch = channel_of("jobs", 2);
+    gokore_channel *ch = channel_named("jobs", 2);
     uint64_t got = 0;
     CHECK_STATUS(GOKORE_OK, put(ch, 8));
     gokore_recovery call_it = { .kind = GOKORE_RECOVER_CALL, .call = takes_one, .user = &got };
@@ -315,7 +273,7 @@ TEST(recovery, close_and_call_do_just_that_and_what_is_none_is_refused) {
 }
 
 TEST(recovery, a_channel_with_a_policy_recovers_as_it_says) {
-    gokore_channel *drop = channel_of("drop", 4), *close = channel_of("close", 4), *tell = channel_of("tell", 4), *fine = channel_of("fine", 4);
+    gokore_channel *drop = channel_named("drop", 4), *close = channel_named("close", 4), *tell = channel_named("tell", 4), *fine = channel_named("fine", 4);
     gokore_channel_policy policy = { .stall_ns = 1, .on_stall = { .kind = GOKORE_RECOVER_DROP_OLDEST } };
     CHECK_STATUS(GOKORE_OK, gokore_channel_set_policy(drop, &policy));
     policy.on_stall.kind = GOKORE_RECOVER_CLOSE;
@@ -353,7 +311,7 @@ TEST(policy, buffer_rules_hold_the_capacity_within_bounds) {
         { 0, 0, 9, GOKORE_OK },  { 4, 9, 5, GOKORE_INVALID }, { 4, 4, 0, GOKORE_OK },     { 9, 5, 1, GOKORE_INVALID },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        gokore_channel *ch = channel_of("jobs", cases[i].capacity);
+        gokore_channel *ch = channel_named("jobs", cases[i].capacity);
         gokore_channel_policy p = { .min_capacity = cases[i].min, .max_capacity = cases[i].max };
         gokore_recovery r = { .kind = GOKORE_RECOVER_CALL };
         CHECK_STATUS(cases[i].want, gokore_channel_check_buffer_rules(ch, &p));
@@ -379,7 +337,7 @@ TEST(policy, a_recovery_is_made_from_a_sound_policy) {
 }
 
 TEST(policy, a_class_limits_calls_without_a_context_only) {
-    gokore_channel *ch = channel_of("jobs", 0), *free_one = channel_of("free", 0);
+    gokore_channel *ch = channel_named("jobs", 0), *free_one = channel_named("free", 0);
     uint64_t item = 0;
     CHECK_STATUS(GOKORE_INVALID, gokore_channel_apply_qos(ch, (gokore_qos)17));
     CHECK_STATUS(GOKORE_OK, gokore_channel_apply_qos(ch, GOKORE_QOS_BEST_EFFORT));
@@ -408,7 +366,7 @@ TEST(policy, a_class_limits_calls_without_a_context_only) {
 // ---- closure
 
 TEST(closure, is_right_when_closed_and_drained) {
-    gokore_channel *ch = channel_of("jobs", 2);
+    gokore_channel *ch = channel_named("jobs", 2);
     CHECK_STATUS(GOKORE_INVALID, gokore_channel_verify_closure(ch)); // open
     CHECK_STATUS(GOKORE_OK, put(ch, 1));
     CHECK_STATUS(GOKORE_BUSY, gokore_channel_verify_closure(ch));
@@ -417,9 +375,9 @@ TEST(closure, is_right_when_closed_and_drained) {
     CHECK_UINT(1, take(ch));
     CHECK_STATUS(GOKORE_OK, gokore_channel_verify_closure(ch));
     gokore_channel_destroy(ch);
-    ch = channel_of("meet", 0);
+    ch = channel_named("meet", 0);
     call c;
-    begins(&c, ch, false, 0);
+    receives(&c, ch, NULL);
     CHECK_STATUS(GOKORE_BUSY, gokore_channel_verify_closure(ch));
     CHECK_STATUS(GOKORE_OK, gokore_channel_close(ch));
     CHECK_STATUS(GOKORE_OK, gokore_channel_verify_closure(ch));
@@ -428,10 +386,10 @@ TEST(closure, is_right_when_closed_and_drained) {
 }
 
 TEST(closure, what_goes_wrong_around_a_close_is_counted) {
-    gokore_channel *ch = channel_of("jobs", 1);
+    gokore_channel *ch = channel_named("jobs", 1);
     call c[2];
     CHECK_STATUS(GOKORE_OK, put(ch, 1));
-    for (uint64_t i = 0; i < 2; i++) begins(&c[i], ch, true, i);
+    for (uint64_t i = 0; i < 2; i++) sends(&c[i], ch, i, NULL);
     CHECK_STATUS(GOKORE_OK, gokore_channel_close(ch));
     for (int i = 0; i < 2; i++) CHECK_STATUS(GOKORE_CLOSED, ended(&c[i]));
     CHECK_STATUS(GOKORE_CLOSED, put(ch, 2));
@@ -498,7 +456,7 @@ TEST(instrumenter, is_told_of_every_call) {
     test_only_with("METRICS=1");
     gokore_instrumenter ours = { .channel = tell, .user = &told };
     REQUIRE_STATUS(GOKORE_OK, gokore_instrumenter_set(&ours));
-    gokore_channel *ch = channel_of("jobs", 1);
+    gokore_channel *ch = channel_named("jobs", 1);
     uint64_t item = 1;
     size_t chosen = 0;
     gokore_select_case one = { ch, GOKORE_SELECT_RECV, &item };

@@ -1,8 +1,6 @@
 // test_channel_select.c - gokore_channel.h: select, timers, typed and generic forms, and Go's rules as a table
-#include "support/threads.h"
-#include "../gokore_channel.h"
+#include "support/channel.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -11,24 +9,8 @@ GOKORE_CHANNEL_TYPE(names, const char *)
 
 // ---- helpers
 
-static gokore_channel *channel_of(size_t capacity) {
-    gokore_channel *ch = NULL;
-    gokore_channel_desc desc = { .item_size = sizeof(uint64_t), .capacity = capacity };
-    REQUIRE_STATUS(GOKORE_OK, gokore_channel_create(&ch, &desc));
-    return ch;
-}
-
-static gokore_status put(gokore_channel *ch, uint64_t item) { return gokore_channel_try_send(ch, &item); }
-
-// What try_recv gives: the item, or 1000000 + the status.
-static uint64_t take(gokore_channel *ch) {
-    uint64_t item = 0;
-    gokore_status status = gokore_channel_try_recv(ch, &item);
-    return status == GOKORE_OK ? item : 1000000 + (uint64_t)status;
-}
-
-static gokore_select_case sends(gokore_channel *ch, uint64_t *item) { return (gokore_select_case) { ch, GOKORE_SELECT_SEND, item }; }
-static gokore_select_case receives(gokore_channel *ch, uint64_t *item) { return (gokore_select_case) { ch, GOKORE_SELECT_RECV, item }; }
+static gokore_select_case sending(gokore_channel *ch, uint64_t *item) { return (gokore_select_case) { ch, GOKORE_SELECT_SEND, item }; }
+static gokore_select_case receiving(gokore_channel *ch, uint64_t *item) { return (gokore_select_case) { ch, GOKORE_SELECT_RECV, item }; }
 
 // One blocking select on a thread of its own.
 typedef struct selection {
@@ -66,7 +48,7 @@ enum { NIL, EMPTY, HALF, FULL, CLOSED_EMPTY, CLOSED_HALF, STATES };
 
 static gokore_channel *in_state(int state) {
     if (state == NIL) return NULL;
-    gokore_channel *ch = channel_of(2);
+    gokore_channel *ch = channel_of_numbers(2);
     for (uint64_t i = 1; i <= (state == FULL ? 2u : state == HALF || state == CLOSED_HALF ? 1u : 0u); i++) CHECK_STATUS(GOKORE_OK, put(ch, i));
     if (state == CLOSED_EMPTY || state == CLOSED_HALF) CHECK_STATUS(GOKORE_OK, gokore_channel_close(ch));
     return ch;
@@ -80,16 +62,16 @@ TEST(select, every_state_of_a_channel_answers_as_in_go) {
         [CLOSED_EMPTY] = { GOKORE_CLOSED, GOKORE_CLOSED, 0, 0 }, [CLOSED_HALF] = { GOKORE_CLOSED, GOKORE_OK, 1, 0 },
     };
     for (int state = 0; state < STATES; state++)
-        for (int sending = 0; sending < 2; sending++) {
+        for (int sends_it = 0; sends_it < 2; sends_it++) {
             gokore_channel *ch = in_state(state);
             uint64_t item = 9;
             size_t chosen = 77;
-            gokore_select_case one = sending ? sends(ch, &item) : receives(ch, &item);
-            gokore_status want = sending ? go[state].send : go[state].receive;
+            gokore_select_case one = sends_it ? sending(ch, &item) : receiving(ch, &item);
+            gokore_status want = sends_it ? go[state].send : go[state].receive;
             CHECK_STATUS(want, gokore_channel_try_select(&one, 1, &chosen));
             CHECK_UINT(want == GOKORE_EMPTY ? 1 : 0, chosen);
-            if (ch) CHECK_UINT(sending ? go[state].left_by_send : go[state].left_by_receive, gokore_channel_len(ch));
-            if (!sending && want == GOKORE_OK) CHECK_UINT(1, item);
+            if (ch) CHECK_UINT(sends_it ? go[state].left_by_send : go[state].left_by_receive, gokore_channel_len(ch));
+            if (!sends_it && want == GOKORE_OK) CHECK_UINT(1, item);
             gokore_context ctx; // and the blocking form: what is not ready waits for the context
             gokore_context_init_timeout(&ctx, NULL, MS);
             if (want == GOKORE_EMPTY) CHECK_STATUS(GOKORE_TIMEOUT, gokore_channel_select(&one, 1, &ctx, &chosen));
@@ -102,12 +84,12 @@ TEST(select, every_state_of_a_channel_answers_as_in_go) {
 // ---- one thread
 
 TEST(select, of_two_ready_cases_each_is_chosen_about_as_often) {
-    gokore_channel *a = channel_of(1), *b = channel_of(1), *never = channel_of(0);
+    gokore_channel *a = channel_of_numbers(1), *b = channel_of_numbers(1), *never = channel_of_numbers(0);
     uint64_t item, counts[4] = { 0 }, rounds = 4000;
     for (uint64_t i = 0; i < rounds; i++) {
         if (gokore_channel_len(a) == 0) CHECK_STATUS(GOKORE_OK, put(a, 1));
         if (gokore_channel_len(b) == 0) CHECK_STATUS(GOKORE_OK, put(b, 3));
-        gokore_select_case cases[] = { receives(never, &item), receives(a, &item), receives(NULL, &item), receives(b, &item) };
+        gokore_select_case cases[] = { receiving(never, &item), receiving(a, &item), receiving(NULL, &item), receiving(b, &item) };
         size_t chosen = 99;
         REQUIRE_STATUS(GOKORE_OK, gokore_channel_select(cases, 4, NULL, &chosen));
         REQUIRE(chosen == 1 || chosen == 3);
@@ -121,10 +103,10 @@ TEST(select, of_two_ready_cases_each_is_chosen_about_as_often) {
 }
 
 TEST(select, of_three_ready_cases_each_is_chosen_about_as_often) { // also those beside one that never is
-    gokore_channel *ch[3] = { channel_of(4), channel_of(4), channel_of(4) };
+    gokore_channel *ch[3] = { channel_of_numbers(4), channel_of_numbers(4), channel_of_numbers(4) };
     uint64_t item = 0, counts[5] = { 0 }, rounds = 6000;
     for (uint64_t i = 0; i < rounds; i++) {
-        gokore_select_case cases[] = { sends(ch[0], &item), sends(ch[1], &item), sends(NULL, &item), sends(NULL, &item), sends(ch[2], &item) };
+        gokore_select_case cases[] = { sending(ch[0], &item), sending(ch[1], &item), sending(NULL, &item), sending(NULL, &item), sending(ch[2], &item) };
         size_t chosen = 99;
         REQUIRE_STATUS(GOKORE_OK, gokore_channel_select(cases, 5, NULL, &chosen));
         REQUIRE(chosen < 5);
@@ -136,9 +118,9 @@ TEST(select, of_three_ready_cases_each_is_chosen_about_as_often) { // also those
 }
 
 TEST(select, biased_takes_the_first_that_is_ready) {
-    gokore_channel *a = channel_of(2), *b = channel_of(2);
+    gokore_channel *a = channel_of_numbers(2), *b = channel_of_numbers(2);
     uint64_t item = 0;
-    gokore_select_case cases[] = { receives(a, &item), receives(b, &item) };
+    gokore_select_case cases[] = { receiving(a, &item), receiving(b, &item) };
     for (int i = 0; i < 50; i++) {
         size_t chosen = 99;
         CHECK_STATUS(GOKORE_OK, put(b, 2));
@@ -155,12 +137,12 @@ TEST(select, biased_takes_the_first_that_is_ready) {
 }
 
 TEST(select, without_a_ready_case_it_waits_as_long_as_its_context) {
-    gokore_channel *a = channel_of(1), *b = channel_of(0);
+    gokore_channel *a = channel_of_numbers(1), *b = channel_of_numbers(0);
     uint64_t item = 5;
     gokore_context ctx;
     gokore_context_init_timeout(&ctx, NULL, 2 * MS);
     CHECK_STATUS(GOKORE_OK, put(a, 1));
-    gokore_select_case cases[] = { sends(a, &item), receives(b, &item), sends(b, &item), { NULL, GOKORE_SELECT_RECV, NULL } };
+    gokore_select_case cases[] = { sending(a, &item), receiving(b, &item), sending(b, &item), { NULL, GOKORE_SELECT_RECV, NULL } };
     size_t chosen = 99;
     int64_t deadline = gokore_context_deadline_ns(&ctx);
     CHECK_STATUS(GOKORE_TIMEOUT, gokore_channel_select(cases, 4, &ctx, &chosen));
@@ -186,11 +168,11 @@ TEST(select, without_a_ready_case_it_waits_as_long_as_its_context) {
 }
 
 TEST(select, it_never_meets_itself) {
-    gokore_channel *ch = channel_of(0);
+    gokore_channel *ch = channel_of_numbers(0);
     uint64_t in = 0, out = 5;
     gokore_context ctx;
     gokore_context_init_timeout(&ctx, NULL, 2 * MS);
-    gokore_select_case cases[] = { sends(ch, &out), receives(ch, &in), sends(ch, &out) };
+    gokore_select_case cases[] = { sending(ch, &out), receiving(ch, &in), sending(ch, &out) };
     size_t chosen = 99;
     CHECK_STATUS(GOKORE_EMPTY, gokore_channel_try_select(cases, 3, &chosen));
     CHECK_STATUS(GOKORE_TIMEOUT, gokore_channel_select(cases, 3, &ctx, &chosen));
@@ -204,7 +186,7 @@ TEST(select, more_cases_than_fit_on_the_stack_borrow_memory) {
     static gokore_channel *ch[MANY];
     static gokore_select_case cases[MANY];
     uint64_t item = 0;
-    for (size_t i = 0; i < MANY; i++) cases[i] = receives(ch[i] = channel_of(i % 3), &item);
+    for (size_t i = 0; i < MANY; i++) cases[i] = receiving(ch[i] = channel_of_numbers(i % 3), &item);
     for (size_t i = 1; i < MANY; i += i % 3 == 1 ? 1 : 2) {
         size_t chosen = 0;
         CHECK_STATUS(GOKORE_OK, put(ch[i], i));
@@ -224,10 +206,11 @@ TEST(select, more_cases_than_fit_on_the_stack_borrow_memory) {
 TEST(select, a_waiting_select_is_served_by_whichever_channel_comes_first) {
     for (size_t capacity = 0; capacity < 2; capacity++)
         for (size_t which = 0; which < 4; which++) {
-            gokore_channel *in[2] = { channel_of(capacity), channel_of(capacity) }, *out[2] = { channel_of(capacity), channel_of(capacity) };
+            gokore_channel *in[2] = { channel_of_numbers(capacity), channel_of_numbers(capacity) };
+            gokore_channel *out[2] = { channel_of_numbers(capacity), channel_of_numbers(capacity) };
             uint64_t got = 0, give = 7;
             for (int i = 0; i < 2 && capacity; i++) CHECK_STATUS(GOKORE_OK, put(out[i], 1)); // full
-            selection s = { .n = 4, .cases = { receives(in[0], &got), receives(in[1], &got), sends(out[0], &give), sends(out[1], &give) } };
+            selection s = { .n = 4, .cases = { receiving(in[0], &got), receiving(in[1], &got), sending(out[0], &give), sending(out[1], &give) } };
             selects(&s);
             if (which < 2)
                 CHECK_STATUS(GOKORE_OK, put(in[which], 42));
@@ -252,12 +235,12 @@ TEST(select, a_waiting_select_is_served_by_whichever_channel_comes_first) {
 
 TEST(select, close_cancel_and_destroy_end_a_waiting_select) {
     for (int how = 0; how < 5; how++) {
-        gokore_channel *a = channel_of(0), *b = channel_of(0);
+        gokore_channel *a = channel_of_numbers(0), *b = channel_of_numbers(0);
         gokore_context ctx;
         gokore_context_init(&ctx, NULL);
         uint64_t got = 0, give = 7;
         test_reports_capture();
-        selection s = { .n = 2, .cases = { receives(a, &got), sends(b, &give) }, .ctx = &ctx };
+        selection s = { .n = 2, .cases = { receiving(a, &got), sending(b, &give) }, .ctx = &ctx };
         selects(&s);
         if (how == 0) CHECK_STATUS(GOKORE_OK, gokore_channel_close(a));
         if (how == 1) CHECK_STATUS(GOKORE_OK, gokore_channel_close(b));
@@ -275,11 +258,11 @@ TEST(select, close_cancel_and_destroy_end_a_waiting_select) {
 }
 
 TEST(select, two_selects_meet_on_a_rendezvous) {
-    gokore_channel *a = channel_of(0), *b = channel_of(0);
+    gokore_channel *a = channel_of_numbers(0), *b = channel_of_numbers(0);
     uint64_t got[2] = { 0 }, give[2] = { 10, 20 };
-    selection s = { .n = 2, .cases = { sends(a, &give[0]), receives(b, &got[0]) } };
+    selection s = { .n = 2, .cases = { sending(a, &give[0]), receiving(b, &got[0]) } };
     selects(&s);
-    gokore_select_case mine[] = { sends(b, &give[1]), receives(a, &got[1]) };
+    gokore_select_case mine[] = { sending(b, &give[1]), receiving(a, &got[1]) };
     size_t chosen = 9;
     CHECK_STATUS(GOKORE_OK, gokore_channel_select(mine, 2, NULL, &chosen));
     CHECK_STATUS(GOKORE_OK, selected(&s));
@@ -343,12 +326,12 @@ TEST(timer, a_ticker_keeps_its_beat_and_holds_one_tick) {
 }
 
 TEST(timer, several_receivers_share_the_ticks_in_line) {
-    gokore_channel *ch = NULL, *never = channel_of(0);
+    gokore_channel *ch = NULL, *never = channel_of_numbers(0);
     uint64_t got[3] = { 0 }, other;
     REQUIRE_STATUS(GOKORE_OK, gokore_channel_ticker(&ch, 30 * MS));
     selection s[3];
     for (int i = 0; i < 3; i++) {
-        s[i] = (selection) { .n = 2, .cases = { receives(ch, &got[i]), receives(never, &other) } };
+        s[i] = (selection) { .n = 2, .cases = { receiving(ch, &got[i]), receiving(never, &other) } };
         REQUIRE(pthread_create(&s[i].thread, NULL, selection_main, &s[i]) == 0); // it may have its tick before the next begins
     }
     for (int i = 0; i < 3; i++) {
@@ -361,10 +344,10 @@ TEST(timer, several_receivers_share_the_ticks_in_line) {
 }
 
 TEST(timer, a_select_with_a_timer_gives_up_when_it_is_due) {
-    gokore_channel *ch = channel_of(0), *timeout = NULL;
+    gokore_channel *ch = channel_of_numbers(0), *timeout = NULL;
     uint64_t item = 0;
     REQUIRE_STATUS(GOKORE_OK, gokore_channel_after(&timeout, 2 * MS));
-    gokore_select_case cases[] = { receives(ch, &item), receives(timeout, &item) };
+    gokore_select_case cases[] = { receiving(ch, &item), receiving(timeout, &item) };
     size_t chosen = 9;
     CHECK_STATUS(GOKORE_OK, gokore_channel_select(cases, 2, NULL, &chosen));
     CHECK_UINT(1, chosen);
@@ -416,7 +399,7 @@ TEST(typed, the_generic_forms_take_values_and_refuse_a_wrong_size) {
     CHECK_INT(5, n);
     CHECK_UINT(1, gokore_channel_len(ch));
     gokore_channel_destroy(ch);
-    ch = channel_of(1);
+    ch = channel_of_numbers(1);
     CHECK_STATUS(GOKORE_OK, gokore_send(ch, (uint64_t)41 + 1, NULL)); // any expression of the type
     CHECK_UINT(42, take(ch));
     gokore_channel_destroy(ch);

@@ -861,9 +861,9 @@ TEST(order, every_pair_of_a_hundred_locks_in_one_direction_is_fine) { // case S1
     gokore_lock_graph_deinit(&g);
 }
 
-TEST(order, edge_outlives_twenty_thousand_other_pairs) {
+TEST(order, edge_outlives_two_hundred_thousand_other_pairs) {
     watched();
-    enum { OTHERS = 20000 };
+    enum { OTHERS = 200000 };
     program *p = program_new();
     gokore_mutex *m = (gokore_mutex *)calloc(2 * OTHERS, sizeof *m);
     REQUIRE(m != NULL);

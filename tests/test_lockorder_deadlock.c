@@ -534,6 +534,100 @@ TEST(hold, from_another_node_is_told_after_a_millisecond) {
     CHECK_CONTAINS("'far' of node 77", test_reports_find(GOKORE_REPORT_LOCK_REMOTE_HOLD)->message);
 }
 
+// ---- locks that others wait for: the kernel's with priority inheritance, foreign ones
+
+static gokore_mutex heirs[MOST];
+static gokore_status left_heir(member *m) { return gokore_mutex_lock(&heirs[m->number], NULL); }
+static gokore_status right_fork(member *m) { return gokore_mutex_lock(m->number ? &heirs[0] : &forks[1], NULL); }
+static gokore_status heir_or_fork(member *m) { return m->number ? gokore_mutex_lock(&forks[1], NULL) : left_heir(m); }
+static void put_heir_or_fork(member *m) { gokore_mutex_unlock(m->number ? &forks[1] : &heirs[0]); }
+static void put_right_fork(member *m) { gokore_mutex_unlock(m->number ? &heirs[0] : &forks[1]); }
+
+TEST(deadlock, with_a_mutex_that_inherits_priority_is_found_and_ended) {
+    watched();
+    test_only_with("PLATFORM=LINUX");
+    gokore_deadlock d;
+    static crowd c = { .first = heir_or_fork, .second = right_fork, .drop_first = put_heir_or_fork, .drop_second = put_right_fork };
+    gokore_mutex_init(&heirs[0], &(gokore_mutex_desc) { .name = "heir", .priority_inherit = true });
+    if (test_reports_count(GOKORE_REPORT_POLICY)) test_skip("this system has no priority inheritance");
+    crowd_start(&c, 2);
+    CHECK_UINT(1, wait_for_deadlock(&d));
+    CHECK_UINT(2, d.thread_count);
+    CHECK(d.resources[0] == &heirs[0] || d.resources[1] == &heirs[0]);
+    resolve_and_join(&c, &d);
+    gokore_mutex_deinit(&heirs[0]);
+}
+
+static pthread_mutex_t strange[2] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
+static gokore_context no_end; // a context lets a locker be tried, and so be freed
+static gokore_status strange_first(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[m->number]);
+    return gokore_locker_lock(&l, &no_end);
+}
+static gokore_status strange_second(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[1 - m->number]);
+    return gokore_locker_lock(&l, &no_end);
+}
+static void put_strange_first(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[m->number]);
+    gokore_locker_unlock(&l);
+}
+static void put_strange_second(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[1 - m->number]);
+    gokore_locker_unlock(&l);
+}
+TEST(deadlock, of_foreign_lockers_is_found_and_ended_where_they_can_be_tried) {
+    watched();
+    gokore_deadlock d;
+    static crowd c = { .first = strange_first, .second = strange_second, .drop_first = put_strange_first, .drop_second = put_strange_second };
+    gokore_context_init(&no_end, NULL);
+    crowd_start(&c, 2);
+    CHECK_UINT(1, wait_for_deadlock(&d));
+    CHECK_UINT(2, d.thread_count);
+    resolve_and_join(&c, &d);
+    gokore_context_deinit(&no_end);
+}
+
+// One waits inside the foreign library, and can't be freed: the other is.
+static gokore_status strange_or_fork(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[0]);
+    return m->number ? gokore_mutex_lock(&forks[0], NULL) : gokore_locker_lock(&l, NULL);
+}
+static gokore_status fork_or_strange(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[0]);
+    return m->number ? gokore_locker_lock(&l, NULL) : gokore_mutex_lock(&forks[0], NULL);
+}
+static void put_strange_or_fork(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[0]);
+    if (m->number)
+        gokore_mutex_unlock(&forks[0]);
+    else
+        gokore_locker_unlock(&l);
+}
+static void put_fork_or_strange(member *m) {
+    gokore_locker l = gokore_locker_of_pthread_mutex(&strange[0]);
+    if (m->number)
+        gokore_locker_unlock(&l);
+    else
+        gokore_mutex_unlock(&forks[0]);
+}
+static gokore_status cancel_who_wants_the_fork(const gokore_deadlock *d, gokore_resolution *out, void *user) {
+    (void)user;
+    out->type = GOKORE_RESOLVE_CANCEL_VICTIM;
+    out->victim = d->threads[d->resources[0] == &forks[0] ? 0 : 1];
+    return GOKORE_OK;
+}
+TEST(deadlock, with_a_foreign_locker_that_blocks_is_found_and_ended_by_the_other) {
+    watched();
+    static crowd c = { .first = strange_or_fork, .second = fork_or_strange, .drop_first = put_strange_or_fork, .drop_second = put_fork_or_strange };
+    REQUIRE_STATUS(GOKORE_OK, gokore_deadlock_register_strategy("fork", cancel_who_wants_the_fork, NULL));
+    crowd_start(&c, 2);
+    crowd_join(&c);
+    CHECK_STATUS(GOKORE_DEADLOCK, c.members[0].status);
+    CHECK_STATUS(GOKORE_OK, c.members[1].status);
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_DEADLOCK));
+}
+
 // ---- fork
 
 static void *hold_until_told(void *arg) {

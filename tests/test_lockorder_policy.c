@@ -43,6 +43,9 @@ static void apply(const char *text) {
     REQUIRE_STATUS(GOKORE_OK, gokore_policy_apply(set));
     gokore_policy_set_destroy(set);
 }
+static size_t reports_but_of_time(void) { // a policy limits holds, and machines may be slow
+    return test_reports_count(GOKORE_REPORT_NONE) - test_reports_count(GOKORE_REPORT_LOCK_HOLD_TIME);
+}
 static bool in_order(const char *first, const char *second) { // some rule wants first before second
     gokore_lock_verdict v;
     return gokore_lockorder_check_names(&second, 1, first, &v) == GOKORE_ORDER;
@@ -85,7 +88,7 @@ TEST(applied, rules_are_obeyed_by_locks_until_they_are_withdrawn) {
     REQUIRE_STATUS(GOKORE_OK, gokore_policy_apply(NULL));
     CHECK_STATUS(GOKORE_OK, gokore_lockorder_verify());
     p_then_q();
-    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_NONE));
+    CHECK_UINT(1, reports_but_of_time());
 }
 
 TEST(applied, policies_of_other_containers_do_not_count) {
@@ -97,7 +100,8 @@ TEST(applied, policies_of_other_containers_do_not_count) {
     CHECK(!in_order("Q", "P"));
     gokore_policy_set_destroy(set);
     char both[2048];
-    (void)snprintf(both, sizeof both, "%s%s", policy("other", "qosClass: Burstable, containerID: none-of-ours, hierarchyRules: [{name: o, order: [A, B]}]"),
+    (void)snprintf(both, sizeof both, "%s%s",
+                   policy("other", "qosClass: Burstable, containerID: none-of-ours, hierarchyRules: [{name: o, order: [A, B]}]"),
                    policy("ours", Q_THEN_P));
     apply(both);
     CHECK(in_order("Q", "P"));
@@ -167,7 +171,7 @@ TEST(applied, under_load_every_hold_and_every_report_is_there) {
     gokore_atomic_store(&l.stop, true);
     for (int i = 0; i < THREADS; i++) (void)pthread_join(threads[i], NULL);
     CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_ORDER)); // once per pair
-    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_NONE));
+    CHECK_UINT(1, reports_but_of_time());
     gokore_lock_graph g;
     REQUIRE_STATUS(GOKORE_OK, gokore_lockorder_graph(&g));
     REQUIRE(g.edge_count == 1);

@@ -938,6 +938,7 @@ static int64_t waits_since(gokore_context *ctx) { // 0 = not now
 }
 TEST(mutex, one_who_is_woken_and_beaten_to_it_keeps_his_place) {
     test_only_with("PLATFORM=LINUX"); // asks /proc whether they sleep
+    test_only_with("FUTEX=0");        // asks the list that a context keeps where there is no futex_waitv
     static gokore_mutex m;
     int beaten = 0;
     for (int round = 0; round < 200 && beaten < 20; round++) {

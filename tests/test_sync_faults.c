@@ -18,7 +18,10 @@ static _Atomic unsigned allocations;
 #define GOKORE_SEAM_RMW_(op, p, v, order)                    __atomic_##op((p), (v), (order))
 #define GOKORE_SEAM_FENCE_(order)                            __atomic_thread_fence(order)
 #define GOKORE_SEAM_PAUSE_()                                 gokore_pause_()
-#define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)       wait_with_faults((word), (expected), (deadline_ns))
+#define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)                                                              \
+    wait_with_faults(&(gokore_futex_two_) { { (word), NULL }, { (expected), 0 } }, (deadline_ns))
+#define GOKORE_SEAM_HAS_WAIT_TWO_()                          gokore_futex_has_two_()
+#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)               wait_with_faults((on), (deadline_ns))
 #define GOKORE_SEAM_WAKE_(word, count)                       (gokore_futex_wake_((word), (count)), wake_slowly())
 #define GOKORE_SEAM_YIELD_()                                 gokore_yield_()
 #define GOKORE_SEAM_THREAD_ID_()                             gokore_thread_number_()
@@ -30,7 +33,7 @@ static _Atomic unsigned allocations;
 #undef GOKORE_SPIN_MAX
 #define GOKORE_SPIN_MAX 0 // every wait is a park
 #include "../gokore_atomic.h"
-static gokore_status wait_with_faults(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns);
+static gokore_status wait_with_faults(const gokore_futex_two_ *on, int64_t deadline_ns);
 #define GOKORE_IMPLEMENTATION
 #include "../gokore_sync.h"
 
@@ -74,18 +77,21 @@ static bool jump_to(int64_t deadline_ns) { // the clock never goes back
     while (before < ahead && !__atomic_compare_exchange_n(&jumped_ns, &before, ahead, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {}
     return true;
 }
-static gokore_status wait_with_faults(gokore_atomic_u32 *word, uint32_t expected, int64_t deadline_ns) {
+static gokore_status wait_for(const gokore_futex_two_ *on, int64_t deadline_ns) {
+    return on->word[1] ? gokore_futex_wait_two_(on, deadline_ns) : gokore_futex_wait_(on->word[0], on->expected[0], deadline_ns);
+}
+static gokore_status wait_with_faults(const gokore_futex_two_ *on, int64_t deadline_ns) {
     gave_up = false;
     if (__atomic_load_n(&wide_awake, __ATOMIC_RELAXED)) return (void)sched_yield(), GOKORE_OK;
     uint32_t dice = __atomic_load_n(&faults, __ATOMIC_RELAXED) ? disturb() : 3;
     if ((dice & 3) == 0) return GOKORE_OK; // EINTR, EAGAIN, or no reason at all
-    if (deadline_ns == INT64_MAX) return gokore_futex_wait_(word, expected, deadline_ns);
+    if (deadline_ns == INT64_MAX) return wait_for(on, deadline_ns);
     if ((dice & 3) == 1) {
         for (uint32_t n = dice >> 2 & 127; n > 0; n--) gokore_cpu_relax();
         gave_up = jump_to(deadline_ns);
         return GOKORE_TIMEOUT;
     }
-    return gokore_futex_wait_(word, expected, deadline_ns - __atomic_load_n(&jumped_ns, __ATOMIC_SEQ_CST));
+    return wait_for(on, deadline_ns - __atomic_load_n(&jumped_ns, __ATOMIC_SEQ_CST));
 }
 
 // ---- giving up and being served at once
@@ -405,6 +411,11 @@ TEST(inherit, lock_of_a_thread_that_ended_passes_on_to_one_at_a_time) {
 
 #define FUTEX_UNLOCK_PI 7
 #define FUTEX_LOCK_PI2  13
+#define FUTEX_WAITV     449 // a system call of its own
+static bool filter(struct sock_filter *code, size_t n) { // for the threads that are started from here on, too
+    struct sock_fprog program = { (unsigned short)n, code };
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
 static bool refuse_futex(int op) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -415,8 +426,69 @@ static bool refuse_futex(int op) {
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog program = { COUNT(code), code };
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return filter(code, COUNT(code));
+}
+static bool refuse_futex_waitv(uint32_t error) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FUTEX_WAITV, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    return filter(code, COUNT(code));
+}
+static gokore_mutex given_up; // held by the test
+static void *wait_with(void *ctx) {
+    gokore_status status = gokore_mutex_lock(&given_up, ctx);
+    if (status == GOKORE_OK) gokore_mutex_unlock(&given_up);
+    return (void *)(intptr_t)status;
+}
+static void give_up_in_each_way(void) {
+    gokore_context ctx;
+    void *status;
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_try_lock(&given_up, 0));
+    gokore_context_init(&ctx, NULL);
+    pthread_t waiter = begin(wait_with, &ctx);
+    until_waiting(&ctx, 1);
+    pause_ns(5 * MS);
+    gokore_context_cancel(&ctx);
+    REQUIRE(pthread_join(waiter, &status) == 0);
+    CHECK_STATUS(GOKORE_CANCELED, (gokore_status)(intptr_t)status);
+    gokore_context_deinit(&ctx);
+    gokore_context_init_timeout(&ctx, NULL, 5 * MS);
+    waiter = begin(wait_with, &ctx);
+    REQUIRE(pthread_join(waiter, &status) == 0);
+    CHECK_STATUS(GOKORE_TIMEOUT, (gokore_status)(intptr_t)status);
+    CHECK(gokore_now_ns() >= gokore_context_deadline_ns(&ctx));
+    gokore_context_deinit(&ctx);
+    gokore_context_init(&ctx, NULL);
+    waiter = begin(wait_with, &ctx);
+    until_waiting(&ctx, 1);
+    gokore_mutex_unlock(&given_up);
+    REQUIRE(pthread_join(waiter, &status) == 0);
+    CHECK_STATUS(GOKORE_OK, (gokore_status)(intptr_t)status);
+    gokore_context_deinit(&ctx);
+}
+TEST(kernel, with_futex_waitv_waits_sleep_on_the_lock_and_the_context_at_once) {
+    if (!gokore_futex_has_two_()) test_skip("this system has no futex_waitv");
+    give_up_in_each_way();
+    CHECK(gokore_futex_has_two_());
+}
+TEST(kernel, without_futex_waitv_a_context_keeps_a_list) {
+    if (!refuse_futex_waitv(ENOSYS)) test_skip("this system has no filters for system calls");
+    give_up_in_each_way();
+    CHECK(!gokore_futex_has_two_());
+}
+TEST(kernel, whose_filter_forbids_futex_waitv_counts_as_one_without) {
+    if (!refuse_futex_waitv(EPERM)) test_skip("this system has no filters for system calls");
+    give_up_in_each_way();
+    CHECK(!gokore_futex_has_two_());
+}
+TEST(kernel, that_loses_futex_waitv_while_it_runs_is_noticed) {
+    if (!gokore_futex_has_two_()) test_skip("this system has no futex_waitv");
+    if (!refuse_futex_waitv(ENOSYS)) test_skip("this system has no filters for system calls");
+    give_up_in_each_way();
+    CHECK(!gokore_futex_has_two_());
 }
 static void wait_3_ms(void *m) {
     int64_t until = gokore_now_ns() + 3 * MS;

@@ -1,4 +1,4 @@
-// Channels: two by two with a close, rendezvous, giving up, destroying.
+// Channels: two by two with a close, rendezvous, giving up, destroying, select, timers.
 #define GOKORE_IMPLEMENTATION
 #include "gokore_channel.h"
 
@@ -162,6 +162,188 @@ SCENARIO(channel, may_be_destroyed_after_its_last_use, .bound = 6, .stale = 1, .
     go(sender, 0);
     receive_one(4, NULL);
     CHECK(mine[4].received == 1);
+    explore_join();
+    gokore_channel_destroy(ch);
+}
+
+// ---- rendezvous and buffers against a close and a cancel
+
+SCENARIO(channel, a_rendezvous_against_a_close, .bound = 5, .stale = 1, .spurious = 1) {
+    make(0);
+    go(sender, 0);
+    go(receiver_until_closed, 4);
+    CHECK(gokore_channel_close(ch) == GOKORE_OK);
+    explore_join();
+    CHECK(mine[0].last == GOKORE_OK || mine[0].last == GOKORE_CLOSED);
+    end(0);
+    CHECK(received == sent);
+}
+SCENARIO(channel, a_rendezvous_against_two_cancels, .bound = 4, .stale = 1, .spurious = 1) {
+    make(0);
+    go(sender_with_context, 0);
+    go(receiver_with_context, 4);
+    gokore_context_cancel(&ctx);
+    explore_join();
+    CHECK(mine[0].last == mine[4].last || mine[0].last == GOKORE_CANCELED);
+    CHECK(mine[4].last == GOKORE_OK || mine[4].last == GOKORE_CANCELED);
+    end(0);
+    CHECK(received == sent);
+}
+
+// ---- select
+
+static gokore_channel *other;
+static void make_both(size_t capacity) {
+    gokore_channel_desc desc = { .item_size = sizeof(int *), .capacity = capacity };
+    make(capacity);
+    CHECK(gokore_channel_create(&other, &desc) == GOKORE_OK);
+}
+static size_t select_received(int me, gokore_context *context) { // from either; which
+    int *box = NULL;
+    size_t chosen = 9;
+    gokore_select_case cases[] = { { ch, GOKORE_SELECT_RECV, &box }, { other, GOKORE_SELECT_RECV, &box } };
+    mine[me].last = gokore_channel_select_biased(cases, 2, context, &chosen);
+    CHECK((chosen < 2) == (mine[me].last == GOKORE_OK || mine[me].last == GOKORE_CLOSED));
+    if (mine[me].last != GOKORE_OK) return chosen;
+    mine[me].received++;
+    mine[me].sum_received += *box;
+    *box = 0;
+    return chosen;
+}
+static void select_sent(int me) { // to either
+    int *box = &boxes[me];
+    size_t chosen = 9;
+    *box = me + 1;
+    gokore_select_case cases[] = { { other, GOKORE_SELECT_SEND, &box }, { ch, GOKORE_SELECT_SEND, &box } }; // not as who receives
+    mine[me].last = gokore_channel_select_biased(cases, 2, NULL, &chosen);
+    CHECK(chosen < 2);
+    if (mine[me].last != GOKORE_OK) return;
+    mine[me].sent++;
+    mine[me].sum_sent += me + 1;
+}
+static void selecting_sender(void *arg) { select_sent(*(int *)arg); }
+static void selecting_receiver(void *arg) { (void)select_received(*(int *)arg, NULL); }
+static void selecting_receiver_with_context(void *arg) { (void)select_received(*(int *)arg, &ctx); }
+static void sender_to_other(void *arg) {
+    int me = *(int *)arg, *box = &boxes[me];
+    *box = me + 1;
+    mine[me].last = gokore_channel_send(other, &box, NULL);
+    if (mine[me].last != GOKORE_OK) return;
+    mine[me].sent++;
+    mine[me].sum_sent += me + 1;
+}
+static void end_both(size_t left) {
+    explore_join();
+    CHECK(gokore_channel_len(other) == 0 && other->senders.head == NULL && other->receivers.head == NULL);
+    gokore_channel_destroy(other);
+    end(left);
+}
+
+SCENARIO(channel, a_select_takes_from_two_senders, .bound = 3, .stale = 1, .spurious = 1) {
+    make_both(0);
+    go(sender, 0);
+    go(sender_to_other, 1);
+    (void)select_received(4, NULL);
+    (void)select_received(4, NULL);
+    end_both(0);
+    CHECK(received == 2);
+}
+SCENARIO(channel, two_selects_meet_once, .bound = 4, .stale = 1, .spurious = 1) {
+    make_both(0);
+    go(selecting_sender, 0);
+    (void)select_received(4, NULL);
+    end_both(0);
+    CHECK(received == 1);
+}
+SCENARIO(channel, two_selects_take_two_items, .bound = 3, .stale = 1, .spurious = 1) {
+    make_both(0);
+    go(selecting_receiver, 4);
+    go(sender, 0);
+    go(sender_to_other, 1);
+    (void)select_received(5, NULL);
+    end_both(0);
+    CHECK(mine[4].received == 1 && mine[5].received == 1);
+}
+SCENARIO(channel, a_select_waits_for_room_in_either, .bound = 3, .stale = 1, .spurious = 1) {
+    make_both(1);
+    int *full = &boxes[3];
+    CHECK(gokore_channel_try_send(other, &full) == GOKORE_OK && gokore_channel_try_send(ch, &full) == GOKORE_OK);
+    go(selecting_sender, 0);
+    CHECK(gokore_channel_recv(other, &full, NULL) == GOKORE_OK && full == &boxes[3]);
+    CHECK(gokore_channel_recv(ch, &full, NULL) == GOKORE_OK && full == &boxes[3]);
+    (void)select_received(4, NULL);
+    end_both(0);
+    CHECK(received == 1);
+}
+SCENARIO(channel, a_select_against_a_close_and_a_sender, .bound = 3, .stale = 1, .spurious = 1) {
+    make_both(0);
+    go(closer, 7);
+    go(sender_to_other, 1);
+    size_t first = select_received(4, NULL);
+    CHECK(mine[4].last == (first == 0 ? GOKORE_CLOSED : GOKORE_OK));
+    if (first == 0) {
+        int *box = NULL;
+        CHECK(gokore_channel_recv(other, &box, NULL) == GOKORE_OK);
+        mine[4].received++;
+        mine[4].sum_received += *box;
+    }
+    end_both(0);
+    CHECK(received == 1);
+}
+SCENARIO(channel, a_cancelled_select_takes_nothing, .bound = 3, .stale = 1, .spurious = 1) {
+    make_both(1);
+    go(selecting_receiver_with_context, 4);
+    go(canceller, 7);
+    send_one(0, 0, NULL);
+    explore_join();
+    CHECK(mine[4].last == GOKORE_OK || mine[4].last == GOKORE_CANCELED);
+    end_both(mine[4].last == GOKORE_OK ? 0 : 1);
+}
+SCENARIO(channel, a_channel_may_be_destroyed_once_a_select_took_its_item, .bound = 4, .stale = 1, .spurious = 1) {
+    make(0);
+    go(sender, 0);
+    int *box = NULL;
+    gokore_select_case cases[] = { { ch, GOKORE_SELECT_RECV, &box }, { NULL, GOKORE_SELECT_RECV, NULL } };
+    CHECK(gokore_channel_select_biased(cases, 2, NULL, NULL) == GOKORE_OK && *box == 1);
+    gokore_channel_destroy(ch);
+    explore_join();
+    CHECK(mine[0].last == GOKORE_OK);
+}
+
+// ---- timers
+
+static gokore_channel *timer;
+static gokore_status ticks[8];
+static void tick_taker(void *arg) { // who gets it ends it for the other
+    int64_t due;
+    int me = *(int *)arg;
+    ticks[me] = gokore_channel_recv(timer, &due, NULL);
+    if (ticks[me] == GOKORE_OK) CHECK(gokore_now_ns() >= due && gokore_channel_close(timer) == GOKORE_OK);
+}
+SCENARIO(channel, a_tick_after_a_delay_comes_to_one, .bound = 3, .stale = 1, .spurious = 1, .expiries = 1) {
+    CHECK(gokore_channel_after(&timer, 1000) == GOKORE_OK);
+    go(tick_taker, 1);
+    tick_taker(&names[0]);
+    explore_join();
+    CHECK(ticks[0] + ticks[1] == GOKORE_OK + GOKORE_CLOSED);
+    CHECK(timer->receivers.head == NULL && gokore_channel_len(timer) == 0);
+    gokore_channel_destroy(timer);
+}
+SCENARIO(channel, a_ticker_does_not_hide_an_item_in_a_select, .bound = 3, .stale = 1, .spurious = 1, .expiries = 2) {
+    int64_t due = 0, before = 0;
+    int *box = NULL;
+    size_t chosen = 0;
+    make(0);
+    CHECK(gokore_channel_ticker(&timer, 1000000) == GOKORE_OK);
+    go(sender, 0);
+    gokore_select_case cases[] = { { timer, GOKORE_SELECT_RECV, &due }, { ch, GOKORE_SELECT_RECV, &box } };
+    while (chosen == 0) {
+        CHECK(gokore_channel_select_biased(cases, 2, NULL, &chosen) == GOKORE_OK);
+        if (chosen == 0) CHECK(due > before && (before == 0 || (due - before) % 1000000 == 0));
+        before = due;
+    }
+    CHECK(*box == 1);
+    gokore_channel_destroy(timer);
     explore_join();
     gokore_channel_destroy(ch);
 }

@@ -69,7 +69,7 @@ SCENARIO(mutex, three_threads_take_turns, .bound = 4, .stale = 1, .spurious = 1,
     explore_go(taker, NULL);
     all_took(3);
 }
-SCENARIO(mutex, a_cancelled_waiter_leaves_nothing_and_swallows_no_wake_up, .bound = 4, .stale = 1, .spurious = 1, .jumps = 1) {
+static void one_is_cancelled(void) {
     explore_go(taker, NULL);
     explore_go(taker_with_context, NULL);
     explore_go(canceller, NULL);
@@ -77,6 +77,8 @@ SCENARIO(mutex, a_cancelled_waiter_leaves_nothing_and_swallows_no_wake_up, .boun
     CHECK(answers[0] == GOKORE_OK || answers[0] == GOKORE_CANCELED);
     all_took(1 + (answers[0] == GOKORE_OK));
 }
+SCENARIO(mutex, a_cancelled_waiter_leaves_nothing_and_swallows_no_wake_up, .bound = 4, .stale = 1, .spurious = 1, .jumps = 1) { one_is_cancelled(); }
+SCENARIO(mutex, a_cancelled_waiter_leaves_nothing_and_swallows_no_wake_up_on_two_words, .bound = 4, .stale = 1, .spurious = 1, .jumps = 1, .two_words = 1) { one_is_cancelled(); }
 SCENARIO(mutex, an_expired_waiter_leaves_nothing_and_swallows_no_wake_up, .bound = 4, .stale = 1, .expiries = 1, .spurious = 1, .jumps = 1) {
     explore_go(taker, NULL);
     explore_go(taker_with_timeout, NULL);
@@ -85,7 +87,7 @@ SCENARIO(mutex, an_expired_waiter_leaves_nothing_and_swallows_no_wake_up, .bound
     CHECK(answers[1] == GOKORE_OK || answers[1] == GOKORE_TIMEOUT);
     all_took(2 + (answers[1] == GOKORE_OK));
 }
-SCENARIO(mutex, one_cancels_one_expires_one_takes, .bound = 4, .expiries = 1, .jumps = 1) {
+static void one_of_each(void) {
     explore_go(taker, NULL);
     explore_go(taker_with_context, NULL);
     explore_go(taker_with_timeout, NULL);
@@ -95,7 +97,9 @@ SCENARIO(mutex, one_cancels_one_expires_one_takes, .bound = 4, .expiries = 1, .j
     CHECK(answers[1] == GOKORE_OK || answers[1] == GOKORE_TIMEOUT);
     all_took(1 + (answers[0] == GOKORE_OK) + (answers[1] == GOKORE_OK));
 }
-SCENARIO(mutex, a_waiter_is_cancelled_while_the_lock_stays_held, .bound = 6, .stale = 2, .spurious = 1) {
+SCENARIO(mutex, one_cancels_one_expires_one_takes, .bound = 4, .expiries = 1, .jumps = 1) { one_of_each(); }
+SCENARIO(mutex, one_cancels_one_expires_one_takes_on_two_words, .bound = 4, .expiries = 1, .jumps = 1, .two_words = 1) { one_of_each(); }
+static void cancelled_while_held(void) {
     CHECK(gokore_mutex_lock(&lock, NULL) == GOKORE_OK);
     explore_go(taker_with_context, NULL);
     explore_go(canceller, NULL);
@@ -104,6 +108,8 @@ SCENARIO(mutex, a_waiter_is_cancelled_while_the_lock_stays_held, .bound = 6, .st
     gokore_mutex_unlock(&lock);
     nothing_is_left();
 }
+SCENARIO(mutex, a_waiter_is_cancelled_while_the_lock_stays_held, .bound = 6, .stale = 2, .spurious = 1) { cancelled_while_held(); }
+SCENARIO(mutex, a_waiter_is_cancelled_while_the_lock_stays_held_on_two_words, .bound = 6, .stale = 2, .spurious = 1, .two_words = 1) { cancelled_while_held(); }
 static void canceller_then_taker(void *arg) {
     canceller(arg);
     taker(arg);

@@ -29,11 +29,7 @@ static inline void end(pthread_t thread) { REQUIRE(pthread_join(thread, NULL) ==
 
 // How many calls wait with this context now. A lock call shows up here when it stands in the lock's queue already.
 static inline size_t waiting(gokore_context *ctx) {
-    size_t n = 0;
-    gokore_latch_lock_(&ctx->latch_);
-    for (gokore_waiter_ *w = ctx->waiters_; w; w = w->context_next_) n++;
-    gokore_latch_unlock_(&ctx->latch_);
-    return n;
+    return gokore_atomic_load(&ctx->waiting_);
 }
 static inline void until_waiting(gokore_context *ctx, size_t n) {
     while (waiting(ctx) != n) pause_ns(20 * US);

@@ -22,7 +22,7 @@ typedef struct thread {
     int pauses;                   // in loops, that it did not spend on letting others go on
     explore_fn *fn;
     void *arg;
-    const void *word;             // PARKED: where
+    const void *word[2];          // PARKED: where; perhaps twice the same
     int64_t deadline_ns;
     uint64_t parked_at;           // first come first woken
     int joined;                   // JOINING: whom, -1 = all

@@ -21,6 +21,8 @@ uint64_t explore_rmw(enum explore_rmw op, void *p, size_t size, uint64_t v, int 
 void explore_fence(int order);
 void explore_pause(void);
 bool explore_wait(void *word, uint32_t expected, int64_t deadline_ns); // false: the deadline came
+bool explore_has_wait_two(void);
+bool explore_wait_two(void *const word[2], const uint32_t expected[2], int64_t deadline_ns);
 void explore_wake(void *word, int count);
 bool explore_thread_start(void *out, void (*fn)(void *), void *arg);
 void explore_thread_join(void *thread);
@@ -44,6 +46,9 @@ void *explore_memset(void *to, int byte, size_t n);
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)                                                              \
     (explore_wait((word), (expected), (deadline_ns)) ? GOKORE_OK : GOKORE_TIMEOUT)
 #define GOKORE_SEAM_WAKE_(word, count)     explore_wake((word), (count))
+#define GOKORE_SEAM_HAS_WAIT_TWO_()        explore_has_wait_two()
+#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)                                                                      \
+    (explore_wait_two((void *const[2]) { (on)->word[0], (on)->word[1] }, (on)->expected, (deadline_ns)) ? GOKORE_OK : GOKORE_TIMEOUT)
 #define GOKORE_SEAM_YIELD_()               explore_pause()
 #define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size)                                                         \
     ((void)(stack_size), explore_thread_start((out), (fn), (arg)) ? GOKORE_OK : GOKORE_SYSTEM)

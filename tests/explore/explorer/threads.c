@@ -168,7 +168,7 @@ static void expire(thread *t) {
     t->state = READY;
     t->expired = true;
     explore_written();
-    if (engine.tracing) explore_trace(NULL, t->word, "T%d: the deadline comes", t->id);
+    if (engine.tracing) explore_trace(NULL, t->word[0], "T%d: the deadline comes", t->id);
 }
 
 static void deadlock(void) {
@@ -215,7 +215,7 @@ static thread *next(bool stays) {
     } else if (chosen.how == SPURIOUS) {
         engine.left.spurious--;
         chosen.t->state = READY;
-        if (engine.tracing) explore_trace(NULL, chosen.t->word, "T%d: wakes spuriously", chosen.t->id);
+        if (engine.tracing) explore_trace(NULL, chosen.t->word[0], "T%d: wakes spuriously", chosen.t->id);
     }
     return chosen.t;
 }
@@ -270,27 +270,42 @@ static void fiber_end(thread *me) {
 
 // ---- parking
 
-bool explore_wait(void *word, uint32_t expected, int64_t deadline_ns) {
+// count = 1: the second word is nobody's.
+__attribute__((always_inline)) static inline bool sleep_on(void *const *word, const uint32_t *expected, int count, int64_t deadline_ns, const void *caller) {
     thread *me = engine.running;
-    if (!me) abort();
-    ENTER();
     explore_point();
-    if (explore_memory_peek(word, CALLER) != expected) return true;
+    for (int i = 0; i < count; i++)
+        if (explore_memory_peek(word[i], caller) != expected[i]) return true;
     if (deadline_ns <= engine.now_ns) return false;
-    me->word = word;
+    me->word[0] = word[0];
+    me->word[1] = word[count - 1];
     me->deadline_ns = deadline_ns;
     me->expired = false;
     me->parked_at = ++engine.parks;
-    if (engine.tracing) explore_trace(CALLER, word, "sleeps%s", deadline_ns == INT64_MAX ? "" : " with a deadline");
+    if (engine.tracing) explore_trace(caller, word[0], "sleeps%s", deadline_ns == INT64_MAX ? "" : " with a deadline");
     block_here(PARKED);
     return !me->expired;
 }
+
+bool explore_wait(void *word, uint32_t expected, int64_t deadline_ns) {
+    if (!engine.running) abort();
+    ENTER();
+    return sleep_on(&word, &expected, 1, deadline_ns, CALLER);
+}
+
+bool explore_wait_two(void *const word[2], const uint32_t expected[2], int64_t deadline_ns) {
+    if (!engine.running) abort();
+    ENTER();
+    return sleep_on(word, expected, 2, deadline_ns, CALLER);
+}
+
+bool explore_has_wait_two(void) { return engine.scenario->limits.two_words; }
 
 static int sleepers_at(const void *word, thread **out) { // in the order in which they came
     int n = 0;
     for (int i = 0; i < engine.thread_count; i++) {
         thread *t = &engine.threads[i];
-        if (t->state != PARKED || t->word != word) continue;
+        if (t->state != PARKED || (t->word[0] != word && t->word[1] != word)) continue;
         int at = n++;
         for (; at > 0 && out[at - 1]->parked_at > t->parked_at; at--) out[at] = out[at - 1];
         out[at] = t;
