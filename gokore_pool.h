@@ -2154,6 +2154,7 @@ static gokore_status gokore_pool_set_target_(gokore_pool *p, unsigned width, uns
     unsigned before = gokore_atomic_load_relaxed(&p->target); // relaxed: under the latch
     unsigned target = width + blocked < GOKORE_WORKERS_MAX_ ? width + blocked : GOKORE_WORKERS_MAX_;
     gokore_status status = GOKORE_OK;
+    if (gokore_atomic_load(&p->ending)) return GOKORE_SHUTDOWN;
     gokore_atomic_store(&p->target, target);
     for (unsigned i = 0; i < target && status == GOKORE_OK; i++) status = gokore_worker_start_(p, i);
     if (status != GOKORE_OK) gokore_atomic_store(&p->target, before);
@@ -2240,8 +2241,10 @@ static gokore_status gokore_pool_find_homes_(const gokore_pool_desc *desc, gokor
 
 static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     bool forked = gokore_pool_is_forked_(p);
-    unsigned slots = gokore_pool_slots_(p);
+    if (!forked) gokore_latch_lock_(&p->scale_latch); // a task that blocks now finds no stand-in any more
     gokore_atomic_store(&p->ending, true);
+    unsigned slots = gokore_pool_slots_(p);
+    if (!forked) gokore_latch_unlock_(&p->scale_latch);
     for (unsigned i = 0; i < slots && !forked; i++) gokore_pool_wake_(p);
     for (unsigned i = 0; i < slots; i++) {
         if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
