@@ -1,7 +1,8 @@
 // gokore_pool.h - v0.1.0 - MIT                                      a Chase-Lev deque and a pool of workers that sleep
 //
-// WHAT     Tasks live in the caller's memory and run on a set of workers. A worker pushes what it spawns on a deque of
-//          its own and takes the youngest back; idle workers steal the oldest. Work from outside is queued in lanes by
+// WHAT     Tasks live in the caller's memory and run on a set of workers. A worker puts what it spawns on a stack of its
+//          own and takes the youngest back, without a fence while nobody asks; idle workers steal the oldest. Work from
+// outside is queued in lanes by
 //          service class. Each submission takes a context: a task whose context is over before it starts is not run. An idle
 //          pool sleeps. By default there are as many workers as this container may use CPUs.
 //
@@ -40,9 +41,12 @@
 //   Blocking     A task that blocks keeps its worker. Waiting in a join runs other tasks meanwhile. Pools whose workers submit
 //                to each other's full queue (queue_limit) without a context can wait for each other for ever: give a deadline.
 //   pthread_exit A task that ends its thread is reported (TASK_BUSY), its waiter and group get GOKORE_SYSTEM, and its worker goes
-//                on. It must have joined what it spawned: the process aborts if some of that still lies in its deque, or if
-//                other tasks lie below it on the stack; what was stolen and not joined is not noticed, and its thief then
-//                writes to memory that is gone.
+//                on. So it is for the task that spawned it, if that joins it at that time. All that was spawned must have been
+//                joined, and nothing else lie below on the thread's stack, stolen or run in place: else the process aborts.
+//   For ever     A task that never returns keeps its worker. What it spawned others take, and what is queued they run; shutdown
+//                returns GOKORE_TIMEOUT, and destroy waits for it for ever.
+//   The stack    A worker that waits in a join takes from the thief it waits for, and from others while three quarters of its
+//                thread's stack are free. A recursion that fits into those is never too deep.
 //   Signals      Workers take none but those they raise themselves: SIGSEGV and the like, SIGABRT, SIGPROF.
 
 #ifndef GOKORE_POOL_H
@@ -110,11 +114,12 @@ struct gokore_task {
 GOKORE_API void gokore_task_init(gokore_task *task, gokore_task_fn *fn);
 
 // On a worker: puts a task up for stealing; it inherits the running task's context and always runs. Never fails: where the
-// deque can't grow, the task runs at once; so it does, without a context, where worker is NULL (see gokore_task_run).
-GOKORE_API void gokore_spawn(gokore_worker *worker, gokore_task *task);
+// worker's stack of tasks can't grow, the task runs at once; so it does, without a context, where worker is NULL (see
+// gokore_task_run).
+GOKORE_INLINE_ void gokore_spawn(gokore_worker *worker, gokore_task *task);
 // On a worker: returns when the task has run; runs it itself if nobody stole it. Last spawned first: anything else is
 // reported as TASK_BUSY, and works all the same. What the task wrote is visible.
-GOKORE_API void gokore_join(gokore_worker *worker, gokore_task *task);
+GOKORE_INLINE_ void gokore_join(gokore_worker *worker, gokore_task *task);
 // The same with the function named, so that the compiler can inline it where the task was not stolen:
 // GOKORE_JOIN(worker, fib_run, &a.task). fn must be the task's own.
 #define GOKORE_JOIN(worker, fn, task) gokore_join_with_((worker), (fn), (task))
@@ -129,7 +134,8 @@ GOKORE_API void gokore_worker_blocking_end(gokore_worker *worker);
 
 GOKORE_API unsigned gokore_worker_index(const gokore_worker *worker); // 0 to workers - 1; beyond for one that stands in
 GOKORE_API int gokore_worker_node(const gokore_worker *worker);       // its home node, or where it runs now
-GOKORE_API double gokore_worker_load(const gokore_worker *worker);    // what its deque holds, against its capacity: 0 to 1
+// its spawned tasks that nobody took, against the room it has: 0 to 1
+GOKORE_API double gokore_worker_load(const gokore_worker *worker);
 GOKORE_API gokore_pool *gokore_worker_pool(const gokore_worker *worker);
 GOKORE_API gokore_context *gokore_worker_context(const gokore_worker *worker); // of the running task; may be NULL
 
@@ -144,11 +150,14 @@ typedef struct gokore_pool_desc {
     gokore_allocator allocator; // default: C heap
     size_t stack_size;          // of each worker; default 0: the system's
     size_t queue_limit;         // most tasks queued from outside; default 0: no limit. Submitting beyond it waits: see there
-    const gokore_retry_policy *retry; // steal_attempts, backoff: of gokore_pool_try_steal, and of idle workers with a coordinator;
+    // steal_attempts, backoff: of gokore_pool_try_steal, and of idle workers with a coordinator;
+    const gokore_retry_policy *retry;
                                       // default NULL: the table of qos. Copied
     const gokore_concurrency_policy *concurrency; // share of steals that may cross nodes, shortest queue that is stolen from
                                 // across nodes; default NULL: the policy in force, without one no limit. Copied
-    const struct gokore_provider *provider; // default NULL: the program's
+    const struct gokore_provider *provider; // its container, where workers is 0; qos, numa_policy and retry_policy, where nothing
+                                // is said here; numa_distance. Members may be NULL. Copied; default NULL: the program's
+                                // container and numa_distance
 } gokore_pool_desc;
 
 // Starts the workers; desc NULL = defaults. If one can't be started, none is: GOKORE_NO_MEMORY, GOKORE_SYSTEM or
@@ -159,10 +168,12 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_create(gokore_pool **out, 
 // GOKORE_SHUTDOWN: the pool takes no more work. Anything but GOKORE_OK: the task is the caller's again. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit(gokore_pool *pool, gokore_task *task, gokore_context *ctx);
 // The same for n tasks at once: all or none. More than queue_limit are taken when nothing is queued.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_many(gokore_pool *pool, gokore_task *const *tasks, size_t n, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_many(gokore_pool *pool, gokore_task *const *tasks, size_t n,
+                                                                  gokore_context *ctx);
 // Submits a function; the pool allocates the task. If the context ends first, the function is not called. GOKORE_NO_MEMORY.
 typedef void gokore_pool_fn(gokore_worker *worker, void *arg);
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_fn(gokore_pool *pool, gokore_pool_fn *fn, void *arg, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_submit_fn(gokore_pool *pool, gokore_pool_fn *fn, void *arg,
+                                                                gokore_context *ctx);
 // Submits and waits until the task has run (GOKORE_OK) or was cancelled before it started (the context's status, or
 // GOKORE_SHUTDOWN). On a worker of the same pool the task is run in place.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_run(gokore_pool *pool, gokore_task *task, gokore_context *ctx);
@@ -195,7 +206,8 @@ typedef void gokore_for_fn(gokore_worker *worker, size_t begin, size_t end, void
 // Calls fn for all of [begin, end), on the pool's workers at once, and returns when all has been done: GOKORE_OK. No piece is
 // longer than grain; grain 0: as long as about 10 us take. Where ctx is over, no new piece is begun: the context's status if
 // any was left out. GOKORE_SHUTDOWN: nothing was done. begin >= end: no calls. Any thread; a worker of this pool takes part.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_parallel_for(gokore_pool *pool, gokore_context *ctx, size_t begin, size_t end, size_t grain,
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_parallel_for(gokore_pool *pool, gokore_context *ctx, size_t begin, size_t end,
+                                                              size_t grain,
                                                               gokore_for_fn *fn, void *user);
 
 // >>groups
@@ -207,12 +219,14 @@ struct gokore_group {
     gokore_context context_;   // of members that bring none
 };
 typedef struct gokore_group_desc {
-    bool cancel_on_failure; // default false. true: after a failure, members that have not started are cancelled (GOKORE_CANCELED),
+    // default false. true: after a failure, members that have not started are cancelled (GOKORE_CANCELED),
+    bool cancel_on_failure;
                             // and the context of running members that brought none is over
 } gokore_group_desc;
 GOKORE_API void gokore_group_init(gokore_group *group, const gokore_group_desc *desc); // desc NULL = defaults
 // As gokore_pool_submit. A task without a context has the group's. On failure the group is as before.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_submit(gokore_group *group, gokore_pool *pool, gokore_task *task, gokore_context *ctx);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_submit(gokore_group *group, gokore_pool *pool, gokore_task *task,
+                                                              gokore_context *ctx);
 // The group has failed; only the first why counts, GOKORE_OK never does. From a member's function, before it returns.
 GOKORE_API void gokore_group_fail(gokore_group *group, gokore_status why);
 // Waits until all members have run or were cancelled: the first failure, GOKORE_OK if there was none. A member that was cancelled
@@ -223,8 +237,10 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group,
 // Takes a task of the pool for a thread that will run it with gokore_task_run: it belongs to the pool until it has run. If there
 // is none, tries again as often as desc.retry says, with its delays; then GOKORE_EMPTY, or the context's status. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_try_steal(gokore_pool *pool, gokore_context *ctx, gokore_task **out);
-// Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and pool. worker:
-// the calling thread's, NULL on a thread that is none; the task's function gets the same. What it spawns without a worker runs at once, on
+// Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and
+// pool. worker:
+// the calling thread's, NULL on a thread that is none; the task's function gets the same. What it spawns without a worker
+// runs at once, on
 // this thread and without a context; what asks a worker for its index, pool, node or load needs one.
 GOKORE_API void gokore_task_run(gokore_worker *worker, gokore_task *task);
 // Called on the thief, NULL for a thread that is no worker, after each steal, before the task runs. NULL removes it; calls that
@@ -234,13 +250,15 @@ GOKORE_API void gokore_pool_on_steal(gokore_pool *pool, gokore_steal_fn *fn, voi
 // Its workers, for gokore_worker_load and the like; they live as long as the pool.
 GOKORE_API size_t gokore_pool_stealers(gokore_pool *pool, gokore_worker **out, size_t cap);
 
-// Around each function that runs; not for tasks that are cancelled. Members may be NULL. worker is NULL for gokore_task_run outside.
+// Around each function that runs; not for tasks that are cancelled. Members may be NULL. worker is NULL for gokore_task_run
+// outside.
 typedef struct gokore_pool_observer {
     void (*task_begin)(void *user, gokore_pool *pool, gokore_worker *worker, gokore_task *task);
     void (*task_end)(void *user, gokore_pool *pool, gokore_worker *worker, int64_t ran_ns);
     void *user;
 } gokore_pool_observer;
-// Copied; NULL removes it. Tasks that run keep the one they began with. Allocates; without memory a TASK_BUSY report, and nothing changes.
+// Copied; NULL removes it. Tasks that run keep the one they began with. Allocates; without memory a TASK_BUSY report, and
+// nothing changes.
 GOKORE_API void gokore_pool_set_observer(gokore_pool *pool, const gokore_pool_observer *observer);
 
 // >>cluster
@@ -255,14 +273,16 @@ typedef struct gokore_cluster_coordinator {
     size_t (*stealers)(void *user, gokore_worker **out, size_t cap); // of all registered pools
     void *user;
 } gokore_cluster_coordinator;
-// The one in this process: idle workers take what is queued in other registered pools, and pressure in one wakes a worker of another.
+// The one in this process: idle workers take what is queued in other registered pools, and pressure in one wakes a worker of
+// another.
 GOKORE_API gokore_cluster_coordinator *gokore_cluster_coordinator_default(void);
 // Joins a cluster, after leaving the one before; NULL only leaves. When it returns, the one before is not called any more.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_set_coordinator(gokore_pool *pool, gokore_cluster_coordinator *coordinator);
 GOKORE_API gokore_cluster_coordinator *gokore_pool_coordinator(gokore_pool *pool); // NULL = none
 
 // >>schedulers
-// A pool, and a lock, by name: made at the first call, the same ever after, kept until the program ends; NULL, and a TASK_BUSY report, if it
+// A pool, and a lock, by name: made at the first call, the same ever after, kept until the program ends; NULL, and a
+// TASK_BUSY report, if it
 // can't be made. The pool has all defaults; the lock's class is the name. Don't destroy them.
 GOKORE_API gokore_pool *gokore_scheduler_pool(const char *name);
 GOKORE_API gokore_mutex *gokore_scheduler_lock(const char *name);
@@ -275,7 +295,8 @@ typedef struct gokore_pool_metrics {
     uint64_t context_cancels;  // tasks not run because their context was over
     uint64_t numa_crossings;   // tasks stolen from another node's worker
     uint64_t executed;         // functions run
-    uint64_t submitted, spawned; // tasks taken on; while idle: submitted + spawned == executed + context_cancels + shutdown_cancels
+    // tasks taken on; while idle: submitted + spawned == executed + context_cancels + shutdown_cancels
+    uint64_t submitted, spawned;
     uint64_t shutdown_cancels;   // tasks not run because of shutdown or destroy
 } gokore_pool_metrics;
 typedef struct gokore_worker_metrics {
@@ -287,21 +308,123 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_worker_metrics(gokore_pool
 GOKORE_API unsigned gokore_pool_worker_count(const gokore_pool *pool); // the width asked for
 
 // >>private shared part
-GOKORE_API bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it, then calls the next
-GOKORE_API void gokore_join_end_(gokore_worker *worker);
-GOKORE_INLINE_ void gokore_join_with_(gokore_worker *worker, gokore_task_fn *fn, gokore_task *task) {
-    if (!gokore_join_begin_(worker, task)) return;
-    fn(worker, task);
-    gokore_join_end_(worker);
+// A place on a worker's stack of spawned tasks: the arguments of a typed task, then its result; or where an intrusive one is.
+typedef struct gokore_slot_ {
+    GOKORE_ALIGNAS_(64) gokore_task_fn *fn; // of a typed task; NULL for an intrusive one
+    gokore_atomic_ptr thief;                // the worker that stole it, or who else did; NULL = nobody yet. For public slots
+    // the intrusive task, NULL once it was joined out of order; or the arguments from here
+    gokore_task *item;
+    GOKORE_ALIGNAS_(64) gokore_task task;   // what thieves see of a typed one; set up when it becomes public
+} gokore_slot_;
+// What spawns and joins touch while nobody steals; the first member of a worker. Addresses are of slots.
+typedef struct gokore_fork_ {
+    gokore_atomic_ptr head;   // where the next slot is filled; only the owner writes it
+    gokore_atomic_size limit; // slots from here on are the owner's alone; SIZE_MAX sends each join to gokore_join_begin_
+    gokore_atomic_size stop;  // a spawn whose slot ends here or beyond calls gokore_spawned_; 0: each does
+    gokore_atomic_u64 own;    // tasks that the owner took back
+} gokore_fork_;
+// Orders the owner's store of head before its load of limit or stop, for a thread between whose store of these and load of head
+// is gokore_pool_heavy_fence_. The compiler's order is enough: where that fence can't make it the processor's, limit and
+// stop send the owner to where a real fence is.
+#ifndef GOKORE_SEAM_LIGHT_FENCE_
+#define GOKORE_SEAM_LIGHT_FENCE_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#endif
+GOKORE_API void gokore_spawned_(gokore_worker *worker);
+GOKORE_API void gokore_spawn_outside_(gokore_task *task);
+GOKORE_API bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it
+GOKORE_API bool gokore_join_slot_(gokore_worker *worker, gokore_slot_ **slot); // the same for the typed task on top
+
+GOKORE_INLINE_ gokore_slot_ *gokore_fork_head_(gokore_fork_ *f) {
+    return (gokore_slot_ *)gokore_atomic_load_relaxed(&f->head); // relaxed: the owner's own
 }
-// The stack of a worker's typed tasks. Addresses stay until the pop.
+
+GOKORE_INLINE_ void gokore_fork_push_(gokore_worker *worker, gokore_fork_ *f, gokore_slot_ *slot) {
+    gokore_atomic_store_release(&f->head, slot + 1); // pairs with gokore_stack_top_index_
+    GOKORE_SEAM_LIGHT_FENCE_();                      // pairs with gokore_pool_heavy_fence_
+    if (!GOKORE_LIKELY_((size_t)(slot + 1) < gokore_atomic_load_relaxed(&f->stop))) gokore_spawned_(worker); // relaxed: the fence
+}
+
+// The slot on top, if it is the owner's alone; else NULL, and nothing has changed.
+GOKORE_INLINE_ gokore_slot_ *gokore_fork_pop_(gokore_fork_ *f) {
+    gokore_slot_ *slot = gokore_fork_head_(f) - 1;
+    gokore_atomic_store_release(&f->head, slot); // pairs with gokore_stack_top_index_
+    GOKORE_SEAM_LIGHT_FENCE_();                  // pairs with gokore_pool_heavy_fence_
+    if (GOKORE_LIKELY_((size_t)slot >= gokore_atomic_load_relaxed(&f->limit))) return slot; // relaxed: the fence
+    gokore_atomic_store_release(&f->head, slot + 1);
+    return NULL;
+}
+
+GOKORE_INLINE_ void gokore_fork_count_(gokore_fork_ *f) {
+    // relaxed: a count, published with what ends next
+    gokore_atomic_store_relaxed(&f->own, gokore_atomic_load_relaxed(&f->own) + 1);
+}
+
+GOKORE_INLINE_ void gokore_spawn(gokore_worker *worker, gokore_task *task) {
+    gokore_fork_ *f = (gokore_fork_ *)worker;
+    if (!f) {
+        gokore_spawn_outside_(task);
+        return;
+    }
+    gokore_slot_ *slot = gokore_fork_head_(f);
+    gokore_atomic_store_relaxed(&task->state_, 0); // relaxed: published with the slot
+    slot->fn = NULL;
+    slot->item = task;
+    gokore_fork_push_(worker, f, slot);
+}
+
+GOKORE_INLINE_ bool gokore_join_pop_(gokore_worker *worker, gokore_task *task) { // true: the caller runs it
+    gokore_fork_ *f = (gokore_fork_ *)worker;
+    gokore_slot_ *slot = f ? gokore_fork_pop_(f) : NULL;
+    if (!slot) return gokore_join_begin_(worker, task);
+    if (!GOKORE_LIKELY_(!slot->fn && slot->item == task)) {
+        gokore_atomic_store_release(&f->head, slot + 1); // as it was
+        return gokore_join_begin_(worker, task);
+    }
+    gokore_fork_count_(f);
+    return true;
+}
+
+GOKORE_INLINE_ void gokore_join(gokore_worker *worker, gokore_task *task) {
+    if (gokore_join_pop_(worker, task)) task->fn(worker, task);
+}
+
+GOKORE_INLINE_ void gokore_join_with_(gokore_worker *worker, gokore_task_fn *fn, gokore_task *task) {
+    if (gokore_join_pop_(worker, task)) fn(worker, task);
+}
+
+// The slot of the last typed spawn; *mine: the caller runs it, else it holds the result.
+GOKORE_INLINE_ gokore_slot_ *gokore_typed_pop_(gokore_worker *worker, gokore_task_fn *fn, bool *mine) {
+    gokore_fork_ *f = (gokore_fork_ *)worker;
+    gokore_slot_ *slot = gokore_fork_pop_(f);
+    *mine = true;
+    if (GOKORE_LIKELY_(slot))
+        gokore_fork_count_(f);
+    else
+        *mine = gokore_join_slot_(worker, &slot);
+    GOKORE_CHECK_(1, slot->fn == fn); // else another task was spawned after it, and not joined
+    return slot;
+}
+
+// The stack of what is too large for a slot, and of threads that are no workers. Addresses stay until the pop.
 GOKORE_API void *gokore_frame_push_(gokore_worker *worker, size_t size);
 GOKORE_API void *gokore_frame_top_(gokore_worker *worker, size_t size); // the last pushed, which had this size
 GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
 
+GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *fn, gokore_slot_ *slot, gokore_task *task) {
+    if (slot) {
+        slot->fn = fn;
+        gokore_fork_push_(worker, (gokore_fork_ *)worker, slot);
+    } else {
+        gokore_task_init(task, fn);
+        gokore_spawn(worker, task);
+    }
+}
+
 // >>typed tasks
-// What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in scope in its
-// body, and must not name an argument. Spawned arguments and results lie on a stack of the worker's own.
+// What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in
+// scope in its
+// body, and must not name an argument. Spawned arguments and results lie in the worker's stack of tasks; those of more than 40
+// bytes beside it.
 //   void fib_spawn(gokore_worker *, int)     puts a call up for stealing. Never fails, unless the C heap does: then FATAL
 //   long fib_join(gokore_worker *)           the result of the last spawn that was not joined, which must have been fib's
 //   long fib_call(gokore_worker *, int)      a plain call
@@ -309,71 +432,95 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
 // GOKORE_VOID_TASKn(name, T1, a1, ...) is the same without results.
 #define GOKORE_OPEN_(...) __VA_ARGS__
 #define GOKORE_TYPED_TASK_ static inline __attribute__((unused))
-#define GOKORE_TYPED_(R, name, FIELDS, USER, PARAMS, STORE, LOAD)                                                     \
-    typedef struct name##_frame_ { gokore_task task_; R result_; GOKORE_OPEN_ FIELDS } name##_frame_;                 \
-    static R name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                    \
-    GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_t_;                                                        \
-        gokore_f_->result_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                \
+#define GOKORE_TYPED_PARTS_(name, OUT, FIELDS, PARAMS, STORE)                                                         \
+    typedef struct name##_in_ { GOKORE_OPEN_ FIELDS } name##_in_;                                                     \
+    typedef struct name##_frame_ { /* a gokore_slot_, if that is large enough */                                      \
+        GOKORE_ALIGNAS_(64) gokore_task_fn *fn_;                                                                      \
+        gokore_atomic_ptr thief_;                                                                                     \
+        union { name##_in_ in_; OUT out_; } u_;                                                                       \
+        GOKORE_ALIGNAS_(64) gokore_task task_;                                                                        \
+    } name##_frame_;                                                                                                  \
+    static void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_);                                       \
+    GOKORE_TYPED_TASK_ bool name##_fits_(const gokore_worker *gokore_w_) {                                            \
+        return gokore_w_ && sizeof(name##_frame_) == sizeof(gokore_slot_);                                            \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_push_(gokore_w_, sizeof *gokore_f_);                 \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        gokore_slot_ *gokore_q_ = name##_fits_(gokore_w_) ? gokore_fork_head_((gokore_fork_ *)gokore_w_) : NULL;      \
+        void *gokore_p_ = gokore_q_ ? (void *)gokore_q_ : gokore_frame_push_(gokore_w_, sizeof(name##_frame_));       \
+        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_p_;                                                        \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
         GOKORE_OPEN_ STORE                                                                                            \
-        gokore_spawn(gokore_w_, &gokore_f_->task_);                                                                   \
+        gokore_typed_spawn_(gokore_w_, name##_task_, gokore_q_, &gokore_s_->task_);                                   \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ name##_frame_ *name##_pop_(gokore_worker *gokore_w_, bool *gokore_m_) {                        \
+        if (name##_fits_(gokore_w_)) return (name##_frame_ *)(void *)gokore_typed_pop_(gokore_w_, name##_task_, gokore_m_); \
+        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_s_);                  \
+        *gokore_m_ = gokore_join_pop_(gokore_w_, &gokore_s_->task_);                                                  \
+        return gokore_s_;                                                                                             \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ name##_frame_ *name##_of_(gokore_task *gokore_t_) {                                            \
+        return (name##_frame_ *)(void *)((char *)gokore_t_ - offsetof(name##_frame_, task_));                         \
+    }
+#define GOKORE_TYPED_(R, name, FIELDS, USER, PARAMS, STORE, LOAD)                                                     \
+    static R name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                    \
+    GOKORE_TYPED_PARTS_(name, R, FIELDS, PARAMS, STORE)                                                               \
+    GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
+        name##_frame_ *gokore_s_ = name##_of_(gokore_t_);                                                             \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
+        R gokore_r_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                       \
+        gokore_s_->u_.out_ = gokore_r_;                                                                               \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ R name##_join(gokore_worker *gokore_w_) {                                                      \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_f_);                  \
-        if (gokore_join_begin_(gokore_w_, &gokore_f_->task_)) {                                                       \
-            gokore_f_->result_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                            \
-            gokore_join_end_(gokore_w_);                                                                              \
-        }                                                                                                             \
-        R gokore_r_ = gokore_f_->result_;                                                                             \
-        gokore_frame_pop_(gokore_w_, sizeof *gokore_f_);                                                              \
+        bool gokore_m_;                                                                                               \
+        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
+        R gokore_r_ = gokore_m_ ? name##_call(gokore_w_ GOKORE_OPEN_ LOAD) : gokore_s_->u_.out_;                      \
+        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
         return gokore_r_;                                                                                             \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_,   \
             R *gokore_r_ GOKORE_OPEN_ PARAMS) {                                                                       \
-        name##_frame_ gokore_i_, *gokore_f_ = &gokore_i_;                                                             \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+        name##_frame_ gokore_i_;                                                                                      \
+        name##_in_ *gokore_f_ = &gokore_i_.u_.in_;                                                                    \
+        (void)gokore_f_;                                                                                              \
+        gokore_task_init(&gokore_i_.task_, name##_task_);                                                             \
         GOKORE_OPEN_ STORE                                                                                            \
-        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_f_->task_, gokore_c_);                           \
-        if (gokore_s_ == GOKORE_OK && gokore_r_) *gokore_r_ = gokore_f_->result_;                                     \
+        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_i_.task_, gokore_c_);                            \
+        if (gokore_s_ == GOKORE_OK && gokore_r_) *gokore_r_ = gokore_i_.u_.out_;                                      \
         return gokore_s_;                                                                                             \
     }                                                                                                                 \
     static R name##_call(gokore_worker *worker __attribute__((unused)) GOKORE_OPEN_ USER)
 #define GOKORE_TYPED_VOID_(name, FIELDS, USER, PARAMS, STORE, LOAD)                                                   \
-    typedef struct name##_frame_ { gokore_task task_; GOKORE_OPEN_ FIELDS } name##_frame_;                            \
     static void name##_call(gokore_worker *worker GOKORE_OPEN_ USER);                                                 \
+    GOKORE_TYPED_PARTS_(name, char, FIELDS, PARAMS, STORE)                                                            \
     GOKORE_TYPED_TASK_ void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_) {                          \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_t_;                                                        \
+        name##_in_ *gokore_f_ = &name##_of_(gokore_t_)->u_.in_;                                                       \
         (void)gokore_f_;                                                                                              \
         name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                     \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_push_(gokore_w_, sizeof *gokore_f_);                 \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
-        GOKORE_OPEN_ STORE                                                                                            \
-        gokore_spawn(gokore_w_, &gokore_f_->task_);                                                                   \
-    }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_join(gokore_worker *gokore_w_) {                                                   \
-        name##_frame_ *gokore_f_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_f_);                  \
-        if (gokore_join_begin_(gokore_w_, &gokore_f_->task_)) {                                                       \
-            name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                 \
-            gokore_join_end_(gokore_w_);                                                                              \
-        }                                                                                                             \
-        gokore_frame_pop_(gokore_w_, sizeof *gokore_f_);                                                              \
+        bool gokore_m_;                                                                                               \
+        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
+        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
+        (void)gokore_f_;                                                                                              \
+        if (gokore_m_) name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                      \
+        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_ GOKORE_OPEN_ PARAMS) {\
-        name##_frame_ gokore_i_, *gokore_f_ = &gokore_i_;                                                             \
-        gokore_task_init(&gokore_f_->task_, name##_task_);                                                            \
+    GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_    \
+            GOKORE_OPEN_ PARAMS) {                                                                                    \
+        name##_frame_ gokore_i_;                                                                                      \
+        name##_in_ *gokore_f_ = &gokore_i_.u_.in_;                                                                    \
+        (void)gokore_f_;                                                                                              \
+        gokore_task_init(&gokore_i_.task_, name##_task_);                                                             \
         GOKORE_OPEN_ STORE                                                                                            \
-        gokore_status gokore_s_ = gokore_pool_run(gokore_p_, &gokore_f_->task_, gokore_c_);                           \
-        return gokore_s_;                                                                                             \
+        return gokore_pool_run(gokore_p_, &gokore_i_.task_, gokore_c_);                                               \
     }                                                                                                                 \
     static void name##_call(gokore_worker *worker __attribute__((unused)) GOKORE_OPEN_ USER)
 #define GOKORE_TASK0(R, name)                                                                                         \
-    GOKORE_TYPED_(R, name, (), (), (), (), ())
+    GOKORE_TYPED_(R, name, (char gokore_0_;), (), (), (), ())
 #define GOKORE_TASK1(R, name, T1, a1)                                                                                 \
     GOKORE_TYPED_(R, name, (T1 gokore_1_;), (, T1 a1), (, T1 gokore_1_),                                              \
         (gokore_f_->gokore_1_ = gokore_1_;), (, gokore_f_->gokore_1_))
@@ -406,7 +553,7 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
             gokore_f_->gokore_1_, gokore_f_->gokore_2_, gokore_f_->gokore_3_, gokore_f_->gokore_4_, gokore_f_->gokore_5_, \
             gokore_f_->gokore_6_))
 #define GOKORE_VOID_TASK0(name)                                                                                       \
-    GOKORE_TYPED_VOID_(name, (), (), (), (), ())
+    GOKORE_TYPED_VOID_(name, (char gokore_0_;), (), (), (), ())
 #define GOKORE_VOID_TASK1(name, T1, a1)                                                                               \
     GOKORE_TYPED_VOID_(name, (T1 gokore_1_;), (, T1 a1), (, T1 gokore_1_),                                            \
         (gokore_f_->gokore_1_ = gokore_1_;), (, gokore_f_->gokore_1_))
@@ -453,6 +600,10 @@ GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 // >>deque
 // Why it is right on weak memory. The thief's reads of top_ and bottom_, the owner's claim of bottom_ (the exchange in pop), its
@@ -474,7 +625,8 @@ static size_t gokore_deque_bytes_(int64_t capacity) {
 }
 
 static gokore_deque_array_ *gokore_deque_array_new_(const gokore_deque *d, int64_t capacity) {
-    gokore_deque_array_ *a = (gokore_deque_array_ *)gokore_alloc_(&d->allocator_, gokore_deque_bytes_(capacity), GOKORE_CACHE_LINE);
+    gokore_deque_array_ *a = (gokore_deque_array_ *)gokore_alloc_(&d->allocator_, gokore_deque_bytes_(capacity),
+                                                                  GOKORE_CACHE_LINE);
     if (!a) return NULL;
     a->outgrown = NULL;
     a->capacity = capacity;
@@ -571,7 +723,12 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_TASK_AWAITED_  2
 
 #define GOKORE_TASK_SUBMITTED_ 3
-#define GOKORE_NESTED_MAX_    64         // functions on a worker's stack, beyond which it does not help
+#define GOKORE_TASK_INLINE_   4          // a spawned task that ran at its spawn
+#ifndef GOKORE_STACK_FIRST_ // slots of a worker's first chunk, a power of two; the explorer has fewer
+#define GOKORE_STACK_FIRST_   64u
+#endif
+#define GOKORE_LEVELS_        25         // chunks of a worker's stack of tasks
+#define GOKORE_STACK_KEEP_NS_ 1000000000 // that are not needed any more
 #define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
 
 typedef struct gokore_lane_ {
@@ -582,10 +739,11 @@ typedef struct gokore_frames_ gokore_frames_;
 // What happened to a pool's tasks: on one of its workers, which alone writes these, or on all other threads together.
 typedef struct gokore_tally_ {
     gokore_atomic_u64 executed, cancels, steal_attempts, steal_successes, crossings; // relaxed: counts
-    gokore_atomic_u64 spawned;  // release, these four; pair with the acquires under "sleeping and waking"
-    gokore_atomic_u64 finished; // submitted and spawned tasks that have run, before anybody is told
+    // spawned tasks that were stolen. Release, these three; pair with the acquires under "sleeping and waking"
+    gokore_atomic_u64 taken;
+    gokore_atomic_u64 finished; // submitted and stolen tasks that have run, before anybody is told
     gokore_atomic_u64 left;     // the same, once they are not touched any more
-    gokore_atomic_u64 own;      // spawned ones that their owner took back: executed, finished and left at once
+    gokore_atomic_u64 given;    // spawned tasks that somebody else took, and that have been joined
 } gokore_tally_;
 
 typedef struct gokore_hooks_ { // never changed, replaced
@@ -603,9 +761,22 @@ typedef struct gokore_bottom_ { // the task at the bottom of a worker's stack: w
 } gokore_bottom_;
 
 struct gokore_worker {
-    gokore_deque deque;
+    gokore_fork_ fork; // the first member
+    // tail: slots below have been stolen; split: slots from here on are private
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u64 shared;
+    gokore_atomic_u32 asked; // somebody looked here in vain
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ gate; // guards split, level, limits and chunks. Stealing does without
+    bool asymmetric;           // limit and stop are fork's too; otherwise fork's send all to where a fence is
+    uint32_t level;            // the chunk in which head is
+    uint32_t base;             // split is not lowered below: slots there were spawned with another context
+    gokore_atomic_size limit, stop;
+    gokore_atomic_ptr chunks[GOKORE_LEVELS_]; // gokore_slot_ *
+    bool on_heap[GOKORE_LEVELS_];             // not of the pool's allocator
+    int64_t grown_ns;                         // when level was raised last, 0 = nothing lies above
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_pool *pool;
-    gokore_context *context;
+    gokore_atomic_ptr context; // gokore_context *; changes while its private part is empty
+    uintptr_t stack_top;       // of its thread
+    gokore_atomic_bool active; // looks for work or runs it, with all that it may spawn
     gokore_tally_ tally;
     unsigned index;
     gokore_atomic_i32 node;  // -1 = not placed
@@ -613,7 +784,7 @@ struct gokore_worker {
     gokore_waiter_ rest;     // what it sleeps on in a join
     bool passive;            // in a join that helps nobody; under sleep_latch
     bool alive, started;     // under scale_latch: it runs, or is about to; its thread is to be joined
-    uint32_t nested;         // functions on its stack
+    uint32_t nested;         // functions on its stack that it took up: submitted, stolen, run in place
     uint32_t blocking;       // calls of gokore_worker_blocking_begin that are open
     uint64_t random;
     uint32_t picks;
@@ -665,6 +836,9 @@ struct gokore_pool {
     gokore_atomic_u32 width;       // workers asked for
     unsigned blocked;              // workers that block, and have others stand in
     size_t stack_size;
+    gokore_atomic_size help_bytes; // of a thread's stack, beyond which it runs no strangers while it waits
+    bool asymmetric;               // see gokore_pool_heavy_fence_
+    gokore_provider provider;      // numa_distance is set
     gokore_pool_homes_ homes;
     gokore_atomic_u32 target;      // workers of this index and beyond leave; changes under scale_latch
     gokore_atomic_u32 slots;       // workers there have ever been; release, pairs with gokore_pool_slots_
@@ -697,7 +871,8 @@ static void gokore_count_up_add_(gokore_atomic_u64 *counter, bool shared) {
 
 static gokore_tally_ *gokore_tally_of_(gokore_worker *w, gokore_pool *p) { return w && w->pool == p ? &w->tally : &p->outside; }
 
-static unsigned gokore_pool_slots_(gokore_pool *p) { return gokore_atomic_load_acquire(&p->slots); } // pairs with gokore_worker_new_
+// pairs with gokore_worker_new_
+static unsigned gokore_pool_slots_(gokore_pool *p) { return gokore_atomic_load_acquire(&p->slots); }
 
 void gokore_task_init(gokore_task *task, gokore_task_fn *fn) { *task = (gokore_task)GOKORE_TASK_INIT(fn); }
 
@@ -706,14 +881,308 @@ static gokore_atomic_u32 gokore_forks_; // in this process and its ancestors
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
 static void gokore_pool_fork_prepare_(void) {}
 #else
-static void gokore_pool_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); } // relaxed: a child has one thread
+// relaxed: a child has one thread
+static void gokore_pool_fork_count_(void) { (void)gokore_atomic_fetch_add_relaxed(&gokore_forks_, 1); }
 static void gokore_pool_fork_prepare_(void) { (void)pthread_atfork(NULL, NULL, gokore_pool_fork_count_); }
 #endif
 static bool gokore_pool_is_forked_(const gokore_pool *p) {
     return p->forks != gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: likewise
 }
 
+// >>the stack of spawned tasks
+// K. Faxen, "Wool - a work stealing library", CAN 2008: tasks lie in the deque itself, and a join takes back the top. T. van
+// Dijk, J. van de Pol, "Lace: non-blocking split deque", MuCoCoS 2014: thieves take from a public part, by a CAS on one word
+// that holds its two ends, and the owner's part above is private, until a spawn finds that somebody has asked. Deviations: a
+// thief that gets no answer opens the private part itself, as in "The implementation of the Cilk-5 multithreaded language"
+// (PLDI 1998): it holds the gate, sends the owner's joins there (limit), and reads head after a fence that is the owner's too;
+// the stack grows, in chunks.
+//
+// Why no slot is taken twice. Below split, tail goes up by one CAS for each steal, and the owner's own CAS
+// (gokore_stack_take_) is on the same word. From split on only the owner takes, except that split is raised: by the owner, or
+// by who holds the gate. That one stores SIZE_MAX to limit, then heavy-fences, then loads head; the owner stores head, then
+// light-fences, then loads limit. Either the owner finds SIZE_MAX, and waits at the gate, or its lower head is seen, and the
+// slot is not made public. A thief reads a slot after its CAS, which acquires what was released when it became public; the
+// owner fills it again after the thief said that it has run, or, for an intrusive one, that it has read it.
+#if !defined(GOKORE_SEAM_MEMBARRIER_) && GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_ && defined(SYS_membarrier)
+#define GOKORE_MEMBARRIER_EXPEDITED_ 8 // MEMBARRIER_CMD_PRIVATE_EXPEDITED, and what announces it, since Linux 4.14
+#define GOKORE_MEMBARRIER_REGISTER_  16
+static bool gokore_membarrier_begin_(void) { return syscall(SYS_membarrier, GOKORE_MEMBARRIER_REGISTER_, 0) == 0; }
+static void gokore_membarrier_(void) { (void)syscall(SYS_membarrier, GOKORE_MEMBARRIER_EXPEDITED_, 0); }
+#define GOKORE_SEAM_MEMBARRIER_BEGIN_() gokore_membarrier_begin_() // may GOKORE_SEAM_MEMBARRIER_ be used?
+#define GOKORE_SEAM_MEMBARRIER_()       gokore_membarrier_()       // a fence in all threads of this process
+#endif
+#ifndef GOKORE_SEAM_MEMBARRIER_
+#define GOKORE_SEAM_MEMBARRIER_BEGIN_() false
+#define GOKORE_SEAM_MEMBARRIER_()       ((void)0)
+#endif
+
+// A seq_cst fence here, and in each owner that is between its store of head and its load of limit or stop. A worker that is not
+// active makes one when it becomes so.
+static void gokore_pool_heavy_fence_(gokore_pool *p) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the light fences, and with gokore_worker_set_busy_
+    bool active = false;
+    for (unsigned i = 0, n = gokore_pool_slots_(p); p->asymmetric && i < n && !active; i++)
+        active = p->workers[i] != gokore_worker_here_ && gokore_atomic_load_relaxed(&p->workers[i]->active); // relaxed: the fence
+    if (active) GOKORE_SEAM_MEMBARRIER_();
+}
+
+static uint32_t gokore_shared_tail_(uint64_t shared) { return (uint32_t)shared; }
+static uint32_t gokore_shared_split_(uint64_t shared) { return (uint32_t)(shared >> 32); }
+static uint64_t gokore_shared_of_(uint32_t tail, uint32_t split) { return (uint64_t)split << 32 | tail; }
+
+static uint32_t gokore_level_of_(uint32_t i) {
+    return i < GOKORE_STACK_FIRST_ ? 0 : 32 - (uint32_t)__builtin_clz(i / GOKORE_STACK_FIRST_);
+}
+static uint32_t gokore_level_first_(uint32_t level) { return level ? GOKORE_STACK_FIRST_ << (level - 1) : 0; }
+static uint32_t gokore_level_size_(uint32_t level) { return level ? GOKORE_STACK_FIRST_ << (level - 1) : GOKORE_STACK_FIRST_; }
+// one to spare
+static size_t gokore_level_bytes_(uint32_t level) { return ((size_t)gokore_level_size_(level) + 1) * sizeof(gokore_slot_); }
+
+static gokore_slot_ *gokore_stack_chunk_(const gokore_worker *w, uint32_t level) {
+    return (gokore_slot_ *)gokore_atomic_load_relaxed(&w->chunks[level]); // relaxed: published with head, and with split
+}
+
+static gokore_slot_ *gokore_stack_slot_(const gokore_worker *w, uint32_t i) {
+    uint32_t level = gokore_level_of_(i);
+    return gokore_stack_chunk_(w, level) + (i - gokore_level_first_(level));
+}
+
+static uint32_t gokore_stack_index_in_(const gokore_worker *w, uint32_t level, const gokore_slot_ *head) {
+    return gokore_level_first_(level) + (uint32_t)(head - gokore_stack_chunk_(w, level));
+}
+
+static uint32_t gokore_stack_depth_(gokore_worker *w) { // the owner
+    return gokore_stack_index_in_(w, w->level, gokore_fork_head_(&w->fork));
+}
+
+// Any thread; a hint, unless it holds the gate and has fenced. A slot to spare does not count.
+static uint32_t gokore_stack_top_index_(const gokore_worker *w) {
+    const gokore_slot_ *head = (const gokore_slot_ *)gokore_atomic_load_acquire(&w->fork.head); // pairs with gokore_fork_push_
+    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++) {
+        const gokore_slot_ *chunk = gokore_stack_chunk_(w, level);
+        uintptr_t size = gokore_level_size_(level), in = ((uintptr_t)head - (uintptr_t)chunk) / sizeof(gokore_slot_);
+        if (chunk && (uintptr_t)head >= (uintptr_t)chunk && in <= size + 1)
+            return gokore_level_first_(level) + (uint32_t)(in < size ? in : size);
+    }
+    return 0;
+}
+
+static uint64_t gokore_stack_shared_(const gokore_worker *w) {
+    return gokore_atomic_load_acquire(&w->shared); // pairs with gokore_stack_show_
+}
+
+static bool gokore_stack_is_public_(const gokore_worker *w) { // is there something to steal? A hint
+    uint64_t seen = gokore_stack_shared_(w);
+    return gokore_shared_tail_(seen) < gokore_shared_split_(seen);
+}
+
+static bool gokore_stack_is_private_(const gokore_worker *w) { // is there something that could be made public? A hint
+    return gokore_shared_split_(gokore_stack_shared_(w)) < gokore_stack_top_index_(w);
+}
+
+static uint32_t gokore_stack_len_(const gokore_worker *w) { // what nobody took; a hint
+    uint32_t tail = gokore_shared_tail_(gokore_stack_shared_(w)), top = gokore_stack_top_index_(w);
+    return top > tail ? top - tail : 0;
+}
+
+static void gokore_stack_set_limit_(gokore_worker *w, size_t limit) { // relaxed, these two: ordered by the fences, or the gate
+    gokore_atomic_store_relaxed(&w->limit, limit);
+    if (w->asymmetric) gokore_atomic_store_relaxed(&w->fork.limit, limit);
+}
+
+static void gokore_stack_set_stop_(gokore_worker *w, size_t stop) {
+    gokore_atomic_store_relaxed(&w->stop, stop);
+    if (w->asymmetric) gokore_atomic_store_relaxed(&w->fork.stop, stop);
+}
+
+static bool gokore_pool_is_observed_(const gokore_pool *p) { // an observer may come a task too late
+    const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
+    return hooks && (hooks->observer.task_begin || hooks->observer.task_end);
+}
+
+// Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, each
+// join tells.
+static void gokore_stack_reckon_(gokore_worker *w) {
+    gokore_pool *p = w->pool;
+    const gokore_slot_ *chunk = gokore_stack_chunk_(w, w->level);
+    uint32_t first = gokore_level_first_(w->level), split = gokore_shared_split_(gokore_stack_shared_(w));
+    bool observed = gokore_pool_is_observed_(p);
+    // relaxed: the gate
+    bool hungry = gokore_atomic_load_relaxed(&p->sleeping) != 0 || gokore_atomic_load_relaxed(&p->joining) != 0;
+    gokore_stack_set_limit_(w, observed ? SIZE_MAX : (size_t)(chunk + (split > first ? split - first : 0)));
+    gokore_stack_set_stop_(w, hungry ? 0 : (size_t)(chunk + gokore_level_size_(w->level) + 1));
+}
+
+static gokore_context *gokore_worker_context_(const gokore_worker *w) {
+    return (gokore_context *)gokore_atomic_load_relaxed(&w->context); // relaxed: the owner's own, or published with head
+}
+
+static gokore_task *gokore_slot_task_(gokore_worker *w, gokore_slot_ *slot) { // set up for whoever runs it
+    gokore_task *task = slot->fn ? &slot->task : slot->item;
+    if (slot->fn) gokore_task_init(task, slot->fn);
+    task->context_ = gokore_worker_context_(w);
+    task->waiter_ = w;
+    return task;
+}
+
+// Under the gate: slots below split become public.
+static void gokore_stack_show_(gokore_worker *w, uint32_t split) {
+    uint64_t seen = gokore_stack_shared_(w);
+    for (uint32_t i = gokore_shared_split_(seen); i < split; i++) {
+        gokore_slot_ *slot = gokore_stack_slot_(w, i);
+        (void)gokore_slot_task_(w, slot);
+        gokore_atomic_store_relaxed(&slot->thief, NULL); // relaxed: published with split
+    }
+    while (!gokore_atomic_compare_exchange_release(&w->shared, &seen, // pairs with gokore_stack_steal_
+                                                   gokore_shared_of_(gokore_shared_tail_(seen), split))) {}
+}
+
+static void gokore_stack_show_all_(gokore_worker *w) { // the owner
+    uint32_t depth = gokore_stack_depth_(w);
+    if (gokore_shared_split_(gokore_stack_shared_(w)) >= depth) return; // only the owner lowers it
+    gokore_latch_lock_(&w->gate);
+    gokore_stack_show_(w, depth);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+}
+
+// Any thread: makes the private part public without the owner, which may be at anything.
+static void gokore_stack_open_(gokore_worker *w) {
+    gokore_latch_lock_(&w->gate);
+    gokore_stack_set_limit_(w, SIZE_MAX);
+    gokore_pool_heavy_fence_(w->pool); // pairs with the light fence in gokore_fork_pop_
+    uint32_t top = gokore_stack_top_index_(w);
+    if (top > gokore_shared_split_(gokore_stack_shared_(w))) gokore_stack_show_(w, top);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+}
+
+// The oldest public task, or NULL, also if another was faster. thief is NULL outside the pool. Counted before the owner can know.
+static gokore_task *gokore_stack_steal_(gokore_worker *victim, gokore_worker *thief) {
+    gokore_pool *p = victim->pool;
+    uint64_t seen = gokore_stack_shared_(victim);
+    if (gokore_shared_tail_(seen) >= gokore_shared_split_(seen)) return NULL;
+    if (!gokore_atomic_cas_acquire(&victim->shared, seen, seen + 1)) return NULL; // pairs with gokore_stack_show_
+    gokore_slot_ *slot = gokore_stack_slot_(victim, gokore_shared_tail_(seen));
+    gokore_task *task = slot->fn ? &slot->task : slot->item;
+    gokore_count_up_add_(thief ? &thief->tally.taken : &p->outside.taken, !thief);
+    gokore_atomic_store_release(&slot->thief, thief ? (void *)thief : (void *)p); // pairs with gokore_slot_thief_
+    return task;
+}
+
+// pairs with gokore_stack_steal_
+static void *gokore_slot_thief_(const gokore_slot_ *slot) { return gokore_atomic_load_acquire(&slot->thief); }
+
+// The owner: the next chunk. typed: the C heap must have it where the pool's allocator has not.
+static bool gokore_stack_grow_(gokore_worker *w, bool typed) {
+    uint32_t level = w->level + 1;
+    if (level == GOKORE_LEVELS_) return false;
+    if (gokore_stack_chunk_(w, level)) return true;
+    void *chunk = gokore_alloc_(&w->pool->allocator, gokore_level_bytes_(level), 64);
+    w->on_heap[level] = !chunk && typed;
+    if (w->on_heap[level]) chunk = gokore_alloc_(NULL, gokore_level_bytes_(level), 64);
+    gokore_atomic_store_relaxed(&w->chunks[level], chunk); // relaxed: published with head, and with split
+    return chunk != NULL;
+}
+
+static void gokore_stack_free_(gokore_worker *w, uint32_t level) {
+    gokore_allocator allocator = w->pool->allocator;
+    void *chunk = gokore_stack_chunk_(w, level);
+    if (chunk) gokore_free_(w->on_heap[level] ? NULL : &allocator, chunk, gokore_level_bytes_(level));
+    gokore_atomic_store_relaxed(&w->chunks[level], NULL); // relaxed: it holds no task
+}
+
+// The owner, under the gate: slot i is the next to be filled.
+static void gokore_stack_cut_(gokore_worker *w, uint32_t i) {
+    uint32_t level = gokore_level_of_(i);
+    w->level = level;
+    gokore_atomic_store_release(&w->fork.head, gokore_stack_slot_(w, i)); // pairs with gokore_stack_top_index_
+}
+
+// The owner: takes the top off, unless it was stolen. There is one.
+static bool gokore_stack_take_(gokore_worker *w) {
+    gokore_latch_lock_(&w->gate);
+    uint32_t i = gokore_stack_depth_(w) - 1;
+    uint64_t seen = gokore_stack_shared_(w);
+    bool own = i >= gokore_shared_split_(seen);
+    while (!own && i >= gokore_shared_tail_(seen)) { // public: half of these become private again
+        uint32_t tail = gokore_shared_tail_(seen), split = tail + (i + 1 - tail) / 2;
+        own = gokore_atomic_compare_exchange_acquire(&w->shared, &seen, // acquire: as gokore_stack_shared_
+                                                     gokore_shared_of_(tail, split > w->base ? split : w->base));
+    }
+    if (own) gokore_stack_cut_(w, i);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+    return own;
+}
+
+// The owner: takes off the top, which was stolen, and which the thief is done with.
+static void gokore_stack_drop_(gokore_worker *w) {
+    gokore_latch_lock_(&w->gate);
+    uint32_t i = gokore_stack_depth_(w) - 1;
+    // nothing is public: no thief writes it. Pairs with gokore_stack_shared_
+    gokore_atomic_store_release(&w->shared, gokore_shared_of_(i, i));
+    gokore_stack_cut_(w, i);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+    gokore_count_(&w->tally.given);
+}
+
+static gokore_slot_ *gokore_stack_top_(gokore_worker *w) { // the owner; NULL if it is empty
+    gokore_slot_ *slot = NULL;
+    for (uint32_t depth = gokore_stack_depth_(w); !slot && depth > 0; depth = gokore_stack_depth_(w)) {
+        slot = gokore_stack_slot_(w, depth - 1);
+        if (slot->fn || slot->item) break;
+        gokore_stack_drop_(w); // joined out of order
+        slot = NULL;
+    }
+    return slot;
+}
+
+// A private slot that was filled beyond the chunk's end moves to the next chunk, if there is one.
+static bool gokore_stack_spill_(gokore_worker *w) {
+    gokore_slot_ *end = gokore_stack_chunk_(w, w->level) + gokore_level_size_(w->level);
+    if (gokore_fork_head_(&w->fork) <= end) return true;
+    bool typed = end->fn != NULL;
+    if (!gokore_stack_grow_(w, typed)) {
+        GOKORE_ASSERT(!typed && "no memory for the arguments of a spawned task");
+        return false;
+    }
+    gokore_latch_lock_(&w->gate);
+    gokore_slot_ *slot = gokore_stack_chunk_(w, ++w->level);
+    w->grown_ns = gokore_now_ns();
+    memcpy((void *)slot, (const void *)end, offsetof(gokore_slot_, task));
+    gokore_atomic_store_release(&w->fork.head, slot + 1); // pairs with gokore_stack_top_index_
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
+    return true;
+}
+
+// The owner, before it sleeps: returns the chunks that it has not needed for a while.
+static void gokore_stack_trim_(gokore_worker *w) {
+    if (w->grown_ns == 0 || gokore_now_ns() - w->grown_ns < GOKORE_STACK_KEEP_NS_) return;
+    for (uint32_t level = w->level + 1; level < GOKORE_LEVELS_; level++) gokore_stack_free_(w, level);
+    w->grown_ns = 0;
+}
+
+static void gokore_stack_deinit_(gokore_worker *w) {
+    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++) gokore_stack_free_(w, level);
+}
+
+static gokore_status gokore_stack_init_(gokore_worker *w) {
+    w->asymmetric = w->pool->asymmetric;
+    void *chunk = gokore_alloc_(&w->pool->allocator, gokore_level_bytes_(0), 64);
+    if (!chunk) return GOKORE_NO_MEMORY;
+    gokore_atomic_store_relaxed(&w->chunks[0], chunk);             // relaxed: published with head
+    gokore_atomic_store_release(&w->fork.head, chunk);              // pairs with gokore_stack_top_index_
+    gokore_atomic_store_relaxed(&w->fork.limit, (size_t)SIZE_MAX); // relaxed: published with the worker
+    gokore_stack_reckon_(w);
+    return GOKORE_OK;
+}
+
 // >>running
+static void gokore_worker_clear_(gokore_worker *w, uint32_t depth);
+
 static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
     const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
     if (GOKORE_LIKELY_(!hooks || (!hooks->observer.task_begin && !hooks->observer.task_end))) {
@@ -765,6 +1234,28 @@ static void gokore_task_cancel_(gokore_task *task, gokore_status why) {
     if (waiter) gokore_task_complete_(waiter, why);
 }
 
+// What a worker was at before it took up another task.
+typedef struct gokore_entry_ {
+    gokore_context *context;
+    uint32_t base, depth;
+} gokore_entry_;
+
+static void gokore_worker_enter_(gokore_worker *w, gokore_entry_ *e, gokore_context *ctx, const gokore_bottom_ *bottom) {
+    *e = (gokore_entry_) { gokore_worker_context_(w), w->base, gokore_stack_depth_(w) };
+    if (w->nested++ == 0) w->bottom = *bottom;
+    if (ctx == e->context) return;
+    gokore_stack_show_all_(w);
+    w->base = e->depth;
+    gokore_atomic_store_relaxed(&w->context, ctx); // relaxed: published with head
+}
+
+static void gokore_worker_leave_(gokore_worker *w, const gokore_entry_ *e) {
+    if (gokore_stack_depth_(w) != e->depth) gokore_worker_clear_(w, e->depth);
+    gokore_atomic_store_relaxed(&w->context, e->context); // relaxed: as above
+    w->base = e->base;
+    w->nested--;
+}
+
 // A task from a lane of p: run, or cancelled because its context is over. It is not touched afterwards. w is NULL, or of another
 // pool, for a stolen one.
 static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
@@ -772,19 +1263,18 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
     gokore_group *group = task->group_;
     gokore_tally_ *tally = gokore_tally_of_(w, p);
     bool shared = tally == &p->outside;
-    gokore_context *outer = w ? w->context : NULL;
     gokore_status status = gokore_submitted_status_(task);
-    if (w && w->nested++ == 0) w->bottom = (gokore_bottom_) { p, NULL, waiter, group };
+    gokore_entry_ entry;
+    if (w) gokore_worker_enter_(w, &entry, status == GOKORE_OK ? task->context_ : gokore_worker_context_(w),
+                                &(gokore_bottom_) { p, NULL, waiter, group });
     if (status == GOKORE_OK) {
-        if (w) w->context = task->context_;
         gokore_worker_call_(w, p, task);
-        if (w) w->context = outer;
         gokore_count_add_(&tally->executed, shared);
     } else {
         gokore_count_add_(&tally->cancels, shared);
         if (task->on_cancel) task->on_cancel(task, status);
     }
-    if (w) w->nested--;
+    if (w) gokore_worker_leave_(w, &entry);
     gokore_count_up_add_(&tally->finished, shared);
     if (group) gokore_group_leave_(group, status);
     if (waiter) gokore_task_complete_(waiter, status);
@@ -799,26 +1289,26 @@ static void gokore_worker_rouse_(gokore_worker *w) { // if it sleeps in a join
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
         (void)gokore_atomic_fetch_sub_relaxed(&p->joining, 1); // relaxed: under the latch
     }
-    if (sleeps) gokore_atomic_store_release(&w->rest.state_, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
+    // pairs with the acquire in gokore_waiter_wait_
+    if (sleeps) gokore_atomic_store_release(&w->rest.state_, GOKORE_WAITER_WOKEN_);
     gokore_latch_unlock_(&p->sleep_latch);
     if (sleeps) gokore_waiter_kick_(&w->rest.state_);
 }
 
-// A spawned task, popped or stolen. Its joiner may free it as soon as it is marked done.
+// A stolen task. Its joiner may free it as soon as it is marked done.
 static void gokore_worker_run_spawned_(gokore_worker *w, gokore_task *task) {
     gokore_worker *owner = (gokore_worker *)task->waiter_;
     gokore_pool *p = owner->pool;
     gokore_tally_ *tally = gokore_tally_of_(w, p);
     bool shared = tally == &p->outside;
-    gokore_context *outer = w ? w->context : NULL;
-    if (w) w->context = task->context_;
-    if (w && w->nested++ == 0) w->bottom = (gokore_bottom_) { p, task, NULL, NULL };
+    gokore_entry_ entry;
+    if (w) gokore_worker_enter_(w, &entry, task->context_, &(gokore_bottom_) { p, task, NULL, NULL });
     gokore_worker_call_(w, p, task);
-    if (w) w->context = outer;
-    if (w) w->nested--;
+    if (w) gokore_worker_leave_(w, &entry);
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
-    if (gokore_atomic_exchange_release(&task->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_) // pairs with gokore_task_is_done_
+    // pairs with gokore_task_is_done_
+    if (gokore_atomic_exchange_release(&task->state_, GOKORE_TASK_DONE_) == GOKORE_TASK_AWAITED_)
         gokore_worker_rouse_(owner);
     gokore_tally_leave_(p, tally);
 }
@@ -830,63 +1320,145 @@ void gokore_task_run(gokore_worker *w, gokore_task *task) {
         gokore_worker_run_spawned_(w, task);
     } else { // a coordinator made it
         task->fn(w, task);
-        if (w) gokore_count_up_(&w->tally.spawned);
-        if (w) gokore_count_up_(&w->tally.own);
+        if (w) gokore_fork_count_(&w->fork);
     }
+}
+
+// >>what the policy allows
+static int gokore_pool_distance_(const gokore_pool *p, int from, int to) {
+    return p->provider.numa_distance(p->provider.user, from, to);
+}
+
+// How many of the distances that there are from this node lie below this one.
+static int gokore_numa_steps_(const gokore_pool *p, const gokore_topology *t, int from, int distance) {
+    int ids[64], steps = 0;
+    size_t n = gokore_topology_node_ids(t, ids, 64);
+    for (int below = 10; below < distance; steps++) {
+        int next = distance;
+        for (size_t i = 0; i < n && i < 64; i++) {
+            int d = gokore_pool_distance_(p, from, ids[i]);
+            if (d > below && d < next) next = d;
+        }
+        below = next;
+    }
+    return steps;
+}
+
+// What the policy says about a steal over this distance: 10 to 254 as the firmware has it, never 255.
+static bool gokore_worker_may_cross_(const gokore_worker *w, const gokore_worker *victim, int distance) {
+    const gokore_pool *p = w->pool;
+    // relaxed: settings
+    int fallback = gokore_atomic_load_relaxed(&p->numa_fallback), allowed = gokore_atomic_load_relaxed(&p->numa_distance);
+    uint64_t crossed = gokore_atomic_load_relaxed(&w->tally.crossings);
+    uint64_t stole = gokore_atomic_load_relaxed(&w->tally.steal_successes);
+    if (fallback == GOKORE_NUMA_WAIT || distance >= 255) return false;
+    if (fallback == GOKORE_NUMA_STEAL && allowed >= 0) {
+        int node = gokore_atomic_load_relaxed(&w->node);
+        int far = allowed < 10 ? gokore_numa_steps_(p, gokore_topology_default(), node, distance) : distance;
+        if (far > allowed) return false;
+    }
+    if (gokore_stack_len_(victim) < gokore_atomic_load_relaxed(&p->steal_threshold)) return false; // relaxed: a setting
+    return (crossed + 1) * 100 <= (stole + 1) * gokore_atomic_load_relaxed(&p->cross_percent); // relaxed: likewise
+}
+
+// By the pool's provider; 0 = the same node, or not known.
+static int gokore_worker_distance_(const gokore_worker *w, const gokore_worker *victim) {
+    int from = gokore_atomic_load_relaxed(&w->node), to = gokore_atomic_load_relaxed(&victim->node); // relaxed: hints
+    if (from == to || from < 0 || to < 0) return 0;
+    int distance = gokore_pool_distance_(w->pool, from, to);
+    return distance < 10 ? 254 : distance;
+}
+
+static bool gokore_worker_may_steal_(const gokore_worker *w, const gokore_worker *victim) {
+    int far = gokore_worker_distance_(w, victim);
+    return far == 0 || gokore_worker_may_cross_(w, victim, far);
 }
 
 // >>sleeping and waking
 // No wake-up is lost: a worker announces itself in sleeping and then looks once more; who brings work puts it down and then
 // looks at sleeping. The seq_cst fence on both sides makes at least one of them see the other.
-static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count) {
+// owner: for what it spawned, which not everybody may steal; NULL = for anything.
+static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
+                                  const gokore_worker *owner) {
     if (gokore_atomic_load_relaxed(count) == 0) return; // relaxed: ordered by the caller's fence
     gokore_latch_lock_(&p->sleep_latch);
     gokore_waiter_ *sleeper = line->head;
+    while (sleeper && owner && !gokore_worker_may_steal_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
     gokore_atomic_u32 *state = sleeper ? &sleeper->state_ : NULL;
-    if (gokore_wait_queue_wake_(line, 0)) (void)gokore_atomic_fetch_sub_relaxed(count, 1); // relaxed: under the latch
+    if (sleeper) {
+        gokore_wait_queue_remove_(line, sleeper);
+        (void)gokore_atomic_fetch_sub_relaxed(count, 1);          // relaxed: under the latch
+        gokore_atomic_store_release(state, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
+    }
     gokore_latch_unlock_(&p->sleep_latch);
     if (state) gokore_waiter_kick_(state);
 }
 
 static void gokore_pool_wake_(gokore_pool *p) { // for a task in a lane
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_worker_sleep_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping);
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
+    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL);
 }
 
-static void gokore_pool_wake_for_spawned_(gokore_pool *p) { // a sleeper may prefer a lane: a joiner is woken too
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fences in gokore_worker_sleep_ and gokore_join_sleep_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping);
-    gokore_pool_wake_one_(p, &p->joiners, &p->joining);
+// a sleeper may prefer a lane: a joiner too
+static void gokore_pool_wake_for_spawned_(gokore_pool *p, const gokore_worker *owner) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
+    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
+    gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
 }
 
-static bool gokore_pool_has_spawned_(gokore_pool *p) {
-    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
-        if (gokore_deque_len(&p->workers[i]->deque) != 0) return true;
+// Spawned and not taken, as far as the policy lets w have it; w NULL = anybody.
+static bool gokore_pool_has_spawned_(gokore_pool *p, const gokore_worker *w) {
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        const gokore_worker *victim = p->workers[i];
+        bool some = victim != w && (gokore_stack_is_public_(victim) || gokore_stack_is_private_(victim));
+        if (some && (!w || gokore_worker_may_steal_(w, victim))) return true;
+    }
     return false;
 }
 
-static bool gokore_pool_has_work_(gokore_pool *p) {
-    return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p); // relaxed: ordered by the caller's fence
+static bool gokore_pool_has_work_(gokore_pool *p, const gokore_worker *w) {
+    // relaxed: ordered by the caller's fence
+    return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p, w);
+}
+
+// Who has announced that it sleeps: each spawn from now on finds it, or is seen when it looks once more.
+static void gokore_pool_stop_all_(gokore_pool *p) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_worker_begin_: a new worker is seen here, or sees who sleeps
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        gokore_worker *w = p->workers[i];
+        gokore_latch_lock_(&w->gate); // who holds it may have looked before
+        gokore_stack_set_stop_(w, 0);
+        gokore_latch_unlock_(&w->gate);
+    }
+    gokore_pool_heavy_fence_(p); // pairs with the light fence in gokore_fork_push_
+}
+
+static void gokore_pool_open_(gokore_pool *p, const gokore_worker *thief) { // where owners did not answer
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        gokore_worker *w = p->workers[i];
+        if (w == gokore_worker_here_ || gokore_stack_is_public_(w) || !gokore_stack_is_private_(w)) continue;
+        if (!thief || gokore_worker_may_steal_(thief, w)) gokore_stack_open_(w);
+    }
 }
 
 static uint64_t gokore_pool_finished_(gokore_pool *p) {
     uint64_t sum = gokore_atomic_load_acquire(&p->cancels);  // pairs with gokore_pool_cancel_queued_
     sum += gokore_atomic_load_acquire(&p->outside.finished); // pairs with gokore_count_up_add_
-    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
-        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.finished); // pairs with gokore_count_up_, as the next
-        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.own);
-    }
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
+        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.finished); // pairs with gokore_count_up_
     return sum;
 }
 
 static uint64_t gokore_pool_started_(gokore_pool *p) {
-    uint64_t sum = gokore_atomic_load(&p->submitted);
+    // pairs with gokore_count_up_add_
+    uint64_t sum = gokore_atomic_load(&p->submitted) + gokore_atomic_load_acquire(&p->outside.taken);
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
-        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.spawned); // pairs with gokore_count_up_
+        sum += gokore_atomic_load_acquire(&p->workers[i]->tally.taken); // pairs with gokore_count_up_
     return sum;
 }
 
-// Nothing queued and nothing running. Finished is read first: it never runs ahead of what was started.
+// Nothing queued and nothing running. Finished is read first: it never runs ahead of what was started. What was spawned and not
+// stolen is part of the task that spawned it, which has not finished before.
 static bool gokore_pool_is_idle_(gokore_pool *p) {
     uint64_t finished = gokore_pool_finished_(p);
     return finished == gokore_pool_started_(p);
@@ -897,10 +1469,8 @@ static void gokore_pool_let_go_(gokore_pool *p, uint64_t finished) {
     for (;;) {
         uint64_t left = gokore_atomic_load_acquire(&p->cancels); // pairs with gokore_pool_cancel_queued_
         left += gokore_atomic_load_acquire(&p->outside.left);    // pairs with gokore_count_up_add_
-        for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
-            left += gokore_atomic_load_acquire(&p->workers[i]->tally.left); // pairs with gokore_count_up_, as the next
-            left += gokore_atomic_load_acquire(&p->workers[i]->tally.own);
-        }
+        for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
+            left += gokore_atomic_load_acquire(&p->workers[i]->tally.left); // pairs with gokore_count_up_
         if (left >= finished) return;
         GOKORE_SEAM_YIELD_();
     }
@@ -917,7 +1487,8 @@ static void gokore_pool_wake_all_(gokore_wait_queue_ *line) { // kicked under th
 // Called by whoever may have made the pool idle, after a fence: wakes those who wait for it, and at the end the workers.
 static void gokore_pool_tell_idle_(gokore_pool *p) {
     bool ending = gokore_atomic_load(&p->ending);
-    if ((gokore_atomic_load_relaxed(&p->idle_waiters) == 0 && !ending) || !gokore_pool_is_idle_(p)) return; // relaxed: after the fence
+    // relaxed: after the fence
+    if ((gokore_atomic_load_relaxed(&p->idle_waiters) == 0 && !ending) || !gokore_pool_is_idle_(p)) return;
     gokore_latch_lock_(&p->sleep_latch);
     gokore_pool_wake_all_(&p->waiting_for_idle);
     if (ending) {
@@ -930,6 +1501,8 @@ static void gokore_pool_tell_idle_(gokore_pool *p) {
 static void gokore_worker_set_busy_(gokore_worker *w, bool busy) {
     int64_t since = gokore_atomic_load_relaxed(&w->busy_since_ns); // relaxed, all here: counts
     if ((since != 0) == busy) return;
+    gokore_atomic_store(&w->active, busy);
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_heavy_fence_
     int64_t now = gokore_now_ns();
     gokore_atomic_store_relaxed(&w->busy_since_ns, busy ? now : 0);
     if (!busy) gokore_atomic_store_relaxed(&w->busy_ns, gokore_atomic_load_relaxed(&w->busy_ns) + now - since);
@@ -944,10 +1517,10 @@ static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
     gokore_wait_queue_push_(&p->sleepers, &me, true); // the last to sleep is the warmest
     (void)gokore_atomic_fetch_add_relaxed(&p->sleeping, 1); // relaxed: ordered by the fence
     gokore_latch_unlock_(&p->sleep_latch);
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wake_ and in gokore_pool_wait_idle
+    gokore_pool_stop_all_(p); // its fence pairs with those in gokore_pool_wake_ and in gokore_pool_wait_idle
     gokore_pool_tell_idle_(p);
     bool over = (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) || gokore_worker_is_surplus_(w);
-    if (!over && !gokore_pool_has_work_(p)) {
+    if (!over && !gokore_pool_has_work_(p, w)) {
         if (gokore_waiter_wait_(&me, NULL, deadline_ns) == GOKORE_OK) return;
     }
     gokore_latch_lock_(&p->sleep_latch);
@@ -956,6 +1529,7 @@ static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
         (void)gokore_atomic_fetch_sub_relaxed(&p->sleeping, 1); // relaxed: under the latch
     }
     gokore_latch_unlock_(&p->sleep_latch);
+    if (!over) gokore_pool_open_(p, w);
 }
 
 static void gokore_pool_wake_surplus_(gokore_pool *p) { // those that are to leave; kicked under the latch, on their way out
@@ -1011,62 +1585,40 @@ static void gokore_pool_tell_steal_(gokore_pool *p, gokore_worker *thief, gokore
     if (hooks && hooks->steal) hooks->steal(thief, task, hooks->steal_user);
 }
 
-// How many of the distances that there are from this node lie below this one.
-static int gokore_numa_steps_(const gokore_topology *t, int from, int distance) {
-    int ids[64], steps = 0;
-    size_t n = gokore_topology_node_ids(t, ids, 64);
-    for (int below = 10; below < distance; steps++) {
-        int next = distance;
-        for (size_t i = 0; i < n && i < 64; i++) {
-            int d = gokore_topology_distance(t, from, ids[i]);
-            if (d > below && d < next) next = d;
-        }
-        below = next;
+static void gokore_stack_ask_(gokore_worker *w) { // its next spawn is to make something public
+    if (gokore_atomic_load_relaxed(&w->asked)) return;    // relaxed, these: hints; in the end gokore_stack_open_ does without
+    gokore_atomic_store_relaxed(&w->asked, 1);
+    gokore_stack_set_stop_(w, 0);
+}
+
+// what is public, if the policy allows
+static gokore_task *gokore_worker_steal_from_(gokore_worker *w, gokore_worker *victim, int far) {
+    if (far > 0 && !gokore_worker_may_cross_(w, victim, far)) return NULL;
+    if (!gokore_stack_is_public_(victim)) {
+        gokore_stack_ask_(victim);
+        return NULL;
     }
-    return steps;
+    gokore_count_(&w->tally.steal_attempts);
+    gokore_task *task = gokore_stack_steal_(victim, w);
+    if (!task) return NULL;
+    gokore_count_(&w->tally.steal_successes);
+    if (far > 0) gokore_count_(&w->tally.crossings);
+    gokore_pool_tell_steal_(w->pool, w, task);
+    return task;
 }
 
-// What the policy says about a steal over this distance: 10 to 254 as the firmware has it, never 255.
-static bool gokore_worker_may_cross_(gokore_worker *w, gokore_worker *victim, int distance) {
-    gokore_pool *p = w->pool;
-    int fallback = gokore_atomic_load_relaxed(&p->numa_fallback), allowed = gokore_atomic_load_relaxed(&p->numa_distance); // relaxed: settings
-    uint64_t crossed = gokore_atomic_load_relaxed(&w->tally.crossings), stole = gokore_atomic_load_relaxed(&w->tally.steal_successes);
-    if (fallback == GOKORE_NUMA_WAIT || distance >= 255) return false;
-    if (fallback == GOKORE_NUMA_STEAL && allowed >= 0) {
-        int node = gokore_atomic_load_relaxed(&w->node);
-        int far = allowed < 10 ? gokore_numa_steps_(gokore_topology_default(), node, distance) : distance;
-        if (far > allowed) return false;
-    }
-    if (gokore_deque_len(&victim->deque) < gokore_atomic_load_relaxed(&p->steal_threshold)) return false; // relaxed: a setting
-    return (crossed + 1) * 100 <= (stole + 1) * gokore_atomic_load_relaxed(&p->cross_percent); // relaxed: likewise
-}
-
-static int gokore_worker_distance_(gokore_worker *w, gokore_worker *victim) { // 0 = the same node, or not known
-    int from = gokore_atomic_load_relaxed(&w->node), to = gokore_atomic_load_relaxed(&victim->node); // relaxed: hints
-    if (from == to || from < 0 || to < 0) return 0;
-    int distance = gokore_topology_distance(gokore_topology_default(), from, to);
-    return distance < 10 ? 254 : distance;
-}
-
-// One round over the deques at this distance, from a random one on. *next becomes the next larger distance there is.
+// One round over the workers at this distance, from a random one on. *next becomes the next larger distance there is.
 static gokore_task *gokore_worker_steal_at_(gokore_worker *w, int distance, int *next) {
     gokore_pool *p = w->pool;
     unsigned n = gokore_pool_slots_(p), first = gokore_worker_random_(w, n);
-    for (unsigned i = 0; i < n; i++) {
+    gokore_task *task = NULL;
+    for (unsigned i = 0; i < n && !task; i++) {
         gokore_worker *victim = p->workers[(first + i) % n];
-        void *item;
-        if (victim == w || gokore_deque_len(&victim->deque) == 0) continue;
         int far = gokore_worker_distance_(w, victim);
         if (far > distance && far < *next) *next = far;
-        if (far != distance || (far > 0 && !gokore_worker_may_cross_(w, victim, far))) continue;
-        gokore_count_(&w->tally.steal_attempts);
-        if (gokore_deque_steal(&victim->deque, &item) != GOKORE_STEAL_SUCCESS) continue;
-        gokore_count_(&w->tally.steal_successes);
-        if (far > 0) gokore_count_(&w->tally.crossings);
-        gokore_pool_tell_steal_(p, w, (gokore_task *)item);
-        return (gokore_task *)item;
+        if (victim != w && far == distance) task = gokore_worker_steal_from_(w, victim, far);
     }
-    return NULL;
+    return task;
 }
 
 static gokore_task *gokore_worker_steal_(gokore_worker *w) { // nearest first
@@ -1100,17 +1652,17 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
 static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
     gokore_task *task = gokore_pool_take_(p, (uint32_t)tried);
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n && !task; i++) {
-        void *item = NULL;
-        if (gokore_deque_len(&p->workers[i]->deque) != 0) (void)gokore_deque_steal(&p->workers[i]->deque, &item); // RETRY: another has it
-        task = (gokore_task *)item;
+        gokore_worker *w = p->workers[i];
+        task = gokore_stack_steal_(w, NULL);
+        if (!task && gokore_atomic_load_relaxed(&w->active)) gokore_stack_ask_(w); // relaxed: a hint
     }
     return task;
 }
 
 // Runs one task, whatever is nearest; false if there is none.
 static bool gokore_worker_step_(gokore_worker *w) {
-    gokore_task *task = (gokore_task *)gokore_deque_pop(&w->deque);
-    if (!task && w->picks % 16 == 7) { // now and then the others first: lanes that never run dry must not keep them waiting
+    gokore_task *task = NULL;
+    if (w->picks % 16 == 7) { // now and then the others first: lanes that never run dry must not keep them waiting
         task = gokore_worker_steal_(w);
         w->picks += task != NULL;
     }
@@ -1130,7 +1682,7 @@ static bool gokore_worker_step_(gokore_worker *w) {
 // One beyond the width leaves, unless the width changes meanwhile.
 static bool gokore_worker_leaves_(gokore_worker *w) {
     gokore_pool *p = w->pool;
-    if (w->index < gokore_atomic_load_relaxed(&p->target) || gokore_deque_len(&w->deque) != 0) return false; // relaxed: asked again below
+    if (w->index < gokore_atomic_load_relaxed(&p->target)) return false; // relaxed: asked again below
     gokore_latch_lock_(&p->scale_latch);
     bool leaves = gokore_worker_is_surplus_(w);
     if (leaves) w->alive = false;
@@ -1173,6 +1725,7 @@ static void gokore_worker_main_(gokore_worker *w) {
             GOKORE_SEAM_PAUSE_();
         } else {
             gokore_worker_set_busy_(w, false);
+            gokore_stack_trim_(w);
             if (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) break;
             gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
             idle = 0;
@@ -1182,7 +1735,7 @@ static void gokore_worker_main_(gokore_worker *w) {
     gokore_worker_set_living_(w, false);
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fences in gokore_pool_wait_idle and gokore_worker_sleep_
     gokore_pool_tell_idle_(p);
-    if (gokore_pool_has_work_(p)) gokore_pool_wake_(p); // it may have been woken for that
+    if (gokore_pool_has_work_(p, NULL)) gokore_pool_wake_(p); // it may have been woken for that
 }
 
 static void gokore_worker_loop_(gokore_worker *w);
@@ -1196,9 +1749,10 @@ static void gokore_worker_ended_(void *arg) {
     gokore_tally_ *tally = gokore_tally_of_(w, bottom.pool);
     bool shared = tally != &w->tally;
     gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "a task ended the thread of worker %u", w->index);
-    if (w->nested != 1 || gokore_deque_len(&w->deque) != 0) abort();
+    if (w->nested != 1 || gokore_stack_depth_(w) != 0) abort();
     w->nested = 0;
-    w->context = NULL;
+    w->base = 0;
+    gokore_atomic_store_relaxed(&w->context, NULL); // relaxed: published with head
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
     if (bottom.group) gokore_group_leave_(bottom.group, GOKORE_SYSTEM);
@@ -1223,6 +1777,11 @@ static void gokore_worker_begin_(void *arg) {
     gokore_thread_name_(name);
     gokore_worker_here_ = w;
     w->pinned = -1;
+    w->stack_top = (uintptr_t)__builtin_frame_address(0);
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_ and gokore_pool_hook_
+    gokore_latch_lock_(&w->gate);
+    gokore_stack_reckon_(w);
+    gokore_latch_unlock_(&w->gate);
     gokore_worker_set_living_(w, true);
     gokore_worker_loop_(w);
 }
@@ -1234,31 +1793,42 @@ static void gokore_worker_check_(const gokore_worker *w, const char *what) {
 }
 
 // On a thread that is no worker, below gokore_task_run(NULL, ...): nobody could steal it.
-static void gokore_spawn_outside_(gokore_task *task) {
+void gokore_spawn_outside_(gokore_task *task) {
     task->context_ = NULL;
     task->waiter_ = NULL;
     task->fn(NULL, task);
-    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_DONE_); // relaxed: the same thread joins it
+    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_INLINE_); // relaxed: the same thread joins it
 }
 
-void gokore_spawn(gokore_worker *w, gokore_task *task) {
-    if (!w) {
-        gokore_spawn_outside_(task);
-        return;
+// A spawn that somebody waits for, or that does not fit.
+void gokore_spawned_(gokore_worker *w) {
+    if (!w->asymmetric) {
+        GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_heavy_fence_
+        if ((size_t)gokore_fork_head_(&w->fork) < gokore_atomic_load_relaxed(&w->stop)) return; // relaxed: the fence
     }
     gokore_worker_check_(w, "gokore_spawn");
-    task->context_ = w->context;
-    task->waiter_ = w;
-    gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_PENDING_); // relaxed: published by the push
-    gokore_count_up_(&w->tally.spawned);
-    if (gokore_deque_push(&w->deque, task) == GOKORE_OK)
-        gokore_pool_wake_for_spawned_(w->pool);
-    else
-        gokore_worker_run_spawned_(w, task);
+    if (!gokore_stack_spill_(w)) {
+        gokore_slot_ *slot = gokore_fork_head_(&w->fork) - 1;
+        gokore_atomic_store_release(&w->fork.head, slot); // pairs with gokore_stack_top_index_
+        gokore_fork_count_(&w->fork);
+        gokore_worker_call_(w, w->pool, slot->item);
+        gokore_atomic_store_relaxed(&slot->item->state_, GOKORE_TASK_INLINE_); // relaxed: the same thread joins it
+        return;
+    }
+    gokore_latch_lock_(&w->gate);
+    if (gokore_atomic_load_relaxed(&w->stop) == 0) { // relaxed: the gate
+        uint32_t depth = gokore_stack_depth_(w), split = gokore_shared_split_(gokore_stack_shared_(w));
+        gokore_stack_show_(w, split + (depth - split + 1) / 2);
+        gokore_atomic_store_relaxed(&w->asked, 0); // relaxed: a hint
+        gokore_stack_reckon_(w);
+    }
+    gokore_latch_unlock_(&w->gate);
+    gokore_pool_wake_for_spawned_(w->pool, w);
 }
 
 static bool gokore_task_is_done_(gokore_task *task) {
-    return gokore_atomic_load_acquire(&task->state_) == GOKORE_TASK_DONE_; // pairs with gokore_worker_run_spawned_
+    uint32_t state = gokore_atomic_load_acquire(&task->state_); // pairs with gokore_worker_run_spawned_
+    return state == GOKORE_TASK_DONE_ || state == GOKORE_TASK_INLINE_;
 }
 
 // Sleeps until the stolen task is done, or something was spawned anywhere: the joiner may be the only one who can take it.
@@ -1270,73 +1840,16 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_wait_queue_push_(&p->joiners, &w->rest, true);
     (void)gokore_atomic_fetch_add_relaxed(&p->joining, 1); // relaxed: ordered by the fence
     gokore_latch_unlock_(&p->sleep_latch);
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wake_for_spawned_
-    if (!gokore_task_is_done_(task) && !gokore_pool_has_spawned_(p)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    gokore_pool_stop_all_(p); // its fence pairs with that in gokore_pool_wake_for_spawned_
+    bool done = gokore_task_is_done_(task);
+    if (!done && !gokore_pool_has_spawned_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
     gokore_latch_lock_(&p->sleep_latch);
     if (w->rest.queued_) {
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
         (void)gokore_atomic_fetch_sub_relaxed(&p->joining, 1); // relaxed: under the latch
     }
     gokore_latch_unlock_(&p->sleep_latch);
-}
-
-// The task was stolen: works on what others have spawned until it is done.
-static void gokore_join_stolen_(gokore_worker *w, gokore_task *task) {
-    gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
-    bool slept = false;
-    for (unsigned idle = 0; !gokore_task_is_done_(task);) {
-        gokore_task *other = (gokore_task *)gokore_deque_pop(&w->deque);
-        if (!other) other = gokore_worker_steal_(w);
-        if (other) {
-            gokore_worker_run_spawned_(w, other);
-            idle = 0;
-        } else if (++idle < GOKORE_IDLE_ROUNDS_) {
-            GOKORE_SEAM_PAUSE_();
-        } else {
-            gokore_join_sleep_(w, task);
-            slept = true;
-        }
-    }
-    if (slept && gokore_pool_has_spawned_(w->pool)) gokore_pool_wake_for_spawned_(w->pool); // it may have been woken for that
-}
-
-// Takes back the youngest; true if it is this one and the caller is to run it, false if it is done.
-static bool gokore_join_pop_(gokore_worker *w, gokore_task *task) {
-    gokore_task *mine = (gokore_task *)gokore_deque_pop(&w->deque);
-    if (mine == task && !gokore_atomic_load_relaxed(&w->pool->hooks)) { // relaxed: an observer may come a task too late
-        w->nested++;
-        return true;
-    }
-    if (mine) gokore_worker_run_spawned_(w, mine);
-    if (mine && mine != task && !gokore_task_is_done_(task))
-        gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "task %p joined before one that was spawned after it", (void *)task);
-    return false;
-}
-
-static void gokore_join_outside_(gokore_task *task) {
-    GOKORE_ASSERT(gokore_task_is_done_(task) && "joined without a worker, spawned on one");
-}
-
-bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
-    if (!w) {
-        gokore_join_outside_(task);
-        return false;
-    }
-    gokore_worker_check_(w, "gokore_join");
-    if (gokore_join_pop_(w, task)) return true;
-    if (!gokore_task_is_done_(task)) gokore_join_stolen_(w, task);
-    return false;
-}
-
-void gokore_join_end_(gokore_worker *w) {
-    w->nested--;
-    gokore_count_up_(&w->tally.own);
-}
-
-void gokore_join(gokore_worker *w, gokore_task *task) {
-    if (!gokore_join_begin_(w, task)) return;
-    task->fn(w, task);
-    gokore_join_end_(w);
+    if (!done) gokore_pool_open_(p, w);
 }
 
 // Sleeps until the stolen task is done, whatever is spawned.
@@ -1353,23 +1866,161 @@ static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
     gokore_latch_unlock_(&p->sleep_latch);
 }
 
+static bool gokore_worker_has_room_(const gokore_worker *w) { // on its thread's stack, for strangers
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t used = here < w->stack_top ? w->stack_top - here : here - w->stack_top;
+    return used < gokore_atomic_load_relaxed(&w->pool->help_bytes); // relaxed: a setting
+}
+
+// D. Wagner, B. Calder, "Leapfrogging", PPoPP 1993: who waits takes from the thief, whose tasks are those it waits for.
+// Deviation: then from anybody, as long as most of the thread's stack is free. slot is NULL where the thief is not known.
+static gokore_task *gokore_join_find_(gokore_worker *w, const gokore_slot_ *slot) {
+    gokore_worker *thief = slot ? (gokore_worker *)gokore_slot_thief_(slot) : NULL;
+    gokore_task *task = NULL;
+    if (thief && thief != w && (void *)thief != (void *)w->pool)
+        task = gokore_worker_steal_from_(w, thief, gokore_worker_distance_(w, thief));
+    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_steal_(w);
+}
+
+// The task was stolen: works on what others have spawned until it is done.
+static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task) {
+    gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
+    bool slept = false;
+    for (unsigned idle = 0; !gokore_task_is_done_(task);) {
+        gokore_task *other = gokore_join_find_(w, slot);
+        if (other) {
+            gokore_worker_run_spawned_(w, other);
+            idle = 0;
+        } else if (++idle < GOKORE_IDLE_ROUNDS_) {
+            GOKORE_SEAM_PAUSE_();
+        } else if (gokore_worker_has_room_(w)) {
+            gokore_join_sleep_(w, task);
+            slept = true;
+        } else {
+            gokore_join_rest_(w, task);
+        }
+    }
+    // it may have been woken for that
+    if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL);
+}
+
+static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
+    if (!passive && !gokore_task_is_done_(task)) gokore_join_stolen_(w, slot, task);
+    while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
+}
+
+// The task is not on top: what lies there becomes public, and is run, the oldest first, by whoever comes. Its slot, if it has
+// one, is marked: gokore_stack_top_ takes it off.
+static void gokore_join_below_(gokore_worker *w, gokore_task *task, bool passive) {
+    if (!gokore_task_is_done_(task))
+        gokore_reportf_(GOKORE_REPORT_TASK_BUSY, w->pool->name, "task %p joined before one that was spawned after it",
+                        (void *)task);
+    gokore_stack_show_all_(w);
+    for (gokore_task *oldest = NULL; !gokore_task_is_done_(task) && (oldest = gokore_stack_steal_(w, w)) != NULL;)
+        gokore_worker_run_spawned_(w, oldest);
+    gokore_join_wait_(w, NULL, task, passive);
+    for (uint32_t i = gokore_stack_depth_(w); i-- > 0;) {
+        gokore_slot_ *slot = gokore_stack_slot_(w, i);
+        if (slot->fn || slot->item != task) continue;
+        slot->item = NULL;
+        return;
+    }
+}
+
+static bool gokore_join_slow_(gokore_worker *w, gokore_task *task, bool passive) {
+    if (gokore_atomic_load_relaxed(&task->state_) == GOKORE_TASK_INLINE_) return false; // relaxed: this thread's own
+    gokore_slot_ *slot = gokore_stack_top_(w);
+    if (!slot || slot->fn || slot->item != task) {
+        gokore_join_below_(w, task, passive);
+        return false;
+    }
+    if (!gokore_stack_take_(w)) {
+        gokore_join_wait_(w, slot, task, passive);
+        gokore_stack_drop_(w);
+        return false;
+    }
+    gokore_fork_count_(&w->fork);
+    if (!gokore_pool_is_observed_(w->pool)) return true;
+    gokore_worker_call_(w, w->pool, task);
+    return false;
+}
+
+// A fence where the light one is none, then as gokore_fork_pop_.
+static bool gokore_join_fenced_(gokore_worker *w) {
+    gokore_slot_ *slot = gokore_fork_head_(&w->fork) - 1;
+    if (w->asymmetric) return false;
+    gokore_atomic_store_release(&w->fork.head, slot); // pairs with gokore_stack_top_index_
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST);             // pairs with gokore_pool_heavy_fence_
+    if ((size_t)slot >= gokore_atomic_load_relaxed(&w->limit)) return true; // relaxed: the fence
+    gokore_atomic_store_release(&w->fork.head, slot + 1);
+    return false;
+}
+
+bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
+    if (!w) {
+        GOKORE_ASSERT(gokore_task_is_done_(task) && "joined without a worker, spawned on one");
+        return false;
+    }
+    if (gokore_join_fenced_(w)) {
+        gokore_slot_ *slot = gokore_fork_head_(&w->fork);
+        if (!slot->fn && slot->item == task) {
+            gokore_fork_count_(&w->fork);
+            return true;
+        }
+        gokore_atomic_store_release(&w->fork.head, slot + 1); // as it was
+    }
+    gokore_worker_check_(w, "gokore_join");
+    return gokore_join_slow_(w, task, false);
+}
+
+bool gokore_join_slot_(gokore_worker *w, gokore_slot_ **out) {
+    if (gokore_join_fenced_(w)) {
+        *out = gokore_fork_head_(&w->fork);
+        gokore_fork_count_(&w->fork);
+        return true;
+    }
+    gokore_worker_check_(w, "a join");
+    gokore_slot_ *slot = *out = gokore_stack_top_(w);
+    GOKORE_ASSERT(slot && slot->fn && "joined without a spawn, or after an intrusive one");
+    if (!gokore_stack_take_(w)) {
+        gokore_join_wait_(w, slot, &slot->task, false);
+        gokore_stack_drop_(w);
+        return false;
+    }
+    gokore_fork_count_(&w->fork);
+    if (!gokore_pool_is_observed_(w->pool)) return true;
+    gokore_worker_call_(w, w->pool, gokore_slot_task_(w, slot));
+    return false;
+}
+
 void gokore_join_passive(gokore_worker *w, gokore_task *task) {
     if (!w) {
-        gokore_join_outside_(task);
+        (void)gokore_join_begin_(w, task);
         return;
     }
     gokore_worker_check_(w, "gokore_join_passive");
-    if (gokore_join_pop_(w, task)) {
-        task->fn(w, task);
-        gokore_join_end_(w);
-        return;
+    if (gokore_join_slow_(w, task, true)) task->fn(w, task);
+}
+
+// What a task spawned and did not join, on its return: is run, or left to the thief.
+static void gokore_worker_clear_(gokore_worker *w, uint32_t depth) {
+    while (gokore_stack_depth_(w) > depth) {
+        gokore_slot_ *slot = gokore_stack_top_(w);
+        if (!slot || gokore_stack_depth_(w) <= depth) return;
+        if (gokore_stack_take_(w)) {
+            gokore_fork_count_(&w->fork);
+            gokore_worker_call_(w, w->pool, gokore_slot_task_(w, slot));
+            continue;
+        }
+        while (!gokore_slot_thief_(slot)) GOKORE_SEAM_PAUSE_();
+        if (slot->fn) gokore_join_wait_(w, slot, &slot->task, false);
+        gokore_stack_drop_(w);
     }
-    while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
 }
 
 unsigned gokore_worker_index(const gokore_worker *worker) { return worker->index; }
 gokore_pool *gokore_worker_pool(const gokore_worker *worker) { return worker->pool; }
-gokore_context *gokore_worker_context(const gokore_worker *worker) { return worker ? worker->context : NULL; }
+gokore_context *gokore_worker_context(const gokore_worker *worker) { return worker ? gokore_worker_context_(worker) : NULL; }
 
 int gokore_worker_node(const gokore_worker *worker) {
     int node = gokore_atomic_load_relaxed(&worker->node); // relaxed: a setting
@@ -1377,13 +2028,15 @@ int gokore_worker_node(const gokore_worker *worker) {
 }
 
 double gokore_worker_load(const gokore_worker *worker) {
-    const gokore_deque_array_ *a = (const gokore_deque_array_ *)gokore_atomic_load_acquire(&worker->deque.array_); // pairs with grow
-    double load = a ? (double)gokore_deque_len(&worker->deque) / (double)a->capacity : 0;
+    uint32_t room = 0;
+    for (uint32_t level = 0; level < GOKORE_LEVELS_; level++)
+        if (gokore_stack_chunk_(worker, level)) room += gokore_level_size_(level);
+    double load = room ? (double)gokore_stack_len_(worker) / (double)room : 0;
     return load < 1 ? load : 1; // it may have grown meanwhile
 }
 
 // >>typed tasks
-// Arguments and results of typed tasks lie on a stack of each worker's own, in chunks; thieves only look at what lies there.
+// Arguments and results of typed tasks that are too large for a slot lie on a stack of each worker's own, in chunks.
 typedef struct gokore_frames_ {
     struct gokore_frames_ *below, *above; // at most one empty chunk is kept above
     gokore_allocator allocator;
@@ -1471,9 +2124,11 @@ static gokore_status gokore_worker_new_(gokore_pool *p, unsigned i) {
     if (!w) return GOKORE_NO_MEMORY;
     w->pool = p;
     w->index = i;
-    gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1); // relaxed: published with slots
+    // relaxed: published with slots
+    gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1);
     w->random = (uint64_t)(uintptr_t)w | 1;
-    gokore_status status = gokore_deque_init(&w->deque, &(gokore_deque_desc) { 0, p->allocator });
+    w->rest.item_ = w;
+    gokore_status status = gokore_stack_init_(w);
     if (status != GOKORE_OK) {
         gokore_free_(&p->allocator, w, sizeof *w);
         return status;
@@ -1499,15 +2154,24 @@ static gokore_status gokore_pool_set_target_(gokore_pool *p, unsigned width, uns
     unsigned before = gokore_atomic_load_relaxed(&p->target); // relaxed: under the latch
     unsigned target = width + blocked < GOKORE_WORKERS_MAX_ ? width + blocked : GOKORE_WORKERS_MAX_;
     gokore_status status = GOKORE_OK;
+    if (gokore_atomic_load(&p->ending)) return GOKORE_SHUTDOWN;
     gokore_atomic_store(&p->target, target);
     for (unsigned i = 0; i < target && status == GOKORE_OK; i++) status = gokore_worker_start_(p, i);
     if (status != GOKORE_OK) gokore_atomic_store(&p->target, before);
     return status;
 }
 
-static unsigned gokore_pool_default_workers_(void) {
+static int gokore_pool_builtin_distance_(void *user, int from, int to) {
+    (void)user;
+    return gokore_topology_distance(gokore_topology_default(), from, to);
+}
+
+static unsigned gokore_pool_default_workers_(const gokore_provider *provider) {
     gokore_container container;
-    if (gokore_container_read(&container, NULL) != GOKORE_OK) return 1;
+    gokore_status status = GOKORE_UNSUPPORTED;
+    if (provider->container) status = provider->container(provider->user, &container);
+    if (status != GOKORE_OK) status = gokore_container_read(&container, NULL);
+    if (status != GOKORE_OK) return 1;
     unsigned count = gokore_container_worker_count(&container, 0);
     return count < GOKORE_WORKERS_MAX_ ? count : GOKORE_WORKERS_MAX_;
 }
@@ -1522,7 +2186,7 @@ static bool gokore_pool_is_accepting_(gokore_pool *p) {
 gokore_status gokore_pool_scale(gokore_pool *p, unsigned workers) {
     if (workers > GOKORE_WORKERS_MAX_) return GOKORE_INVALID;
     if (gokore_pool_is_forked_(p) || !gokore_pool_is_accepting_(p)) return GOKORE_SHUTDOWN;
-    unsigned width = workers ? workers : gokore_pool_default_workers_();
+    unsigned width = workers ? workers : gokore_pool_default_workers_(&p->provider);
     gokore_latch_lock_(&p->scale_latch);
     gokore_status status = gokore_pool_set_target_(p, width, p->blocked);
     if (status == GOKORE_OK) gokore_atomic_store_relaxed(&p->width, width); // relaxed: a setting
@@ -1577,8 +2241,10 @@ static gokore_status gokore_pool_find_homes_(const gokore_pool_desc *desc, gokor
 
 static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     bool forked = gokore_pool_is_forked_(p);
-    unsigned slots = gokore_pool_slots_(p);
+    if (!forked) gokore_latch_lock_(&p->scale_latch); // a task that blocks now finds no stand-in any more
     gokore_atomic_store(&p->ending, true);
+    unsigned slots = gokore_pool_slots_(p);
+    if (!forked) gokore_latch_unlock_(&p->scale_latch);
     for (unsigned i = 0; i < slots && !forked; i++) gokore_pool_wake_(p);
     for (unsigned i = 0; i < slots; i++) {
         if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
@@ -1586,11 +2252,12 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     if (!forked) gokore_pool_let_go_(p, gokore_pool_finished_(p)); // threads that had stolen from it
     gokore_allocator allocator = p->allocator;
     for (unsigned i = 0; i < slots; i++) {
-        gokore_deque_deinit(&p->workers[i]->deque);
+        gokore_stack_deinit_(p->workers[i]);
         gokore_frames_deinit_(p->workers[i]);
         gokore_free_(&allocator, p->workers[i], sizeof(gokore_worker));
     }
-    for (gokore_hooks_ *h = (gokore_hooks_ *)gokore_atomic_load_relaxed(&p->hooks), *older; h; h = older) { // relaxed: nobody is left
+    // relaxed: nobody is left
+    for (gokore_hooks_ *h = (gokore_hooks_ *)gokore_atomic_load_relaxed(&p->hooks), *older; h; h = older) {
         older = h->older;
         gokore_free_(&allocator, h, sizeof *h);
     }
@@ -1620,14 +2287,47 @@ static void gokore_pool_obey_numa_(gokore_pool *p, const gokore_numa_policy *num
     gokore_atomic_store_relaxed(&p->numa_distance, numa->has_allowed_distance ? numa->allowed_distance : -1);
 }
 
+static size_t gokore_pool_stack_bytes_(size_t asked) {
+    pthread_attr_t attr;
+    size_t bytes = asked;
+    if (bytes || pthread_attr_init(&attr) != 0) return bytes ? bytes : 131072;
+    if (pthread_attr_getstacksize(&attr, &bytes) != 0 || bytes == 0) bytes = 131072; // the smallest default there is
+    (void)pthread_attr_destroy(&attr);
+    return bytes;
+}
+
+static gokore_provider gokore_pool_provider_(const gokore_pool_desc *desc) {
+    const gokore_provider *program = gokore_provider_get();
+    gokore_provider mine = { .numa_distance = program->numa_distance, .container = program->container, .user = program->user };
+    if (!desc->provider) return mine;
+    mine = *desc->provider;
+    if (!mine.numa_distance) mine.numa_distance = gokore_pool_builtin_distance_;
+    return mine;
+}
+
+// What the desc leaves open and its provider answers.
+static gokore_pool_desc gokore_pool_complete_(const gokore_pool_desc *desc, const gokore_provider *provider,
+                                              gokore_retry_policy *retry) {
+    gokore_pool_desc full = *desc;
+    if (!full.qos && provider->qos) full.qos = provider->qos(provider->user);
+    if (provider->numa_policy && !full.pin && full.numa.preferred_node_count == 0 && !full.numa.required)
+        full.numa = provider->numa_policy(provider->user);
+    *retry = provider->retry_policy ? provider->retry_policy(provider->user) : gokore_lock_policy_default(full.qos).retry;
+    if (!full.retry) full.retry = retry;
+    return full;
+}
+
 static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
     p->allocator = desc->allocator;
     p->name = desc->name ? desc->name : "gokore";
     gokore_atomic_store_relaxed(&p->qos, desc->qos ? (uint32_t)desc->qos : GOKORE_QOS); // relaxed: published with the threads
     p->accepting = true;
     p->stack_size = desc->stack_size;
+    // relaxed: published with the threads
+    gokore_atomic_store_relaxed(&p->help_bytes, gokore_pool_stack_bytes_(desc->stack_size) / 4);
+    p->asymmetric = GOKORE_SEAM_MEMBARRIER_BEGIN_();
     p->queue_limit = desc->queue_limit;
-    p->retry = desc->retry ? *desc->retry : gokore_lock_policy_default(desc->qos).retry;
+    p->retry = *desc->retry;
     p->forks = gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: changes in the child of a fork only
     gokore_pool_obey_(p, desc->concurrency ? desc->concurrency : gokore_pool_policy_());
     gokore_pool_obey_numa_(p, &desc->numa);
@@ -1640,11 +2340,16 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     if (!desc) desc = &defaults;
     if (!gokore_pool_desc_is_sound_(desc)) return GOKORE_INVALID;
     (void)pthread_once(&prepared, gokore_pool_fork_prepare_);
-    unsigned count = desc->workers ? desc->workers : gokore_pool_default_workers_();
+    gokore_provider provider = gokore_pool_provider_(desc);
+    gokore_retry_policy retry;
+    gokore_pool_desc full = gokore_pool_complete_(desc, &provider, &retry);
+    if (!gokore_pool_desc_is_sound_(&full)) return GOKORE_INVALID; // the provider's class
+    unsigned count = desc->workers ? desc->workers : gokore_pool_default_workers_(&provider);
     gokore_pool *p = (gokore_pool *)gokore_alloc_zeroed_(&desc->allocator, sizeof *p, GOKORE_CACHE_LINE);
     if (!p) return GOKORE_NO_MEMORY;
-    gokore_pool_set_up_(p, desc);
-    gokore_status status = gokore_pool_find_homes_(desc, &p->homes);
+    p->provider = provider;
+    gokore_pool_set_up_(p, &full);
+    gokore_status status = gokore_pool_find_homes_(&full, &p->homes);
     gokore_latch_lock_(&p->scale_latch);
     if (status == GOKORE_OK) status = gokore_pool_set_target_(p, count, 0);
     gokore_atomic_store_relaxed(&p->width, count); // relaxed: a setting
@@ -1686,7 +2391,8 @@ static void gokore_pool_wake_submitters_(gokore_pool *p) { // they look again; k
 
 gokore_status gokore_pool_set_config(gokore_pool *p, const gokore_pool_desc *config) {
     gokore_pool_homes_ homes = { { 0 }, 0 };
-    if (!config || !gokore_pool_desc_is_sound_(config) || config->allocator.alloc || config->allocator.free) return GOKORE_INVALID;
+    if (!config || !gokore_pool_desc_is_sound_(config)) return GOKORE_INVALID;
+    if (config->allocator.alloc || config->allocator.free) return GOKORE_INVALID;
     if (config->name && strcmp(config->name, p->name) != 0) return GOKORE_INVALID;
     gokore_status status = gokore_pool_find_homes_(config, &homes);
     if (status == GOKORE_OK && config->workers) status = gokore_pool_scale(p, config->workers);
@@ -1726,7 +2432,8 @@ static void gokore_lane_push_(gokore_pool *p, gokore_task *task, gokore_context 
 // Work is waiting and nobody is free: the cluster is told, each time the queue has doubled.
 static void gokore_pool_press_(gokore_pool *p) {
     uint64_t queued = gokore_atomic_load_relaxed(&p->queued), width = gokore_atomic_load_relaxed(&p->target); // relaxed: hints
-    if (queued < width || (queued & (queued - 1)) != 0 || gokore_atomic_load_relaxed(&p->sleeping) != 0) return; // relaxed: likewise
+    // relaxed: likewise
+    if (queued < width || (queued & (queued - 1)) != 0 || gokore_atomic_load_relaxed(&p->sleeping) != 0) return;
     gokore_pressure_level level = queued < 4 * width    ? GOKORE_PRESSURE_LOW
                                   : queued < 16 * width ? GOKORE_PRESSURE_MEDIUM
                                   : queued < 64 * width ? GOKORE_PRESSURE_HIGH
@@ -1781,7 +2488,9 @@ static gokore_status gokore_pool_queue_(gokore_pool *p, gokore_task *const *task
     return GOKORE_OK;
 }
 
-static bool gokore_task_is_sound_(const gokore_task *task) { return task && task->fn && (unsigned)task->qos <= GOKORE_QOS_BEST_EFFORT; }
+static bool gokore_task_is_sound_(const gokore_task *task) {
+    return task && task->fn && (unsigned)task->qos <= GOKORE_QOS_BEST_EFFORT;
+}
 
 gokore_status gokore_pool_submit(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
     return gokore_pool_submit_many(p, &task, 1, ctx);
@@ -1819,7 +2528,8 @@ static void gokore_pool_call_run_(gokore_worker *worker, gokore_task *task) {
 gokore_status gokore_pool_submit_fn(gokore_pool *p, gokore_pool_fn *fn, void *arg, gokore_context *ctx) {
     gokore_pool_call_ *call = (gokore_pool_call_ *)gokore_alloc_(&p->allocator, sizeof *call, sizeof(void *));
     if (!call) return GOKORE_NO_MEMORY;
-    *call = (gokore_pool_call_) { .task = GOKORE_TASK_INIT(gokore_pool_call_run_), .fn = fn, .arg = arg, .allocator = p->allocator };
+    *call = (gokore_pool_call_) { .task = GOKORE_TASK_INIT(gokore_pool_call_run_), .fn = fn, .arg = arg,
+                                 .allocator = p->allocator };
     call->task.on_cancel = gokore_pool_call_cancel_;
     gokore_status status = gokore_pool_submit(p, &call->task, ctx);
     if (status != GOKORE_OK) gokore_free_(&p->allocator, call, sizeof *call);
@@ -1827,22 +2537,18 @@ gokore_status gokore_pool_submit_fn(gokore_pool *p, gokore_pool_fn *fn, void *ar
 }
 
 static gokore_status gokore_pool_run_here_(gokore_worker *w, gokore_task *task, gokore_context *ctx) {
-    gokore_context *outer = w->context;
     gokore_status status = gokore_context_status(ctx);
-    gokore_count_up_(&w->tally.spawned);
     if (status == GOKORE_OK) {
-        w->context = ctx;
-        w->nested++;
+        gokore_entry_ entry;
+        gokore_worker_enter_(w, &entry, ctx, &(gokore_bottom_) { w->pool, NULL, NULL, NULL });
         gokore_worker_call_(w, w->pool, task);
-        w->nested--;
-        w->context = outer;
-        gokore_count_(&w->tally.executed);
+        gokore_worker_leave_(w, &entry);
+        gokore_fork_count_(&w->fork);
     } else {
+        gokore_count_(&w->tally.given);
         gokore_count_(&w->tally.cancels);
         if (task->on_cancel) task->on_cancel(task, status);
     }
-    gokore_count_up_(&w->tally.finished);
-    gokore_count_up_(&w->tally.left);
     return status;
 }
 
@@ -1861,8 +2567,9 @@ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context 
 }
 
 // >>parallel for
-// A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its deque
-// is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by the clock.
+// A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its
+// stack is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by
+// the clock.
 #define GOKORE_FOR_PIECE_NS_ 10000
 typedef struct gokore_for_ {
     gokore_for_fn *fn;
@@ -1905,7 +2612,7 @@ static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin,
             return;
         }
         size_t left = end - begin, piece = left < length ? left : length;
-        if (left > length && w && gokore_deque_len(&w->deque) == 0) {
+        if (left > length && w && gokore_stack_len_(w) == 0) {
             gokore_for_split_(w, whole, begin, end, length);
             return;
         }
@@ -1916,13 +2623,15 @@ static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin,
     }
 }
 
-gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t begin, size_t end, size_t grain, gokore_for_fn *fn, void *user) {
+gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t begin, size_t end, size_t grain, gokore_for_fn *fn,
+                                  void *user) {
     if (begin >= end) return GOKORE_OK;
     if (!fn) return GOKORE_INVALID;
     gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .grain = grain };
     gokore_for_part_ all = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = &whole, .begin = begin, .end = end };
     gokore_status status = gokore_pool_run(p, &all.task, ctx);
-    return status != GOKORE_OK ? status : (gokore_status)gokore_atomic_load_relaxed(&whole.status); // relaxed: all has been joined
+    // relaxed: all has been joined
+    return status != GOKORE_OK ? status : (gokore_status)gokore_atomic_load_relaxed(&whole.status);
 }
 
 // >>groups
@@ -1953,7 +2662,7 @@ static bool gokore_group_is_done_(gokore_group *g) {
 
 // On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps.
 static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
-    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && w->nested < GOKORE_NESTED_MAX_;) {
+    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && gokore_worker_has_room_(w);) {
         if (gokore_group_is_done_(g)) return GOKORE_OK;
         gokore_status status = gokore_context_status(ctx);
         if (status != GOKORE_OK) return status;
@@ -1990,6 +2699,10 @@ gokore_status gokore_pool_try_steal(gokore_pool *p, gokore_context *ctx, gokore_
         if (status != GOKORE_OK) return status;
         gokore_count_add_(&tally->steal_attempts, shared);
         *out = gokore_pool_give_(p, gokore_atomic_load_relaxed(&tally->steal_attempts)); // relaxed: a count
+        if (!*out && gokore_pool_has_spawned_(p, NULL)) {
+            gokore_pool_open_(p, NULL);
+            *out = gokore_pool_give_(p, tries);
+        }
         if (*out || tries == retry.steal_attempts) break;
         status = gokore_sleep_ns(gokore_retry_delay_ns(&retry, tries, NULL), ctx);
         if (status != GOKORE_OK) return status;
@@ -2007,7 +2720,8 @@ size_t gokore_pool_stealers(gokore_pool *p, gokore_worker **out, size_t cap) {
 }
 
 // Replaces the hooks by a changed copy; those before live as long as the pool, because workers may be in them.
-static void gokore_pool_hook_(gokore_pool *p, const gokore_pool_observer *observer, gokore_steal_fn *const *steal, void *steal_user) {
+static void gokore_pool_hook_(gokore_pool *p, const gokore_pool_observer *observer, gokore_steal_fn *const *steal,
+                              void *steal_user) {
     gokore_hooks_ *h = (gokore_hooks_ *)gokore_alloc_zeroed_(&p->allocator, sizeof *h, sizeof(void *));
     if (!h) {
         gokore_reportf_(GOKORE_REPORT_TASK_BUSY, p->name, "pool '%s': no memory for an observer", p->name);
@@ -2021,6 +2735,12 @@ static void gokore_pool_hook_(gokore_pool *p, const gokore_pool_observer *observ
     if (steal) h->steal = *steal;
     if (steal) h->steal_user = steal_user;
     gokore_atomic_store_release(&p->hooks, h); // pairs with the acquires in gokore_worker_call_ and gokore_pool_tell_steal_
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST);      // pairs with gokore_worker_begin_
+    for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++) {
+        gokore_latch_lock_(&p->workers[i]->gate);
+        gokore_stack_reckon_(p->workers[i]);
+        gokore_latch_unlock_(&p->workers[i]->gate);
+    }
     gokore_latch_unlock_(&p->config_latch);
 }
 
@@ -2085,10 +2805,13 @@ static size_t gokore_cluster_stealers_(void *user, gokore_worker **out, size_t c
 }
 
 gokore_cluster_coordinator *gokore_cluster_coordinator_default(void) {
-    static gokore_cluster_coordinator local = { gokore_cluster_register_,        gokore_cluster_unregister_, gokore_cluster_try_steal_,
+    static gokore_cluster_coordinator local = { gokore_cluster_register_,        gokore_cluster_unregister_,
+                                               gokore_cluster_try_steal_,
                                                 gokore_cluster_report_pressure_, gokore_cluster_stealers_,   NULL };
     return &local;
 }
+
+static gokore_cluster_coordinator *(*gokore_lent_coordinator_)(void) = gokore_cluster_coordinator_default; // to gokore_policy.h
 
 static gokore_status gokore_pool_join_cluster_(gokore_pool *p, gokore_cluster_coordinator *c) {
     gokore_cluster_coordinator *before = (gokore_cluster_coordinator *)gokore_atomic_exchange(&p->coordinator, NULL);
@@ -2230,12 +2953,19 @@ void gokore_pool_destroy(gokore_pool *p) {
 
 // >>metrics
 static void gokore_tally_read_(const gokore_tally_ *t, gokore_pool_metrics *out) { // relaxed, all here: counts
-    out->executed += gokore_atomic_load_relaxed(&t->executed) + gokore_atomic_load_relaxed(&t->own);
+    out->executed += gokore_atomic_load_relaxed(&t->executed);
     out->steal_attempts += gokore_atomic_load_relaxed(&t->steal_attempts);
     out->steal_successes += gokore_atomic_load_relaxed(&t->steal_successes);
     out->numa_crossings += gokore_atomic_load_relaxed(&t->crossings);
     out->context_cancels += gokore_atomic_load_relaxed(&t->cancels);
-    out->spawned += gokore_atomic_load_relaxed(&t->spawned);
+    out->spawned += gokore_atomic_load_relaxed(&t->given);
+}
+
+static void gokore_worker_read_(const gokore_worker *w, gokore_pool_metrics *out) {
+    uint64_t own = gokore_atomic_load_relaxed(&w->fork.own); // relaxed: a count
+    gokore_tally_read_(&w->tally, out);
+    out->executed += own;
+    out->spawned += own + gokore_stack_top_index_(w);
 }
 
 void gokore_pool_get_metrics(gokore_pool *p, gokore_pool_metrics *out) {
@@ -2249,7 +2979,7 @@ void gokore_pool_get_metrics(gokore_pool *p, gokore_pool_metrics *out) {
         int64_t since = gokore_atomic_load_relaxed(&w->busy_since_ns), born = gokore_atomic_load_relaxed(&w->lives_since_ns);
         busy += gokore_atomic_load_relaxed(&w->busy_ns) + (since && since < now ? now - since : 0);
         lived += gokore_atomic_load_relaxed(&w->lived_ns) + (born && born < now ? now - born : 0);
-        gokore_tally_read_(&w->tally, out);
+        gokore_worker_read_(w, out);
     }
     gokore_tally_read_(&p->outside, out);
     double share = lived > 0 ? (double)busy / (double)lived : 0;
@@ -2260,7 +2990,7 @@ gokore_status gokore_pool_worker_metrics(gokore_pool *p, unsigned i, gokore_work
     gokore_pool_metrics m = { .executed = 0 };
     *out = (gokore_worker_metrics) { .executed = 0 };
     if (i >= gokore_pool_slots_(p)) return GOKORE_NOT_FOUND;
-    gokore_tally_read_(&p->workers[i]->tally, &m);
+    gokore_worker_read_(p->workers[i], &m);
     *out = (gokore_worker_metrics) { m.executed, m.steal_attempts, m.steal_successes };
     return GOKORE_OK;
 }

@@ -938,7 +938,8 @@ TEST(pool, spawned_tasks_inherit_the_context_and_run_even_when_it_is_over) {
         for (int i = 0; i < TREES; i++) {
             gokore_context_init(&ctx[i], NULL);
             gokore_atomic_store(&ran[i], 0);
-            root[i] = (branch) { .task = GOKORE_TASK_INIT(branch_run), .ctx = i == 3 ? NULL : &ctx[i], .depth = DEPTH, .ran = &ran[i] };
+            root[i] = (branch) { .task = GOKORE_TASK_INIT(branch_run), .ctx = i == 3 ? NULL : &ctx[i], .depth = DEPTH,
+                                .ran = &ran[i] };
             root[i].cancels = i == 1;
         }
         for (int i = 0; i < TREES; i++) submit(pool, &root[i].task, root[i].ctx);
@@ -1306,7 +1307,8 @@ static void relay_run(gokore_worker *w, gokore_task *task) {
 static void relays_run(gokore_worker *w, gokore_task *task) {
     lender *l = (lender *)task;
     for (int i = 0; i < l->rounds; i++) {
-        relay r = { .task = GOKORE_TASK_INIT(relay_run), .works = test_random(&l->state) % ((uint64_t)2000 << test_random(&l->state) % 4) };
+        relay r = { .task = GOKORE_TASK_INIT(relay_run),
+                   .works = test_random(&l->state) % ((uint64_t)2000 << test_random(&l->state) % 4) };
         gokore_task_init(&r.lent.task, lent_run);
         gokore_spawn(w, &r.task);
         REQUIRE(comes_true(&r.taken));
@@ -1591,7 +1593,8 @@ TEST(pool, many_may_wait_for_idle_and_each_gives_up_or_comes_back) {
             (void)pthread_join(threads[i], NULL);
             CHECK_STATUS(GOKORE_OK, waiting[i].status);
         }
-        for (int i = 0; i < 10; i++) job_did(&j[i], ends_by_shutdown ? 0 : 1, ends_by_shutdown ? 1 : 0, ends_by_shutdown ? GOKORE_SHUTDOWN : GOKORE_OK);
+        for (int i = 0; i < 10; i++) job_did(&j[i], ends_by_shutdown ? 0 : 1, ends_by_shutdown ? 1 : 0,
+                                             ends_by_shutdown ? GOKORE_SHUTDOWN : GOKORE_OK);
         gokore_pool_destroy(pool);
         gokore_context_deinit(&ctx);
     }
@@ -1939,8 +1942,11 @@ TEST(pool, an_idle_pool_uses_no_cpu) {
     nap(200 * MS);
     int64_t wall = gokore_now_ns() - since;
     (void)getrusage(RUSAGE_SELF, &after);
-    int64_t used = ((int64_t)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) + (after.ru_stime.tv_sec - before.ru_stime.tv_sec)) * 1000 * MS +
-                   ((int64_t)(after.ru_utime.tv_usec - before.ru_utime.tv_usec) + (after.ru_stime.tv_usec - before.ru_stime.tv_usec)) * 1000;
+    int64_t seconds = (int64_t)(after.ru_utime.tv_sec - before.ru_utime.tv_sec);
+    int64_t micros = (int64_t)(after.ru_utime.tv_usec - before.ru_utime.tv_usec);
+    seconds += (int64_t)(after.ru_stime.tv_sec - before.ru_stime.tv_sec);
+    micros += (int64_t)(after.ru_stime.tv_usec - before.ru_stime.tv_usec);
+    int64_t used = seconds * 1000 * MS + micros * 1000;
     CHECK(used < wall / 10);
     gokore_pool_destroy(pool);
 }
@@ -2097,7 +2103,8 @@ TEST(pool, the_middle_lane_moves_while_those_above_and_below_are_never_empty) {
     all.n = 0;
     blocker b = BLOCKER_INIT;
     block(pool, &b);
-    entry *lanes[3] = { queue_entries(pool, &all, GOKORE_QOS_GUARANTEED, 5400), queue_entries(pool, &all, GOKORE_QOS_BURSTABLE, 10),
+    entry *lanes[3] = { queue_entries(pool, &all, GOKORE_QOS_GUARANTEED, 5400),
+                       queue_entries(pool, &all, GOKORE_QOS_BURSTABLE, 10),
                         queue_entries(pool, &all, GOKORE_QOS_BEST_EFFORT, 400) };
     gate_open(&b.gate);
     idle(pool);
@@ -2122,7 +2129,8 @@ TEST(pool, tasks_without_a_class_go_to_the_lane_of_the_pool) {
         blocker b = BLOCKER_INIT;
         b.task.qos = GOKORE_QOS_GUARANTEED;
         block(pool, &b);
-        entry *burstable = queue_entries(pool, &all, GOKORE_QOS_BURSTABLE, 10), *none = queue_entries(pool, &all, GOKORE_QOS_DEFAULT, 10);
+        entry *burstable = queue_entries(pool, &all, GOKORE_QOS_BURSTABLE, 10),
+            *none = queue_entries(pool, &all, GOKORE_QOS_DEFAULT, 10);
         gate_open(&b.gate);
         idle(pool);
         unsigned before = 0; // how many without class were among the first ten
@@ -2336,7 +2344,8 @@ static bool mix_submit(mix *all, uint64_t seed) { // one or some new ones; false
     if (n == 0) return false;
     gokore_context *ctx = NULL;
     for (size_t i = 0; i < n; i++) ctx = mix_context(all, seed >> 16, records[i]);
-    gokore_status status = n == 1 ? gokore_pool_submit(all->pool, tasks[0], ctx) : gokore_pool_submit_many(all->pool, tasks, n, ctx);
+    gokore_status status = n == 1 ? gokore_pool_submit(all->pool, tasks[0], ctx) : gokore_pool_submit_many(all->pool, tasks, n,
+                                                                                                           ctx);
     for (size_t i = 0; i < n; i++) mix_result(all, records[i], status);
     if (status == GOKORE_OK) return true;
     for (size_t i = 0; i < n; i++) free(tasks[i]); // ours again
@@ -2372,7 +2381,8 @@ static void mix_child_run(gokore_worker *w, gokore_task *task) {
     mix_child below[3];
     unsigned n = c->depth ? (unsigned)(test_random(&c->state) % 4) : 0;
     for (unsigned i = 0; i < n; i++) {
-        below[i] = (mix_child) { .task = GOKORE_TASK_INIT(mix_child_run), .all = c->all, .depth = c->depth - 1, .state = test_random(&c->state) };
+        below[i] = (mix_child) { .task = GOKORE_TASK_INIT(mix_child_run), .all = c->all, .depth = c->depth - 1,
+                                .state = test_random(&c->state) };
         (void)gokore_atomic_add(&c->all->spawned, 1);
         gokore_spawn(w, &below[i].task);
     }
@@ -2510,7 +2520,8 @@ static void mix_check(mix *all, mix_end end) {
         if (end == MIX_DRAIN || end == MIX_DRAIN_RACE) CHECK_STATUS(GOKORE_CANCELED, why);
     }
     CHECK_UINT(gokore_atomic_load(&all->spawned), gokore_atomic_load(&all->spawned_ran));
-    if (end == MIX_DRAIN || end == MIX_DRAIN_RACE) CHECK_UINT(gokore_atomic_load(&all->fn_accepted_always), gokore_atomic_load(&all->fn_ran_always));
+    if (end == MIX_DRAIN || end == MIX_DRAIN_RACE) CHECK_UINT(gokore_atomic_load(&all->fn_accepted_always),
+                                                              gokore_atomic_load(&all->fn_ran_always));
     CHECK(gokore_atomic_load(&all->fn_ran_always) <= gokore_atomic_load(&all->fn_accepted_always));
 }
 
@@ -2528,7 +2539,8 @@ static uint32_t mix_round(mix *all, uint64_t *state) {
     }
     if (end == MIX_DRAIN_RACE || end == MIX_CUT_RACE) {
         nap((long)(test_random(state) % (3 * MS)));
-        gokore_status status = gokore_pool_shutdown(all->pool, end == MIX_DRAIN_RACE ? INT64_MAX : (int64_t)(test_random(state) % MS));
+        gokore_status status = gokore_pool_shutdown(all->pool,
+                                                    end == MIX_DRAIN_RACE ? INT64_MAX : (int64_t)(test_random(state) % MS));
         CHECK(status == GOKORE_OK || (end == MIX_CUT_RACE && status == GOKORE_TIMEOUT));
     }
     for (int i = 0; i < MIX_OUTSIDE; i++) (void)pthread_join(outside[i].thread, NULL);

@@ -133,6 +133,49 @@ TEST(typed, arguments_and_results_pass_through_calls_spawns_and_runs) {
     }
 }
 
+typedef struct wide {
+    uint64_t cells[20];
+} wide;
+GOKORE_TASK2(wide, widen, wide, w, uint64_t, add) { // neither arguments nor result fit into a slot
+    if (add == 0) return w;
+    widen_spawn(worker, w, add - 1);
+    wide other = widen_call(worker, w, 0), mine = widen_join(worker);
+    for (int i = 0; i < 20; i++) mine.cells[i] += other.cells[i];
+    return mine;
+}
+
+TEST(typed, arguments_and_results_larger_than_a_slot_lie_beside_it) {
+    gokore_pool *pool = pool_of(2);
+    wide w, sum;
+    for (int i = 0; i < 20; i++) w.cells[i] = (uint64_t)i;
+    REQUIRE_STATUS(GOKORE_OK, widen_run(pool, NULL, &sum, w, 1000));
+    for (int i = 0; i < 20; i++) CHECK_UINT(1001 * (uint64_t)i, sum.cells[i]);
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
+GOKORE_TASK1(unsigned, deep, unsigned, depth) {
+    if (depth == 0) return 0;
+    deep_spawn(worker, depth - 1);
+    nothing_spawn(worker);
+    nothing_join(worker);
+    return 1 + deep_join(worker);
+}
+
+TEST(typed, a_recursion_of_ten_thousand_spawns_fits_and_gives_its_memory_back) {
+    test_allocator a = { .fail_from = 0 };
+    gokore_pool *pool = NULL;
+    gokore_pool_desc desc = { .workers = 3, .allocator = test_allocator_hooks(&a) };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &desc));
+    unsigned depth = 0;
+    REQUIRE_STATUS(GOKORE_OK, deep_run(pool, NULL, &depth, 10000));
+    CHECK_UINT(10000, depth);
+    CHECK_UINT(20000, metrics_of(pool).spawned);
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+    CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
+}
+
 TEST(typed, a_run_whose_context_is_over_leaves_the_result_alone) {
     gokore_pool *pool = pool_of(1);
     gokore_context over;
@@ -198,6 +241,69 @@ TEST(join, named_and_passive_joins_give_the_same_result) {
     }
 }
 
+typedef struct careless {
+    gokore_task task;
+    job *children;
+    int n;
+} careless;
+
+static void careless_run(gokore_worker *worker, gokore_task *task) { // joins nothing
+    careless *c = (careless *)task;
+    for (int i = 0; i < c->n; i++) {
+        gokore_spawn(worker, &c->children[i].task);
+        nothing_spawn(worker);
+    }
+}
+
+TEST(join, what_was_spawned_and_not_joined_has_run_when_its_spawner_has) {
+    enum { N = 200 };
+    static job children[N];
+    gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        gokore_pool *pool = pool_of(workers);
+        for (int i = 0; i < N; i++) children[i] = job_of(&ran, &none);
+        careless c = { .task = GOKORE_TASK_INIT(careless_run), .children = children, .n = N };
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &c.task, NULL));
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        CHECK_UINT(N * workers, gokore_atomic_load(&ran));
+        CHECK_UINT(2 * N + 1, metrics_of(pool).executed);
+        check_sums(pool);
+        gokore_pool_destroy(pool);
+    }
+}
+
+typedef struct mixed {
+    gokore_task task;
+    job first, second;
+    long result;
+} mixed;
+
+static void mixed_run(gokore_worker *worker, gokore_task *task) { // intrusive and typed ones, joined out of order
+    mixed *m = (mixed *)task;
+    gokore_spawn(worker, &m->first.task);
+    fib_spawn(worker, 10);
+    gokore_spawn(worker, &m->second.task);
+    gokore_join(worker, &m->first.task);
+    gokore_join(worker, &m->second.task);
+    m->result = fib_join(worker);
+}
+
+TEST(join, out_of_order_joins_leave_typed_tasks_where_they_are) {
+    for (unsigned workers = 1; workers <= 3; workers++) {
+        gokore_pool *pool = pool_of(workers);
+        gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+        test_reports_capture();
+        mixed m = { .task = GOKORE_TASK_INIT(mixed_run), .first = job_of(&ran, &none), .second = job_of(&ran, &none) };
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &m.task, NULL));
+        CHECK_UINT(2, gokore_atomic_load(&ran));
+        CHECK_INT(55, m.result);
+        CHECK(test_reports_count(GOKORE_REPORT_TASK_BUSY) <= 1); // none, if a thief was faster
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+        check_sums(pool);
+        gokore_pool_destroy(pool);
+    }
+}
+
 typedef struct passive_root {
     gokore_task task;
     job stolen, other;
@@ -222,7 +328,8 @@ TEST(join, a_passive_join_waits_for_a_thief) {
     for (int i = 0; i < 50; i++) {
         gokore_atomic_store(&begun, 0);
         gokore_atomic_store(&held, true);
-        passive_root r = { .task = GOKORE_TASK_INIT(passive_root_run), .stolen = job_of(&ran, &none), .other = job_of(&none, &none),
+        passive_root r = { .task = GOKORE_TASK_INIT(passive_root_run), .stolen = job_of(&ran, &none),
+                          .other = job_of(&none, &none),
                            .begun = &begun, .ran = &ran, .held = &held };
         r.stolen.begun = &begun;
         r.stolen.held = &held;
@@ -344,7 +451,8 @@ static void member_run(gokore_worker *worker, gokore_task *task) {
         gokore_group_init(&inner, NULL);
         member below[8];
         for (int i = 0; i < m->children; i++) {
-            below[i] = (member) { .task = GOKORE_TASK_INIT(member_run), .group = &inner, .pool = m->pool, .ran = m->ran, .cancelled = m->cancelled };
+            below[i] = (member) { .task = GOKORE_TASK_INIT(member_run), .group = &inner, .pool = m->pool, .ran = m->ran,
+                                 .cancelled = m->cancelled };
             REQUIRE_STATUS(GOKORE_OK, gokore_group_submit(&inner, m->pool, &below[i].task, NULL));
         }
         CHECK_STATUS(GOKORE_OK, gokore_group_wait(&inner, NULL));
@@ -497,6 +605,53 @@ TEST(width, a_worker_that_has_no_memory_leaves_the_width_as_it_was) {
     CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
 }
 
+TEST(width, a_thread_that_cannot_be_started_leaves_the_width_as_it_was) {
+    gokore_pool *pool = pool_of(1);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .stack_size = (size_t)1 << 60 }));
+    CHECK(gokore_pool_scale(pool, 3) != GOKORE_OK);
+    CHECK_UINT(1, gokore_pool_worker_count(pool));
+    long f = 0;
+    REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 12));
+    CHECK_INT(144, f);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .stack_size = (size_t)1 << 20 }));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_scale(pool, 3));
+    CHECK_UINT(3, gokore_pool_worker_count(pool));
+    REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 12));
+    CHECK_INT(144, f);
+    gokore_pool_destroy(pool);
+}
+
+static gokore_status three_workers(void *user, gokore_container *out) {
+    (void)user;
+    *out = (gokore_container) { .cpus = 3, .workers = 3, .numa_node = -1 };
+    return GOKORE_OK;
+}
+static gokore_retry_policy two_retries(void *user) {
+    (void)user;
+    return (gokore_retry_policy) { .steal_attempts = 2, .backoff_base_ns = 1000 };
+}
+static gokore_qos no_class(void *user) {
+    (void)user;
+    return (gokore_qos)99;
+}
+
+TEST(width, what_the_desc_leaves_open_its_provider_answers) {
+    gokore_provider provider = { .container = three_workers, .retry_policy = two_retries };
+    gokore_pool *pool = NULL;
+    gokore_task *none = NULL;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .provider = &provider }));
+    CHECK_UINT(3, gokore_pool_worker_count(pool));
+    CHECK_STATUS(GOKORE_EMPTY, gokore_pool_try_steal(pool, NULL, &none));
+    CHECK(metrics_of(pool).steal_attempts >= 3);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_scale(pool, 1));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_scale(pool, 0));
+    CHECK_UINT(3, gokore_pool_worker_count(pool));
+    gokore_pool_destroy(pool);
+    provider.qos = no_class;
+    CHECK_STATUS(GOKORE_INVALID, gokore_pool_create(&pool, &(gokore_pool_desc) { .provider = &provider }));
+    CHECK_PTR(NULL, pool);
+}
+
 typedef struct blocker {
     gokore_task task;
     gokore_atomic_u32 *begun;
@@ -540,7 +695,8 @@ TEST(width, set_config_takes_what_is_given_and_refuses_what_cannot_change) {
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .name = "other", .workers = 3 }));
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 2000 }));
     CHECK_UINT(1, gokore_pool_worker_count(pool));
-    CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .qos = GOKORE_QOS_GUARANTEED, .queue_limit = 7 }));
+    CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .qos = GOKORE_QOS_GUARANTEED,
+                                                                              .queue_limit = 7 }));
     CHECK_UINT(3, gokore_pool_worker_count(pool));
     CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .name = "gokore" }));
     CHECK_UINT(3, gokore_pool_worker_count(pool));
@@ -641,7 +797,8 @@ TEST(stealers, what_was_stolen_from_outside_belongs_to_its_pool_until_it_has_run
     gokore_retry_policy quick = { .steal_attempts = 2, .backoff_base_ns = 1000 };
     gokore_pool *pool = NULL;
     REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 1, .retry = &quick }));
-    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0), steals = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), cancelled = GOKORE_ATOMIC_INIT(0),
+        steals = GOKORE_ATOMIC_INIT(0);
     gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
     gokore_pool_on_steal(pool, count_steal, &steals);
     job holder = job_of(&ran, &cancelled), j = job_of(&ran, &cancelled), late = job_of(&ran, &cancelled);
@@ -780,7 +937,8 @@ static void any_steal(gokore_worker *thief, gokore_task *task, void *user) {
 
 TEST(cluster, an_idle_pool_runs_what_another_has_queued) {
     gokore_pool *busy = pool_of(1), *idle = pool_of(1);
-    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0), steals = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0),
+        steals = GOKORE_ATOMIC_INIT(0);
     gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
     gokore_pool_on_steal(idle, any_steal, &steals);
     job holder = job_of(&ran, &none), j[20];
@@ -817,6 +975,11 @@ TEST(cluster, an_idle_pool_runs_what_another_has_queued) {
 static gokore_status refuse(void *user, gokore_pool *pool) {
     (void)user, (void)pool;
     return GOKORE_DENIED;
+}
+
+TEST(cluster, the_built_in_provider_knows_the_default_coordinator) {
+    const gokore_provider *p = gokore_provider_get();
+    CHECK_PTR(gokore_cluster_coordinator_default(), p->coordinator(p->user));
 }
 
 TEST(cluster, a_coordinator_may_refuse_a_pool) {
@@ -866,6 +1029,77 @@ TEST(endings, a_task_that_exits_its_thread_is_reported_and_its_worker_goes_on) {
     gokore_pool_destroy(pool);
 }
 
+typedef struct exiting {
+    gokore_task task;
+    gokore_atomic_u32 begun;
+} exiting;
+
+static void exiting_run(gokore_worker *worker, gokore_task *task) {
+    (void)worker;
+    gokore_atomic_store(&((exiting *)task)->begun, 1);
+    pthread_exit(NULL);
+}
+
+static void lends_run(gokore_worker *worker, gokore_task *task) { // waits for a thief, without a call of the pool
+    exiting *child = (exiting *)(void *)((job *)task)->begun;
+    gokore_spawn(worker, &child->task);
+    await(&child->begun, 1);
+    gokore_join(worker, &child->task);
+    (void)gokore_atomic_add(((job *)task)->ran, 1);
+}
+
+TEST(endings, a_stolen_task_that_exits_its_thread_is_joined_all_the_same) {
+    test_reports_capture();
+    gokore_pool *pool = pool_of(2);
+    for (int i = 0; i < 5; i++) {
+        gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+        exiting child = { .task = GOKORE_TASK_INIT(exiting_run) };
+        job j = job_of(&ran, &none);
+        j.task.fn = lends_run;
+        j.begun = (gokore_atomic_u32 *)(void *)&child;
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &j.task, NULL));
+        CHECK_UINT(1, gokore_atomic_load(&ran));
+    }
+    CHECK_UINT(5, test_reports_count(GOKORE_REPORT_TASK_BUSY));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
+// until the test lets it go; what it spawned is private at first
+static void endless_run(gokore_worker *worker, gokore_task *task) {
+    job *j = (job *)task;
+    gokore_atomic_u32 none = GOKORE_ATOMIC_INIT(0);
+    job children[5];
+    for (int i = 0; i < 5; i++) {
+        children[i] = job_of(j->ran, &none);
+        gokore_spawn(worker, &children[i].task);
+    }
+    gokore_atomic_store(j->begun, 1);
+    while (gokore_atomic_load(j->held)) {}
+    for (int i = 5; i-- > 0;) gokore_join(worker, &children[i].task);
+}
+
+TEST(endings, a_task_that_runs_for_ever_keeps_only_its_worker) {
+    gokore_pool *pool = pool_of(2);
+    gokore_atomic_u32 begun = GOKORE_ATOMIC_INIT(0), ran = GOKORE_ATOMIC_INIT(0), none = GOKORE_ATOMIC_INIT(0);
+    gokore_atomic_bool held = GOKORE_ATOMIC_INIT(true);
+    job endless = job_of(&ran, &none), j = job_of(&ran, &none);
+    endless.task.fn = endless_run;
+    endless.begun = &begun;
+    endless.held = &held;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_submit(pool, &endless.task, NULL));
+    await(&begun, 1);
+    await(&ran, 5); // all that it spawned
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &j.task, NULL));
+    CHECK_UINT(6, gokore_atomic_load(&ran));
+    CHECK_STATUS(GOKORE_TIMEOUT, gokore_pool_shutdown(pool, MS));
+    gokore_atomic_store(&held, false);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
 TEST(endings, in_the_child_of_a_fork_a_pool_refuses_and_can_be_destroyed) {
     gokore_pool *pool = pool_of(2);
     gokore_atomic_u32 ran = GOKORE_ATOMIC_INIT(0);
@@ -874,7 +1108,8 @@ TEST(endings, in_the_child_of_a_fork_a_pool_refuses_and_can_be_destroyed) {
     REQUIRE(child >= 0);
     if (child == 0) {
         gokore_task *got = NULL;
-        bool ok = gokore_pool_submit(pool, &j.task, NULL) == GOKORE_SHUTDOWN && gokore_pool_run(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
+        bool ok = gokore_pool_submit(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
+            gokore_pool_run(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
                   gokore_pool_wait_idle(pool, NULL) == GOKORE_SHUTDOWN && gokore_pool_shutdown(pool, 0) == GOKORE_SHUTDOWN &&
                   gokore_pool_scale(pool, 3) == GOKORE_SHUTDOWN && gokore_pool_try_steal(pool, NULL, &got) == GOKORE_EMPTY;
         gokore_pool_destroy(pool);
@@ -949,7 +1184,8 @@ static void storm_run(gokore_worker *worker, gokore_task *task) {
     case 4:
         if ((x >> 8) % 512 == 0) gokore_context_cancel(&all->contexts[(x >> 32) % STORM_CONTEXTS]);
         break;
-    case 5: (void)!gokore_pool_scale(gokore_worker_pool(worker), 1 + (unsigned)(x >> 8) % 4); break; // refused while it shuts down
+    // refused while it shuts down
+    case 5: (void)!gokore_pool_scale(gokore_worker_pool(worker), 1 + (unsigned)(x >> 8) % 4); break;
     default: break;
     }
 }
@@ -964,7 +1200,8 @@ static void storm_submit(storm *all, uint64_t x) {
     gokore_pool *pool = all->pools[(x >> 2) % STORM_POOLS];
     gokore_context *ctx = (x >> 4) % 4 ? NULL : &all->contexts[(x >> 6) % STORM_CONTEXTS];
     gokore_atomic_store(&t->accepted, 1); // before: it may have run when the call returns
-    gokore_status status = (x >> 12) % 4 ? gokore_pool_submit(pool, &t->task, ctx) : gokore_group_submit(&all->group, pool, &t->task, ctx);
+    gokore_status status = (x >> 12) % 4 ? gokore_pool_submit(pool, &t->task, ctx) : gokore_group_submit(&all->group, pool,
+                                                                                                         &t->task, ctx);
     CHECK(status == GOKORE_OK || status == GOKORE_SHUTDOWN || status == GOKORE_CANCELED);
     if (status != GOKORE_OK) gokore_atomic_store(&t->accepted, 0);
 }
@@ -1000,8 +1237,10 @@ static void storm_round(storm *all, uint64_t *state, uint64_t *ran, uint64_t *ca
     gokore_retry_policy quick = { .steal_attempts = 2, .backoff_base_ns = 1000 };
     gokore_group_init(&all->group, NULL);
     for (int i = 0; i < STORM_CONTEXTS; i++) gokore_context_init(&all->contexts[i], NULL);
-    for (int i = 0; i < STORM_POOLS; i++)
-        REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&all->pools[i], &(gokore_pool_desc) { .workers = 1 + (unsigned)test_random(state) % 3, .retry = &quick }));
+    for (int i = 0; i < STORM_POOLS; i++) {
+        gokore_pool_desc desc = { .workers = 1 + (unsigned)test_random(state) % 3, .retry = &quick };
+        REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&all->pools[i], &desc));
+    }
     storm_thread threads[STORM_THREADS];
     for (int i = 0; i < STORM_THREADS; i++) {
         threads[i] = (storm_thread) { .all = all, .state = test_random(state) };
@@ -1017,7 +1256,8 @@ static void storm_round(storm *all, uint64_t *state, uint64_t *ran, uint64_t *ca
     gokore_status group = gokore_group_wait(&all->group, NULL);
     CHECK(group == GOKORE_OK || group == GOKORE_CANCELED || group == GOKORE_SHUTDOWN);
     for (int i = 0; i < STORM_POOLS; i++) CHECK_STATUS(GOKORE_OK, gokore_pool_shutdown(all->pools[i], INT64_MAX));
-    for (int i = 0; i < STORM_POOLS; i++) REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(all->pools[i], NULL)); // one may have run the other's
+    // one may have run the other's
+    for (int i = 0; i < STORM_POOLS; i++) REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(all->pools[i], NULL));
     for (int i = 0; i < STORM_POOLS; i++) check_sums(all->pools[i]);
     for (int i = 0; i < STORM_POOLS; i++) gokore_pool_destroy(all->pools[i]);
     for (int i = 0; i < STORM_TASKS; i++) {

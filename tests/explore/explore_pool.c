@@ -1,4 +1,5 @@
 // The pool: sleeping and waking, stealing and joining, waiting for idleness, shutting down.
+#include "explore_fences.h"
 #define GOKORE_IMPLEMENTATION
 #include "gokore_pool.h"
 
@@ -54,6 +55,19 @@ static void spawns(gokore_worker *w, gokore_task *task) {
     gokore_join(w, child);
     CHECK(ran[1] == 1);
 }
+static gokore_atomic_u32 begun;
+static void begins(gokore_worker *w, gokore_task *task) {
+    run(w, task);
+    gokore_atomic_store(&begun, 1);
+    gokore_atomic_notify_all(&begun);
+}
+static void spawns_and_waits(gokore_worker *w, gokore_task *task) { // without a call of the pool
+    gokore_task *child = job_of(1, begins);
+    gokore_spawn(w, child);
+    gokore_atomic_wait(&begun, 0);
+    gokore_join(w, child);
+    ran[((job *)task)->i]++;
+}
 static void spawns_two(gokore_worker *w, gokore_task *task) {
     gokore_task *first = job_of(1, run), *second = job_of(2, run);
     gokore_spawn(w, first);
@@ -102,6 +116,11 @@ SCENARIO(pool, two_threads_run_tasks, .bound = 4, .stale = 1, .steps = 20000) {
 SCENARIO(pool, a_spawned_task_is_stolen_or_not, .bound = 4, .stale = 2, .steps = 20000) {
     begin(2);
     CHECK(gokore_pool_run(pool, job_of(0, spawns), NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    gokore_pool_destroy(pool);
+}
+SCENARIO(pool, a_spawned_task_is_taken_while_its_owner_waits, .bound = 3, .stale = 1, .steps = 20000) {
+    begin(2);
+    CHECK(gokore_pool_run(pool, job_of(0, spawns_and_waits), NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
     gokore_pool_destroy(pool);
 }
 SCENARIO(pool, two_spawned_tasks_against_a_thief, .bound = 4, .stale = 2, .steps = 20000) {
