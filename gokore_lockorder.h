@@ -2565,7 +2565,7 @@ typedef struct gokore_warm_ {
     uint32_t epoch;
 } gokore_warm_;
 
-static bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
+static inline bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
     gokore_lock_thread_ *t = w->thread = gokore_mine_;
     uint32_t record = gokore_atomic_load_acquire(slot);                                             // pairs with gokore_lock_find_
     w->epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch);                           // pairs with gokore_verdicts_change_
@@ -2583,7 +2583,7 @@ static bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, 
     return c && c->epoch == w->epoch && (c->instances == 0 || c->instances == t->held[n - 1].instances);
 }
 
-static void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
+static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
     uint32_t record = gokore_atomic_load_relaxed(slot); // relaxed: seen above
     gokore_held_ *h = w->held;
     gokore_lock_record_ *r = h->at = gokore_lock_record_at_(record);

@@ -955,26 +955,21 @@ static gokore_status gokore_sync_get_(gokore_sync_ *s, const gokore_sync_kind_ *
     return status;
 }
 
-// The checker, which knows the lock as who, the context, the wait, the observer. w says what is asked for.
-static gokore_status gokore_sync_lock_checked_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_lock_identity_ who, gokore_waiter_ *w,
-                                               gokore_context *ctx, int64_t deadline_ns, unsigned mode, int64_t *waited_ns) {
-    gokore_status status = gokore_context_status(ctx);
-    if (GOKORE_LOCKORDER && (deadline_ns != INT64_MAX || gokore_context_deadline_ns(ctx) != INT64_MAX)) mode |= GOKORE_LOCK_TIMED_;
-    if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
-    if (status != GOKORE_OK) return status;
-    status = gokore_sync_get_(s, kind, w, ctx, deadline_ns, mode, waited_ns);
-    if (status == GOKORE_BUSY) return status;
-    if (status == GOKORE_OK) gokore_lockorder_acquired_(who, mode);
-    gokore_lock_observer *observer = gokore_sync_observer_(s);
-    if (observer) gokore_sync_observe_(observer, s, status, *waited_ns);
-    return status;
-}
-
-// Every lock call that is more than one CAS.
+// Every lock call that is more than one CAS: the checker, which knows the lock as who, the context, the wait, the observer,
+// the instrumenter. w says what is asked for.
 static gokore_status gokore_sync_lock_as_(gokore_sync_ *s, const gokore_sync_kind_ *kind, gokore_lock_identity_ who, gokore_waiter_ *w,
                                           gokore_context *ctx, int64_t deadline_ns, unsigned mode) {
     int64_t waited_ns = 0;
-    gokore_status status = gokore_sync_lock_checked_(s, kind, who, w, ctx, deadline_ns, mode, &waited_ns);
+    gokore_lock_observer *observer = NULL;
+    gokore_status status = gokore_context_status(ctx);
+    if (GOKORE_LOCKORDER && (deadline_ns != INT64_MAX || gokore_context_deadline_ns(ctx) != INT64_MAX)) mode |= GOKORE_LOCK_TIMED_;
+    if (status == GOKORE_OK) status = gokore_lockorder_before_(who, mode);
+    if (status == GOKORE_OK) {
+        status = gokore_sync_get_(s, kind, w, ctx, deadline_ns, mode, &waited_ns);
+        if (status == GOKORE_OK) gokore_lockorder_acquired_(who, mode);
+        if (status != GOKORE_BUSY) observer = gokore_sync_observer_(s);
+    }
+    if (observer) gokore_sync_observe_(observer, s, status, waited_ns);
     if (GOKORE_METRICS) gokore_sync_tell_acquired_(s, gokore_sync_name_(s), status, waited_ns);
     return status;
 }

@@ -19,10 +19,10 @@ for h in $HEADERS; do
     { echo '#define _GNU_SOURCE'; includes "$h"; echo '#define GOKORE_IMPLEMENTATION'; includes "$h"; echo "$use"; } > "$work/later.c"
     works "$h declares, then implements, in one file" cc_run -O0 "$work/later.c"
 
-    # the declaration half: nothing but three headers of the C standard (and, asked for by GOKORE_HELGRIND, valgrind's)
+    # the declaration half: nothing but three headers of the C standard (and, asked for by GOKORE_HELGRIND and GOKORE_EXPLORE, valgrind's and the explorer's)
     awk '/GOKORE_IMPLEMENTATION\) && !defined\(GOKORE_.*_IMPLEMENTED_/ { exit } /^ *# *include/' "$h" > "$work/included"
     none "$h names only three system headers" \
-        grep -vE '^ *# *include *(<(stdbool|stddef|stdint)\.h>|"gokore_[a-z]*\.h"|GOKORE_CONFIG_FILE|<valgrind/helgrind\.h>)' "$work/included"
+        grep -vE '^ *# *include *(<(stdbool|stddef|stdint)\.h>|"gokore_[a-z]*\.h"|GOKORE_CONFIG_FILE|<valgrind/helgrind\.h>|"explorer/seam\.h")' "$work/included"
     printf '#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n' > "$work/three.c"
     cc_strict -M "$work/three.c" | tr -s ' \\' '\n\n' | grep '\.h$' > "$work/allowed"
     for own in $HEADERS; do echo "$top/$own"; done >> "$work/allowed"
