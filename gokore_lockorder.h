@@ -287,6 +287,7 @@ typedef struct gokore_wait_ {
     int64_t deadline_ns;       // INT64_MAX = none: a wait that ends by itself is no part of a deadlock of such waits only
     gokore_atomic_u32 *state;  // the word it sleeps on: the wait is over once this is not idle; set to doomed for a victim
     uint32_t idle, doomed;
+    bool passes_on;            // a lock that the next one gets when its holder's thread has ended
 } gokore_wait_;
 GOKORE_API void gokore_wait_begin_(const gokore_wait_ *wait);
 GOKORE_API void gokore_wait_end_(void);
@@ -3077,7 +3078,7 @@ void gokore_wait_begin_(const gokore_wait_ *wait) {
     gokore_latch_unlock_(&t->latch);
     gokore_atomic_store(&t->waits, true); // pairs with the load in gokore_wait_closes_
     if (wait->kind == GOKORE_WAIT_PARTY_) return;
-    gokore_orphan_tell_(wait->object);
+    if (!wait->passes_on) gokore_orphan_tell_(wait->object);
     if (wait->kind == GOKORE_WAIT_EXCLUSIVE_ && gokore_wait_closes_(t, wait->object)) gokore_deadlock_look_();
 }
 

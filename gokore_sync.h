@@ -1046,9 +1046,10 @@ static int gokore_inherit_adopt_(gokore_inherit_ *inherit, bool *orphan) {
 
 // The lock checker is told that this thread waits for a lock by other means than ours; *doomed becomes 1 if it should not any more,
 // where somebody looks at it.
-static void gokore_sync_wait_tell_(const void *lock, gokore_context *ctx, int64_t deadline_ns, gokore_atomic_u32 *doomed) {
+static void gokore_sync_wait_tell_(const void *lock, bool passes_on, gokore_context *ctx, int64_t deadline_ns, gokore_atomic_u32 *doomed) {
     if (gokore_context_deadline_ns(ctx) < deadline_ns) deadline_ns = gokore_context_deadline_ns(ctx);
-    gokore_wait_ wait = { .object = lock, .kind = GOKORE_WAIT_EXCLUSIVE_, .deadline_ns = deadline_ns, .state = doomed, .doomed = 1 };
+    gokore_wait_ wait = { .object = lock, .kind = GOKORE_WAIT_EXCLUSIVE_, .deadline_ns = deadline_ns, .state = doomed, .doomed = 1,
+                          .passes_on = passes_on };
     if (GOKORE_LOCKORDER) gokore_wait_begin_(&wait);
 }
 
@@ -1075,7 +1076,7 @@ static gokore_status gokore_inherit_wait_(gokore_sync_ *s, gokore_context *ctx, 
 
 static gokore_status gokore_inherit_acquire_(gokore_sync_ *s, gokore_context *ctx, int64_t deadline_ns) {
     gokore_atomic_u32 doomed = GOKORE_ATOMIC_INIT(0);
-    gokore_sync_wait_tell_(s, ctx, deadline_ns, &doomed);
+    gokore_sync_wait_tell_(s, true, ctx, deadline_ns, &doomed);
     gokore_status status = gokore_inherit_wait_(s, ctx, deadline_ns, &doomed);
     if (GOKORE_LOCKORDER) gokore_wait_end_();
     return status;
@@ -1700,7 +1701,7 @@ static gokore_status gokore_locker_get_(const gokore_locker *l, gokore_context *
     gokore_status status = GOKORE_BUSY;
     if (l->try_lock && (GOKORE_LOCKORDER || mode & GOKORE_LOCK_TRY) && l->try_lock(l->object) == 0) return GOKORE_OK;
     if (mode & GOKORE_LOCK_TRY) return status;
-    gokore_sync_wait_tell_(l->object, ctx, deadline_ns, polls ? &doomed : NULL); // who sits in another's library can't be freed
+    gokore_sync_wait_tell_(l->object, false, ctx, deadline_ns, polls ? &doomed : NULL); // who sits in another's library can't be freed
     if (polls)
         status = gokore_locker_poll_(l, ctx, deadline_ns, &doomed);
     else
