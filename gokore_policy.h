@@ -478,9 +478,9 @@ typedef struct gokore_resource_adjustment {
     uint32_t lock_limit;     // locks the process may hold at once, 0 = no limit
     const char *priority;    // a name of the ConcurrencyPolicy in force, or of a class: that class counts from now on
     gokore_qos min_qos;      // nothing is done if the class is weaker than this
-    uint32_t workers;        // of the pools that are targets
+    uint32_t workers;        // of every pool, 0 = what the container grants
     gokore_qos qos;          // this class counts from now on; GOKORE_QOS_DEFAULT = as before the first adjustment
-    gokore_numa_policy numa; // its first preferred node is where memory that is a target moves to
+    gokore_numa_policy numa; // of every pool; its first preferred node is where memory that is a target moves to
 } gokore_resource_adjustment;
 
 // Something alive that obeys adjustments. In the caller's memory from add to remove.

@@ -161,7 +161,7 @@ typedef struct gokore_pool_desc {
 } gokore_pool_desc;
 
 // Starts the workers; desc NULL = defaults. If one can't be started, none is: GOKORE_NO_MEMORY, GOKORE_SYSTEM or
-// GOKORE_INVALID, and *out is NULL.
+// GOKORE_INVALID, and *out is NULL. From now on it obeys workers and numa of gokore_resources_adjust, see gokore_policy.h.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc);
 // Queues a task; never allocates. ctx, which must outlive the task, may be NULL. Blocks only where queue_limit tasks are
 // queued, until there is room or ctx is over (its status); never on a worker of this pool, which may exceed the limit.
@@ -839,6 +839,7 @@ struct gokore_pool {
     gokore_atomic_size help_bytes; // of a thread's stack, beyond which it runs no strangers while it waits
     bool asymmetric;               // see gokore_pool_heavy_fence_
     gokore_provider provider;      // numa_distance is set
+    gokore_resource_target resources; // what it obeys of an operator's adjustments
     gokore_pool_homes_ homes;
     gokore_atomic_u32 target;      // workers of this index and beyond leave; changes under scale_latch
     gokore_atomic_u32 slots;       // workers there have ever been; release, pairs with gokore_pool_slots_
@@ -2333,6 +2334,14 @@ static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
     gokore_pool_obey_numa_(p, &desc->numa);
 }
 
+static gokore_status gokore_pool_adjust_(gokore_resource_target *target, const gokore_resource_adjustment *a) {
+    gokore_pool *p = (gokore_pool *)target->object;
+    if (gokore_pool_is_forked_(p) || !gokore_pool_is_accepting_(p)) return GOKORE_OK; // it has an end before it
+    gokore_pool_desc config = { .numa = a->numa };
+    gokore_status status = a->fields & GOKORE_ADJUST_WORKERS ? gokore_pool_scale(p, a->workers) : GOKORE_OK;
+    return status == GOKORE_OK && a->fields & GOKORE_ADJUST_NUMA ? gokore_pool_set_config(p, &config) : status;
+}
+
 gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc) {
     static const gokore_pool_desc defaults;
     static pthread_once_t prepared = PTHREAD_ONCE_INIT;
@@ -2354,11 +2363,14 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     if (status == GOKORE_OK) status = gokore_pool_set_target_(p, count, 0);
     gokore_atomic_store_relaxed(&p->width, count); // relaxed: a setting
     gokore_latch_unlock_(&p->scale_latch);
-    if (status == GOKORE_OK)
-        *out = p;
-    else
+    if (status != GOKORE_OK) {
         gokore_pool_free_(p);
-    return status;
+        return status;
+    }
+    p->resources = (gokore_resource_target) { .fields = GOKORE_ADJUST_WORKERS | GOKORE_ADJUST_NUMA, .apply = gokore_pool_adjust_, .object = p };
+    gokore_resource_target_add(&p->resources);
+    *out = p;
+    return GOKORE_OK;
 }
 
 // >>configuring
@@ -2940,6 +2952,7 @@ void gokore_pool_destroy(gokore_pool *p) {
         gokore_reportf_(GOKORE_REPORT_TASK_BUSY, p->name, "pool '%s' destroyed by one of its own tasks: it lives on", p->name);
         return;
     }
+    gokore_resource_target_remove(&p->resources);
     if (gokore_pool_is_forked_(p)) { // its tasks are the parent's
         gokore_pool_free_(p);
         return;

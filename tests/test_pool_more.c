@@ -587,6 +587,26 @@ TEST(width, as_many_tasks_run_at_once_as_were_asked_for) {
     gokore_pool_destroy(pool);
 }
 
+TEST(scale, follows_the_operator_as_long_as_the_pool_lives) {
+    gokore_pool *a = pool_of(1), *b = pool_of(2), *over = pool_of(1);
+    gokore_resource_adjustment to = { .fields = GOKORE_ADJUST_WORKERS, .workers = 3 };
+    uint32_t applied;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_shutdown(over, 0));
+    CHECK_STATUS(GOKORE_OK, gokore_resources_adjust(&to, &applied));
+    CHECK_UINT(GOKORE_ADJUST_WORKERS, applied);
+    CHECK_UINT(3, gokore_pool_worker_count(a));
+    CHECK_UINT(3, gokore_pool_worker_count(b));
+    CHECK_UINT(1, gokore_pool_worker_count(over));
+    gokore_pool_destroy(b);
+    gokore_pool_destroy(over);
+    to.workers = 2;
+    const gokore_cluster_operator *o = gokore_cluster_operator_get();
+    CHECK_STATUS(GOKORE_OK, o->adjust_resources(o->user, &to));
+    CHECK_UINT(2, gokore_pool_worker_count(a));
+    gokore_pool_destroy(a);
+    CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_resources_adjust(&to, NULL));
+}
+
 TEST(width, a_worker_that_has_no_memory_leaves_the_width_as_it_was) {
     test_allocator a = { .fail_from = 0 };
     gokore_pool *pool = NULL;
