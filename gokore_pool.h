@@ -31,6 +31,7 @@
 //      }
 //
 // OPTIONS  GOKORE_NUMA          [impl]  1   0: workers are not placed by node
+//          GOKORE_METRICS       [impl]  0   1: tasks, steals, workers and queues are told to the instrumenter, see gokore_policy.h
 //
 // CONCEPTS
 //   Tasks        A gokore_task is a member of the caller's struct. A submitted task may be freed or submitted again from its
@@ -998,11 +999,11 @@ static void gokore_stack_set_stop_(gokore_worker *w, size_t stop) {
 
 static bool gokore_pool_is_observed_(const gokore_pool *p) { // an observer may come a task too late
     const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
-    return hooks && (hooks->observer.task_begin || hooks->observer.task_end);
+    return GOKORE_METRICS || (hooks && (hooks->observer.task_begin || hooks->observer.task_end));
 }
 
-// Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, each
-// join tells.
+// Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, or with
+// GOKORE_METRICS, each join tells.
 static void gokore_stack_reckon_(gokore_worker *w) {
     gokore_pool *p = w->pool;
     const gokore_slot_ *chunk = gokore_stack_chunk_(w, w->level);
@@ -1184,17 +1185,49 @@ static gokore_status gokore_stack_init_(gokore_worker *w) {
 // >>running
 static void gokore_worker_clear_(gokore_worker *w, uint32_t depth);
 
-static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
-    const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
-    if (GOKORE_LIKELY_(!hooks || (!hooks->observer.task_begin && !hooks->observer.task_end))) {
-        task->fn(w, task);
-        return;
-    }
-    const gokore_pool_observer *o = &hooks->observer;
+static void gokore_worker_call_told_(gokore_worker *w, gokore_pool *p, gokore_task *task, const gokore_hooks_ *hooks) {
+    static const gokore_pool_observer nobody;
+    const gokore_pool_observer *o = hooks ? &hooks->observer : &nobody;
+    const gokore_instrumenter *i = gokore_instrumenter_get();
     int64_t began = gokore_now_ns();
     if (o->task_begin) o->task_begin(o->user, p, w, task);
+    if (GOKORE_METRICS && i->task_begin) i->task_begin(i->user, p->name);
     task->fn(w, task);
-    if (o->task_end) o->task_end(o->user, p, w, gokore_now_ns() - began);
+    int64_t ran_ns = gokore_now_ns() - began;
+    if (o->task_end) o->task_end(o->user, p, w, ran_ns);
+    if (GOKORE_METRICS && i->task_end) i->task_end(i->user, p->name, ran_ns);
+}
+
+static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
+    const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
+    bool observed = GOKORE_METRICS || (hooks && (hooks->observer.task_begin || hooks->observer.task_end));
+    if (GOKORE_LIKELY_(!observed))
+        task->fn(w, task);
+    else
+        gokore_worker_call_told_(w, p, task, hooks);
+}
+
+// The instrumenter, with GOKORE_METRICS only.
+static void gokore_pool_tell_cancel_(gokore_pool *p, gokore_status why) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    if (i->task_cancel) i->task_cancel(i->user, p->name, why);
+}
+
+static void gokore_pool_count_steal_(gokore_pool *p, bool crossed) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    if (i->steal) i->steal(i->user, p->name, crossed);
+}
+
+static void gokore_pool_tell_size_(gokore_pool *p) { // under the latch, so that the last word is true
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    size_t queued = (size_t)gokore_atomic_load_relaxed(&p->queued); // relaxed, both: counts
+    if (i->pool) i->pool(i->user, p->name, gokore_atomic_load_relaxed(&p->width), queued);
+}
+
+static void gokore_pool_tell_width_(gokore_pool *p) {
+    gokore_latch_lock_(&p->latch);
+    gokore_pool_tell_size_(p);
+    gokore_latch_unlock_(&p->latch);
 }
 
 static void gokore_pool_tell_idle_(gokore_pool *p);
@@ -1273,6 +1306,7 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
         gokore_count_add_(&tally->executed, shared);
     } else {
         gokore_count_add_(&tally->cancels, shared);
+        if (GOKORE_METRICS) gokore_pool_tell_cancel_(p, status);
         if (task->on_cancel) task->on_cancel(task, status);
     }
     if (w) gokore_worker_leave_(w, &entry);
@@ -1569,6 +1603,7 @@ static gokore_task *gokore_pool_take_(gokore_pool *p, uint32_t pick) {
     gokore_waiter_ *waiting = task ? p->room.head : NULL;
     gokore_atomic_u32 *state = waiting ? &waiting->state_ : NULL;
     if (state) (void)gokore_wait_queue_wake_(&p->room, 0);
+    if (GOKORE_METRICS && task) gokore_pool_tell_size_(p);
     gokore_latch_unlock_(&p->latch);
     if (state) gokore_waiter_kick_(state);
     return task;
@@ -1581,7 +1616,8 @@ static uint32_t gokore_worker_random_(gokore_worker *w, uint32_t below) { // xor
     return (uint32_t)((w->random * 0x2545f4914f6cdd1du >> 32) * below >> 32);
 }
 
-static void gokore_pool_tell_steal_(gokore_pool *p, gokore_worker *thief, gokore_task *task) {
+static void gokore_pool_tell_steal_(gokore_pool *p, gokore_worker *thief, gokore_task *task, bool crossed) {
+    if (GOKORE_METRICS) gokore_pool_count_steal_(p, crossed);
     const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
     if (hooks && hooks->steal) hooks->steal(thief, task, hooks->steal_user);
 }
@@ -1604,7 +1640,7 @@ static gokore_task *gokore_worker_steal_from_(gokore_worker *w, gokore_worker *v
     if (!task) return NULL;
     gokore_count_(&w->tally.steal_successes);
     if (far > 0) gokore_count_(&w->tally.crossings);
-    gokore_pool_tell_steal_(w->pool, w, task);
+    gokore_pool_tell_steal_(w->pool, w, task, far > 0);
     return task;
 }
 
@@ -1645,7 +1681,7 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
     (void)gokore_atomic_fetch_sub(&p->coordinating, 1);
     if (!task) return NULL;
     gokore_count_(&w->tally.steal_successes);
-    gokore_pool_tell_steal_(p, w, task);
+    gokore_pool_tell_steal_(p, w, task, false);
     return task;
 }
 
@@ -2193,6 +2229,7 @@ gokore_status gokore_pool_scale(gokore_pool *p, unsigned workers) {
     if (status == GOKORE_OK) gokore_atomic_store_relaxed(&p->width, width); // relaxed: a setting
     gokore_latch_unlock_(&p->scale_latch);
     gokore_pool_wake_surplus_(p); // also those that were started before one that could not be
+    if (GOKORE_METRICS) gokore_pool_tell_width_(p);
     return status;
 }
 
@@ -2369,6 +2406,7 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     }
     p->resources = (gokore_resource_target) { .fields = GOKORE_ADJUST_WORKERS | GOKORE_ADJUST_NUMA, .apply = gokore_pool_adjust_, .object = p };
     gokore_resource_target_add(&p->resources);
+    if (GOKORE_METRICS) gokore_pool_tell_width_(p);
     *out = p;
     return GOKORE_OK;
 }
@@ -2488,6 +2526,7 @@ static gokore_status gokore_pool_queue_(gokore_pool *p, gokore_task *const *task
             for (size_t i = 0; i < n; i++) gokore_lane_push_(p, tasks[i], ctx);
             (void)gokore_atomic_fetch_add(&p->submitted, n);
             (void)gokore_atomic_fetch_add_relaxed(&p->queued, n); // relaxed: ordered by the fence in gokore_pool_wake_
+            if (GOKORE_METRICS) gokore_pool_tell_size_(p);
         }
         gokore_latch_unlock_(&p->latch);
         if (!full) break;
@@ -2559,6 +2598,7 @@ static gokore_status gokore_pool_run_here_(gokore_worker *w, gokore_task *task, 
     } else {
         gokore_count_(&w->tally.given);
         gokore_count_(&w->tally.cancels);
+        if (GOKORE_METRICS) gokore_pool_tell_cancel_(w->pool, status);
         if (task->on_cancel) task->on_cancel(task, status);
     }
     return status;
@@ -2721,7 +2761,7 @@ gokore_status gokore_pool_try_steal(gokore_pool *p, gokore_context *ctx, gokore_
     }
     if (!*out) return GOKORE_EMPTY;
     gokore_count_add_(&tally->steal_successes, shared);
-    gokore_pool_tell_steal_(p, w, *out);
+    gokore_pool_tell_steal_(p, w, *out, false);
     return GOKORE_OK;
 }
 
@@ -2927,6 +2967,7 @@ static void gokore_pool_stop_accepting_(gokore_pool *p) {
 
 static void gokore_pool_cancel_queued_(gokore_pool *p) {
     for (gokore_task *task = gokore_pool_take_(p, 0); task; task = gokore_pool_take_(p, 0)) {
+        if (GOKORE_METRICS) gokore_pool_tell_cancel_(p, GOKORE_SHUTDOWN);
         gokore_task_cancel_(task, GOKORE_SHUTDOWN);
         (void)gokore_atomic_fetch_add_release(&p->cancels, 1); // pairs with gokore_pool_is_idle_
     }
