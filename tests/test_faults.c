@@ -346,6 +346,33 @@ TEST(kernel, waits_that_always_end_by_a_signal_are_right_all_the_same) { waits_w
 TEST(kernel, waits_that_always_find_another_value_are_right_all_the_same) { waits_with(EAGAIN); }
 TEST(kernel, waits_that_it_does_not_know_are_right_all_the_same) { waits_with(ENOSYS); }
 
+GOKORE_TASK1(long, fib, int, n) {
+    if (n < 2) return n;
+    fib_spawn(worker, n - 1);
+    long below = fib_call(worker, n - 2);
+    return below + fib_join(worker);
+}
+static void compute(void) {
+    gokore_pool *pool = NULL;
+    long result = 0;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 3 }));
+    for (int round = 0; round < 20; round++) {
+        REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &result, 16));
+        CHECK_INT(987, result);
+    }
+    gokore_pool_metrics m;
+    gokore_pool_get_metrics(pool, &m);
+    CHECK_UINT(m.submitted + m.spawned, m.executed);
+    gokore_pool_destroy(pool);
+}
+TEST(kernel, without_membarrier_owners_fence_and_the_pool_computes_the_same) {
+    if (!refuse_calls((const int[]) { SYS_membarrier }, 1, ENOSYS)) test_skip("this system has no filters for system calls");
+    compute();
+}
+TEST(kernel, that_forbids_membarrier_counts_as_one_without) {
+    if (!refuse_calls((const int[]) { SYS_membarrier }, 1, EPERM)) test_skip("this system has no filters for system calls");
+    compute();
+}
 TEST(kernel, without_new_threads_pools_and_watches_say_so) {
     if (SANITIZED) test_skip("LeakSanitizer starts a thread of its own");
     const int clones[] = {
