@@ -1630,7 +1630,7 @@ static bool gokore_chains_room_(gokore_lock_thread_ *t, size_t n) {
         ids += (size_t)t->ids[c->ids] + 2;
     }
     while (size < live * 4) size *= 2;
-    gokore_chain_ *chains = (gokore_chain_ *)gokore_alloc_zeroed_(NULL, size * sizeof *chains, GOKORE_CACHE_LINE);
+    gokore_chain_ *chains = (gokore_chain_ *)gokore_alloc_zeroed_(NULL, (size_t)size * sizeof *chains, GOKORE_CACHE_LINE);
     uint64_t *store = (uint64_t *)gokore_alloc_(NULL, (2 * ids + 64) * sizeof *store, sizeof *store);
     if (!chains || !store) {
         gokore_free_(NULL, chains, 0);
