@@ -1,4 +1,7 @@
 // test_sync_metrics.c - what locks tell the instrumenter, and what the metrics registry makes of it.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
 #include "support/waiting.h"
 
 #include <stdio.h>

@@ -135,6 +135,15 @@ SCENARIO(pool, an_idle_pool_touches_no_task_any_more, .bound = 4, .stale = 1, .s
     memset(jobs, 0, sizeof jobs);
     gokore_pool_destroy(pool);
 }
+SCENARIO(pool, an_idle_pool_touches_no_group_any_more, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(1);
+    gokore_group *g = GOKORE_SEAM_ALLOC_(sizeof *g, 16);
+    gokore_group_init(g, NULL);
+    CHECK(gokore_group_submit(g, pool, job_of(0, run), NULL) == GOKORE_OK);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1);
+    GOKORE_SEAM_FREE_(g);
+    gokore_pool_destroy(pool);
+}
 SCENARIO(pool, idle_means_that_nothing_runs, .bound = 3, .stale = 1, .steps = 20000) {
     begin(2);
     explore_go(submitter, &names[1]);
