@@ -260,7 +260,7 @@ static void act_submit(place *p) {
 
 static void act_submit_many(place *p) {
     uint32_t first = 0, n = 1 + below(p, BATCH_MOST);
-    gokore_task *tasks[BATCH_MOST];
+    gokore_task *tasks[BATCH_MOST] = { NULL };
     if (!claim(p->e, n, &first)) return;
     gokore_context *ctx = any_context(p);
     for (uint32_t i = 0; i < n; i++) tasks[i] = &node_new(p, first + i, ctx)->task;
