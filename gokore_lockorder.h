@@ -1554,15 +1554,15 @@ static void gokore_fork_watched_(void) {} // processes are not forked there
 static void gokore_threads_prepare_(void) {
     (void)pthread_key_create(&gokore_thread_end_, gokore_thread_ends_);
     gokore_fork_watched_();
-    gokore_latch_lock_(&gokore_lockorder_.latch);
-    gokore_limits_ready_(GOKORE_QOS_DEFAULT);
-    gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
 // This thread's state; NULL if there is no memory.
 static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
+    static bool ready; // under the latch
     (void)pthread_once(&gokore_thread_once_, gokore_threads_prepare_);
     gokore_latch_lock_(&gokore_lockorder_.latch);
+    if (!ready) gokore_limits_ready_(GOKORE_QOS_DEFAULT);
+    ready = true;
     uint32_t i = gokore_thread_free_;
     bool fresh = i == 0;
     if (i)
