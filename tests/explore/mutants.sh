@@ -62,7 +62,7 @@ mutate() { # NUMBER: the block is in $work/NUMBER/block
         return
     fi
     # shellcheck disable=SC2086
-    TEST_RESULTS='' "$dir/program" --stop 1 --runs 5000 --most 15000 $scenario > "$dir/log" 2>&1
+    TEST_RESULTS='' timeout 900 "$dir/program" --stop 1 --runs 5000 --most 15000 $scenario > "$dir/log" 2>&1
     why=$(sed -n '/^FAIL/{s/^FAIL *\([^ ]*\).*/\1/;N;s/\n */: /;p;}' "$dir/log" | head -n 1)
     if [ -n "$why" ]; then result pass "$title" "$why"; else result fail "$title" "not caught; $(tail -n 1 "$dir/log")"; fi
     rm -f "$dir"/*.h "$dir/program.o"
