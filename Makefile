@@ -172,7 +172,7 @@ check: ## the wider set: warnings, standards, C++, clang, sanitizers, explorer, 
 	@$(MAKE) --no-print-directory checks
 	@echo 'left to targets of their own: make cross, windows, numa (they install much), fuzz, soak, weaken, coverage (they take long)'
 	@$(if $(FULL),,echo 'left to FULL=1: all $(words $(VARIANTS)) variants and all scripts by clang, both variants by each sanitizer, more runs for the pool')
-	@sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
+	@SOME=$(if $(FULL),,1) sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
 checks: $(CHECKS)
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore $(EXPLORE_LESS) explored mutants
 check-%: force
