@@ -997,9 +997,12 @@ static void gokore_stack_set_stop_(gokore_worker *w, size_t stop) {
     if (w->asymmetric) gokore_atomic_store_relaxed(&w->fork.stop, stop);
 }
 
-static bool gokore_pool_is_observed_(const gokore_pool *p) { // an observer may come a task too late
-    const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
+static bool gokore_hooks_observe_(const gokore_hooks_ *hooks) { // is somebody told of each task?
     return GOKORE_METRICS || (hooks && (hooks->observer.task_begin || hooks->observer.task_end));
+}
+
+static bool gokore_pool_is_observed_(const gokore_pool *p) { // an observer may come a task too late
+    return gokore_hooks_observe_((const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks)); // pairs with gokore_pool_hook_
 }
 
 // Under the gate: what the owner may do alone. While somebody sleeps each spawn is to wake; while somebody observes, or with
@@ -1200,8 +1203,7 @@ static void gokore_worker_call_told_(gokore_worker *w, gokore_pool *p, gokore_ta
 
 static void gokore_worker_call_(gokore_worker *w, gokore_pool *p, gokore_task *task) {
     const gokore_hooks_ *hooks = (const gokore_hooks_ *)gokore_atomic_load_acquire(&p->hooks); // pairs with gokore_pool_hook_
-    bool observed = GOKORE_METRICS || (hooks && (hooks->observer.task_begin || hooks->observer.task_end));
-    if (GOKORE_LIKELY_(!observed))
+    if (GOKORE_LIKELY_(!gokore_hooks_observe_(hooks)))
         task->fn(w, task);
     else
         gokore_worker_call_told_(w, p, task, hooks);
