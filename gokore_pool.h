@@ -330,10 +330,10 @@ typedef struct gokore_fork_ {
 #ifndef GOKORE_SEAM_LIGHT_FENCE_
 #define GOKORE_SEAM_LIGHT_FENCE_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #endif
-GOKORE_API void gokore_spawned_(gokore_worker *worker);
-GOKORE_API void gokore_spawn_outside_(gokore_task *task);
-GOKORE_API bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it
-GOKORE_API bool gokore_join_slot_(gokore_worker *worker, gokore_slot_ **slot); // the same for the typed task on top
+GOKORE_API GOKORE_COLD_ void gokore_spawned_(gokore_worker *worker);
+GOKORE_API GOKORE_COLD_ void gokore_spawn_outside_(gokore_task *task);
+GOKORE_API GOKORE_COLD_ bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it
+GOKORE_API GOKORE_COLD_ gokore_slot_ *gokore_join_slot_(gokore_worker *worker); // the typed task on top, which has run
 
 GOKORE_INLINE_ gokore_slot_ *gokore_fork_head_(gokore_fork_ *f) {
     return (gokore_slot_ *)gokore_atomic_load_relaxed(&f->head); // relaxed: the owner's own
@@ -393,33 +393,14 @@ GOKORE_INLINE_ void gokore_join_with_(gokore_worker *worker, gokore_task_fn *fn,
     if (gokore_join_pop_(worker, task)) fn(worker, task);
 }
 
-// The slot of the last typed spawn; *mine: the caller runs it, else it holds the result.
-GOKORE_INLINE_ gokore_slot_ *gokore_typed_pop_(gokore_worker *worker, gokore_task_fn *fn, bool *mine) {
-    gokore_fork_ *f = (gokore_fork_ *)worker;
-    gokore_slot_ *slot = gokore_fork_pop_(f);
-    *mine = true;
-    if (GOKORE_LIKELY_(slot))
-        gokore_fork_count_(f);
-    else
-        *mine = gokore_join_slot_(worker, &slot);
-    GOKORE_CHECK_(1, slot->fn == fn); // else another task was spawned after it, and not joined
-    return slot;
-}
-
-// The stack of what is too large for a slot, and of threads that are no workers. Addresses stay until the pop.
-GOKORE_API void *gokore_frame_push_(gokore_worker *worker, size_t size);
-GOKORE_API void *gokore_frame_top_(gokore_worker *worker, size_t size); // the last pushed, which had this size
-GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
-
-GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *fn, gokore_slot_ *slot, gokore_task *task) {
-    if (slot) {
-        slot->fn = fn;
-        gokore_fork_push_(worker, (gokore_fork_ *)worker, slot);
-    } else {
-        gokore_task_init(task, fn);
-        gokore_spawn(worker, task);
-    }
-}
+// Typed tasks that don't fit into a slot, and those of threads that are no workers, lie on a stack beside.
+typedef struct gokore_shape_ {
+    gokore_task_fn *fn;
+    size_t size, in, in_size, task; // of the frame; where the arguments are and their size; where the task is
+} gokore_shape_;
+GOKORE_API GOKORE_COLD_ void gokore_frame_spawn_(gokore_worker *worker, const gokore_shape_ *shape, const void *in);
+GOKORE_API GOKORE_COLD_ void *gokore_frame_join_(gokore_worker *worker, const gokore_shape_ *shape); // it holds the result
+GOKORE_API GOKORE_COLD_ void gokore_frame_pop_(gokore_worker *worker, const gokore_shape_ *shape);
 
 // >>typed tasks
 // What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in
@@ -442,23 +423,33 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
         GOKORE_ALIGNAS_(64) gokore_task task_;                                                                        \
     } name##_frame_;                                                                                                  \
     static void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_);                                       \
+    static const gokore_shape_ name##_shape_ __attribute__((unused)) = { name##_task_, sizeof(name##_frame_),         \
+        offsetof(name##_frame_, u_), sizeof(name##_in_), offsetof(name##_frame_, task_) };                            \
     GOKORE_TYPED_TASK_ bool name##_fits_(const gokore_worker *gokore_w_) {                                            \
         return gokore_w_ && sizeof(name##_frame_) == sizeof(gokore_slot_);                                            \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
-        gokore_slot_ *gokore_q_ = name##_fits_(gokore_w_) ? gokore_fork_head_((gokore_fork_ *)gokore_w_) : NULL;      \
-        void *gokore_p_ = gokore_q_ ? (void *)gokore_q_ : gokore_frame_push_(gokore_w_, sizeof(name##_frame_));       \
-        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_p_;                                                        \
-        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
-        (void)gokore_f_;                                                                                              \
-        GOKORE_OPEN_ STORE                                                                                            \
-        gokore_typed_spawn_(gokore_w_, name##_task_, gokore_q_, &gokore_s_->task_);                                   \
+        if (GOKORE_LIKELY_(name##_fits_(gokore_w_))) {                                                                \
+            gokore_slot_ *gokore_s_ = gokore_fork_head_((gokore_fork_ *)gokore_w_);                                   \
+            name##_in_ *gokore_f_ = &((name##_frame_ *)(void *)gokore_s_)->u_.in_;                                    \
+            (void)gokore_f_;                                                                                          \
+            GOKORE_OPEN_ STORE                                                                                        \
+            gokore_s_->fn = name##_task_;                                                                             \
+            gokore_fork_push_(gokore_w_, (gokore_fork_ *)gokore_w_, gokore_s_);                                       \
+        } else {                                                                                                      \
+            name##_in_ gokore_i_, *gokore_f_ = &gokore_i_;                                                            \
+            (void)gokore_f_;                                                                                          \
+            GOKORE_OPEN_ STORE                                                                                        \
+            gokore_frame_spawn_(gokore_w_, &name##_shape_, &gokore_i_);                                               \
+        }                                                                                                             \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ name##_frame_ *name##_pop_(gokore_worker *gokore_w_, bool *gokore_m_) {                        \
-        if (name##_fits_(gokore_w_)) return (name##_frame_ *)(void *)gokore_typed_pop_(gokore_w_, name##_task_, gokore_m_); \
-        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_s_);                  \
-        *gokore_m_ = gokore_join_pop_(gokore_w_, &gokore_s_->task_);                                                  \
-        return gokore_s_;                                                                                             \
+    /* the arguments of the last spawn, if the caller is to run it; else NULL */                                      \
+    GOKORE_TYPED_TASK_ name##_in_ *name##_pop_(gokore_worker *gokore_w_) {                                            \
+        gokore_slot_ *gokore_s_ = name##_fits_(gokore_w_) ? gokore_fork_pop_((gokore_fork_ *)gokore_w_) : NULL;       \
+        if (!GOKORE_LIKELY_(gokore_s_)) return NULL;                                                                  \
+        gokore_fork_count_((gokore_fork_ *)gokore_w_);                                                                \
+        GOKORE_CHECK_(2, gokore_s_->fn == name##_task_); /* else another task was spawned after it, and not joined */ \
+        return &((name##_frame_ *)(void *)gokore_s_)->u_.in_;                                                         \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ name##_frame_ *name##_of_(gokore_task *gokore_t_) {                                            \
         return (name##_frame_ *)(void *)((char *)gokore_t_ - offsetof(name##_frame_, task_));                         \
@@ -473,14 +464,16 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
         R gokore_r_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                       \
         gokore_s_->u_.out_ = gokore_r_;                                                                               \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ R name##_join(gokore_worker *gokore_w_) {                                                      \
-        bool gokore_m_;                                                                                               \
-        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
-        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
-        (void)gokore_f_;                                                                                              \
-        R gokore_r_ = gokore_m_ ? name##_call(gokore_w_ GOKORE_OPEN_ LOAD) : gokore_s_->u_.out_;                      \
-        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
+    static GOKORE_COLD_ __attribute__((unused)) R name##_wait_(gokore_worker *gokore_w_) {                                        \
+        if (name##_fits_(gokore_w_)) return ((name##_frame_ *)(void *)gokore_join_slot_(gokore_w_))->u_.out_;         \
+        R gokore_r_ = ((name##_frame_ *)gokore_frame_join_(gokore_w_, &name##_shape_))->u_.out_;                      \
+        gokore_frame_pop_(gokore_w_, &name##_shape_);                                                                 \
         return gokore_r_;                                                                                             \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ R name##_join(gokore_worker *gokore_w_) {                                                      \
+        name##_in_ *gokore_f_ = name##_pop_(gokore_w_);                                                               \
+        if (!GOKORE_LIKELY_(gokore_f_)) return name##_wait_(gokore_w_);                                               \
+        return name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                              \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_,   \
             R *gokore_r_ GOKORE_OPEN_ PARAMS) {                                                                       \
@@ -502,13 +495,20 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
         (void)gokore_f_;                                                                                              \
         name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                     \
     }                                                                                                                 \
+    static GOKORE_COLD_ __attribute__((unused)) void name##_wait_(gokore_worker *gokore_w_) {                                     \
+        if (name##_fits_(gokore_w_)) {                                                                                \
+            (void)gokore_join_slot_(gokore_w_);                                                                       \
+        } else {                                                                                                      \
+            (void)gokore_frame_join_(gokore_w_, &name##_shape_);                                                      \
+            gokore_frame_pop_(gokore_w_, &name##_shape_);                                                             \
+        }                                                                                                             \
+    }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_join(gokore_worker *gokore_w_) {                                                   \
-        bool gokore_m_;                                                                                               \
-        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
-        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
-        (void)gokore_f_;                                                                                              \
-        if (gokore_m_) name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                      \
-        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
+        name##_in_ *gokore_f_ = name##_pop_(gokore_w_);                                                               \
+        if (GOKORE_LIKELY_(gokore_f_))                                                                                \
+            name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                 \
+        else                                                                                                          \
+            name##_wait_(gokore_w_);                                                                                  \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_    \
             GOKORE_OPEN_ PARAMS) {                                                                                    \
@@ -2012,24 +2012,19 @@ bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
     return gokore_join_slow_(w, task, false);
 }
 
-bool gokore_join_slot_(gokore_worker *w, gokore_slot_ **out) {
-    if (gokore_join_fenced_(w)) {
-        *out = gokore_fork_head_(&w->fork);
-        gokore_fork_count_(&w->fork);
-        return true;
-    }
-    gokore_worker_check_(w, "a join");
-    gokore_slot_ *slot = *out = gokore_stack_top_(w);
+gokore_slot_ *gokore_join_slot_(gokore_worker *w) {
+    bool mine = gokore_join_fenced_(w);
+    if (!mine) gokore_worker_check_(w, "a join");
+    gokore_slot_ *slot = mine ? gokore_fork_head_(&w->fork) : gokore_stack_top_(w);
     GOKORE_ASSERT(slot && slot->fn && "joined without a spawn, or after an intrusive one");
-    if (!gokore_stack_take_(w)) {
+    if (!mine && !gokore_stack_take_(w)) {
         gokore_join_wait_(w, slot, &slot->task, false);
         gokore_stack_drop_(w);
-        return false;
+        return slot;
     }
     gokore_fork_count_(&w->fork);
-    if (!gokore_pool_is_observed_(w->pool)) return true;
     gokore_worker_call_(w, w->pool, gokore_slot_task_(w, slot));
-    return false;
+    return slot;
 }
 
 void gokore_join_passive(gokore_worker *w, gokore_task *task) {
@@ -2122,24 +2117,30 @@ static gokore_frames_ *gokore_frames_grow_(gokore_worker *w, size_t bytes) {
     return *top = above;
 }
 
-void *gokore_frame_push_(gokore_worker *w, size_t size) {
-    size_t bytes = gokore_frame_bytes_(size);
+void gokore_frame_spawn_(gokore_worker *w, const gokore_shape_ *shape, const void *in) {
+    size_t bytes = gokore_frame_bytes_(shape->size);
     gokore_frames_ *f = *gokore_frames_of_(w);
     if (!f || f->size - f->used < bytes) f = gokore_frames_grow_(w, bytes);
-    void *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used;
+    char *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used;
     f->used += bytes;
+    memcpy(frame + shape->in, in, shape->in_size);
+    gokore_task *task = (gokore_task *)(void *)(frame + shape->task);
+    gokore_task_init(task, shape->fn);
+    gokore_spawn(w, task);
+}
+
+void *gokore_frame_join_(gokore_worker *w, const gokore_shape_ *shape) {
+    gokore_frames_ *f = *gokore_frames_of_(w);
+    size_t bytes = gokore_frame_bytes_(shape->size);
+    GOKORE_ASSERT(f && f->used >= bytes); // else there was no spawn to join
+    char *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used - bytes;
+    gokore_join_with_(w, shape->fn, (gokore_task *)(void *)(frame + shape->task));
     return frame;
 }
 
-void *gokore_frame_top_(gokore_worker *w, size_t size) {
-    gokore_frames_ *f = *gokore_frames_of_(w);
-    GOKORE_ASSERT(f && f->used >= gokore_frame_bytes_(size)); // else there was no spawn to join
-    return (char *)f + GOKORE_FRAMES_HEAD_ + f->used - gokore_frame_bytes_(size);
-}
-
-void gokore_frame_pop_(gokore_worker *w, size_t size) {
+void gokore_frame_pop_(gokore_worker *w, const gokore_shape_ *shape) {
     gokore_frames_ **top = gokore_frames_of_(w), *f = *top;
-    f->used -= gokore_frame_bytes_(size);
+    f->used -= gokore_frame_bytes_(shape->size);
     if (f->used != 0 || (w && !f->below)) return; // a worker keeps its first chunk
     gokore_frames_free_(f->above);
     f->above = NULL;
