@@ -719,6 +719,12 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #ifndef GOKORE_IDLE_ROUNDS_ // looks for work before a worker sleeps; the explorer has fewer
 #define GOKORE_IDLE_ROUNDS_   64
 #endif
+#ifndef GOKORE_WATCH_NS_ // how long one of the idle workers looks on; the explorer's looks once
+#define GOKORE_WATCH_NS_      20000
+#endif
+#define GOKORE_WATCH_NONE_    0
+#define GOKORE_WATCHES_       1
+#define GOKORE_WATCH_TOLD_    2 // of one task: who stops watching looks for it, or tells another
 #define GOKORE_TASK_PENDING_  0
 #define GOKORE_TASK_DONE_     1
 #define GOKORE_TASK_AWAITED_  2
@@ -731,6 +737,7 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_LEVELS_        25         // chunks of a worker's stack of tasks
 #define GOKORE_STACK_KEEP_NS_ 1000000000 // that are not needed any more
 #define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
+#define GOKORE_GROUP_NAP_NS_  1000000    // of a worker for which none can stand in
 
 typedef struct gokore_lane_ { // under its inbox's latch
     gokore_task *head, *tail;
@@ -821,7 +828,7 @@ struct gokore_pool {
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ sleep_latch; // guards the queues of sleepers
     gokore_atomic_u32 watch;       // see gokore_worker_watches_
     gokore_atomic_u32 sleeping;    // workers in sleepers
-    gokore_atomic_u32 joining;     // workers in joiners: they take spawned tasks only
+    gokore_atomic_u32 joining;     // workers in joiners
     gokore_atomic_u32 idle_waiters;
     gokore_atomic_bool ending;     // workers leave once all is done
     gokore_wait_queue_ sleepers, joiners, waiting_for_idle;
@@ -1450,13 +1457,20 @@ static bool gokore_worker_may_steal_(const gokore_worker *w, const gokore_worker
 // >>sleeping and waking
 // No wake-up is lost: a worker announces itself in sleeping and then looks once more; who brings work puts it down and then
 // looks at sleeping. The seq_cst fence on both sides makes at least one of them see the other.
-// owner: for what it spawned, which not everybody may steal; NULL = for anything.
-static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
+
+static bool gokore_worker_is_surplus_(const gokore_worker *w) { return w->index >= gokore_atomic_load(&w->pool->target); }
+
+// owner: for what it spawned, which not everybody may steal; NULL = for a lane, where no surplus worker takes anything.
+static bool gokore_worker_may_take_(const gokore_worker *w, const gokore_worker *owner) {
+    return owner ? gokore_worker_may_steal_(w, owner) : !gokore_worker_is_surplus_(w);
+}
+
+static bool gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
                                   const gokore_worker *owner) {
-    if (gokore_atomic_load_relaxed(count) == 0) return; // relaxed: ordered by the caller's fence
+    if (gokore_atomic_load_relaxed(count) == 0) return false; // relaxed: ordered by the caller's fence
     gokore_latch_lock_(&p->sleep_latch);
     gokore_waiter_ *sleeper = line->head;
-    while (sleeper && owner && !gokore_worker_may_steal_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
+    while (sleeper && !gokore_worker_may_take_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
     gokore_atomic_u32 *state = sleeper ? &sleeper->state_ : NULL;
     if (sleeper) {
         gokore_wait_queue_remove_(line, sleeper);
@@ -1465,18 +1479,23 @@ static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, goko
     }
     gokore_latch_unlock_(&p->sleep_latch);
     if (state) gokore_waiter_kick_(state);
+    return state != NULL;
 }
 
-static void gokore_pool_wake_(gokore_pool *p) { // for a task in a lane
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL);
+// For a task in a lane. The watcher, if there is one, is told of one; a joiner takes it where no worker sleeps.
+static void gokore_pool_wake_(gokore_pool *p) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_ and gokore_worker_watches_
+    if (gokore_atomic_load_relaxed(&p->watch) == GOKORE_WATCHES_ && // relaxed: the fence
+        gokore_atomic_cas(&p->watch, GOKORE_WATCHES_, GOKORE_WATCH_TOLD_))
+        return;
+    if (!gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL)) (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, NULL);
 }
 
 // a sleeper may prefer a lane: a joiner too
 static void gokore_pool_wake_for_spawned_(gokore_pool *p, const gokore_worker *owner) {
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
-    gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
+    (void)gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
+    (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
 }
 
 // Spawned and not taken, as far as the policy lets w have it; w NULL = anybody.
@@ -1490,7 +1509,8 @@ static bool gokore_pool_has_spawned_(gokore_pool *p, const gokore_worker *w) {
 }
 
 static bool gokore_pool_has_work_(gokore_pool *p, const gokore_worker *w) {
-    return gokore_pool_queued_(p) != 0 || gokore_pool_has_spawned_(p, w); // ordered by the caller's fence
+    // ordered by the caller's fence
+    return (gokore_pool_queued_(p) != 0 && (!w || !gokore_worker_is_surplus_(w))) || gokore_pool_has_spawned_(p, w);
 }
 
 // Who has announced that it sleeps: each spawn from now on finds it, or is seen when it looks once more.
@@ -1586,8 +1606,6 @@ static void gokore_worker_set_busy_(gokore_worker *w, bool busy) {
     if (!busy) gokore_atomic_store_relaxed(&w->busy_ns, gokore_atomic_load_relaxed(&w->busy_ns) + now - since);
 }
 
-static bool gokore_worker_is_surplus_(gokore_worker *w) { return w->index >= gokore_atomic_load(&w->pool->target); }
-
 static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
     gokore_pool *p = w->pool;
     gokore_waiter_ me = { .key_ = p, .item_ = w };
@@ -1631,10 +1649,11 @@ static int gokore_lane_at_(uint32_t pick, int i) {
     return orders[pick % 16 == 15 ? 1 + pick / 16 % 2 : 0][i];
 }
 
-static gokore_task *gokore_inbox_take_(gokore_inbox_ *in, gokore_lane_ *lane) {
+// w, unless it is NULL, is not one too many: what is submitted after the pool was made smaller is not for it.
+static gokore_task *gokore_inbox_take_(gokore_inbox_ *in, gokore_lane_ *lane, gokore_worker *w) {
     if (gokore_atomic_load_relaxed(&lane->queued) == 0) return NULL; // relaxed: who sleeps on it looks again after a fence
     gokore_latch_lock_(&in->latch);
-    gokore_task *task = lane->head;
+    gokore_task *task = w && gokore_worker_is_surplus_(w) ? NULL : lane->head;
     if (task) lane->head = task->next_;
     // relaxed, both: under the latch
     if (task) gokore_atomic_store_relaxed(&lane->queued, gokore_atomic_load_relaxed(&lane->queued) - 1);
@@ -1657,14 +1676,14 @@ static void gokore_pool_make_room_(gokore_pool *p) { // something was taken
     if (state) gokore_waiter_kick_(state);
 }
 
-static gokore_task *gokore_pool_take_(gokore_pool *p, int node, uint32_t pick) {
+static gokore_task *gokore_pool_take_(gokore_pool *p, gokore_worker *w, uint32_t pick) { // w NULL: for anybody
     gokore_task *task = NULL;
-    unsigned first = gokore_pool_inbox_(p, node);
+    unsigned first = w ? gokore_pool_inbox_(p, gokore_atomic_load_relaxed(&w->node)) : 0; // relaxed: a setting
     for (int i = 0; i < GOKORE_LANES_ && !task; i++) {
         int lane = gokore_lane_at_(pick, i);
         for (unsigned k = 0; k < p->inbox_count && !task; k++) {
             gokore_inbox_ *in = p->inboxes[(first + k) % p->inbox_count];
-            task = gokore_inbox_take_(in, &in->lanes[lane]);
+            task = gokore_inbox_take_(in, &in->lanes[lane], w);
         }
     }
     if (task && gokore_atomic_load_relaxed(&p->queue_limit)) gokore_pool_make_room_(p); // relaxed: a setting
@@ -1750,7 +1769,7 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
 
 // A task of any kind for somebody else; tried counts the calls.
 static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
-    gokore_task *task = gokore_pool_take_(p, -1, (uint32_t)tried);
+    gokore_task *task = gokore_pool_take_(p, NULL, (uint32_t)tried);
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n && !task; i++) {
         gokore_worker *w = p->workers[i];
         task = gokore_stack_steal_(w, NULL);
@@ -1760,13 +1779,12 @@ static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
 }
 
 static gokore_task *gokore_worker_take_(gokore_worker *w) { // from a lane
-    gokore_task *task = gokore_pool_take_(w->pool, gokore_atomic_load_relaxed(&w->node), w->picks); // relaxed: a setting
+    gokore_task *task = gokore_pool_take_(w->pool, w, w->picks);
     w->picks += task != NULL;
     return task;
 }
 
-// Runs one task, whatever is nearest; false if there is none.
-static bool gokore_worker_step_(gokore_worker *w) {
+static gokore_task *gokore_worker_find_(gokore_worker *w) { // whatever is nearest
     gokore_task *task = NULL;
     if (w->picks % 16 == 7) { // now and then the others first: lanes that never run dry must not keep them waiting
         task = gokore_worker_steal_(w);
@@ -1776,8 +1794,34 @@ static bool gokore_worker_step_(gokore_worker *w) {
         task = gokore_worker_take_(w);
     }
     if (!task) task = gokore_worker_steal_(w);
-    if (!task) task = gokore_cluster_steal_(w);
+    return task ? task : gokore_cluster_steal_(w);
+}
+
+static bool gokore_worker_step_(gokore_worker *w) { // runs one task; false if there is none
+    gokore_task *task = gokore_worker_find_(w);
     if (!task) return false;
+    gokore_worker_set_busy_(w, true);
+    gokore_task_run(w, task);
+    return true;
+}
+
+// One idle worker, and only one, looks on for a while before it sleeps: what comes next then needs no system call, and no idle
+// CPU. Not where there is one CPU. What it was told of, and did not take, is left to another.
+static bool gokore_worker_watches_(gokore_worker *w) {
+    gokore_pool *p = w->pool;
+    gokore_task *task = NULL;
+    if (!gokore_is_parallel_() || !gokore_atomic_cas(&p->watch, GOKORE_WATCH_NONE_, GOKORE_WATCHES_)) return false;
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wait_idle
+    gokore_pool_tell_idle_(p);
+    int64_t end = gokore_now_ns() + GOKORE_WATCH_NS_;
+    do {
+        GOKORE_SEAM_PAUSE_();
+        task = gokore_worker_find_(w);
+    } while (!task && gokore_now_ns() < end && !gokore_worker_is_surplus_(w) && !gokore_atomic_load(&p->ending));
+    // pairs with gokore_pool_wake_
+    bool told = gokore_atomic_exchange(&p->watch, GOKORE_WATCH_NONE_) == GOKORE_WATCH_TOLD_;
+    if (told && task && gokore_pool_queued_(p) != 0) gokore_pool_wake_(p);
+    if (!task) return told;
     gokore_worker_set_busy_(w, true);
     gokore_task_run(w, task);
     return true;
@@ -1832,7 +1876,7 @@ static void gokore_worker_main_(gokore_worker *w) {
             gokore_worker_set_busy_(w, false);
             gokore_stack_trim_(w);
             if (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) break;
-            gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
+            if (!gokore_worker_watches_(w)) gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
             idle = 0;
         }
     }
@@ -1936,7 +1980,7 @@ static bool gokore_task_is_done_(gokore_task *task) {
     return state == GOKORE_TASK_DONE_ || state == GOKORE_TASK_INLINE_;
 }
 
-// Sleeps until the stolen task is done, or something was spawned anywhere: the joiner may be the only one who can take it.
+// Sleeps until the stolen task is done, or something was spawned or submitted: the joiner may be the only one who can take it.
 static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_pool *p = w->pool;
     (void)gokore_atomic_cas(&task->state_, GOKORE_TASK_PENDING_, GOKORE_TASK_AWAITED_);
@@ -1947,7 +1991,7 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_latch_unlock_(&p->sleep_latch);
     gokore_pool_stop_all_(p); // its fence pairs with that in gokore_pool_wake_for_spawned_
     bool done = gokore_task_is_done_(task);
-    if (!done && !gokore_pool_has_spawned_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    if (!done && !gokore_pool_has_work_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
     gokore_latch_lock_(&p->sleep_latch);
     if (w->rest.queued_) {
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
@@ -1984,17 +2028,18 @@ static gokore_task *gokore_join_find_(gokore_worker *w, const gokore_slot_ *slot
     gokore_task *task = NULL;
     if (thief && thief != w && (void *)thief != (void *)w->pool)
         task = gokore_worker_steal_from_(w, thief, gokore_worker_distance_(w, thief));
-    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_steal_(w);
+    if (!task && gokore_worker_has_room_(w)) task = gokore_worker_steal_(w);
+    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_take_(w);
 }
 
-// The task was stolen: works on what others have spawned until it is done.
+// The task was stolen: works on what others have spawned or submitted until it is done.
 static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task) {
     gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
     bool slept = false;
     for (unsigned idle = 0; !gokore_task_is_done_(task);) {
         gokore_task *other = gokore_join_find_(w, slot);
         if (other) {
-            gokore_worker_run_spawned_(w, other);
+            gokore_task_run(w, other);
             idle = 0;
         } else if (++idle < GOKORE_IDLE_ROUNDS_) {
             GOKORE_SEAM_PAUSE_();
@@ -2007,6 +2052,7 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
     }
     // it may have been woken for that
     if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL);
+    if (slept && gokore_pool_queued_(w->pool) != 0) gokore_pool_wake_(w->pool);
 }
 
 static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
@@ -2300,15 +2346,24 @@ unsigned gokore_pool_worker_count(const gokore_pool *p) {
     return gokore_atomic_load_relaxed(&p->width); // relaxed: a setting
 }
 
+static gokore_status gokore_worker_block_(gokore_worker *w) { // anything but GOKORE_OK: nobody stands in
+    gokore_pool *p = w->pool;
+    gokore_latch_lock_(&p->scale_latch);
+    if (w->blocking++ == 0) p->blocked++;
+    gokore_status started = gokore_pool_set_target_(p, gokore_pool_worker_count(p), p->blocked);
+    gokore_latch_unlock_(&p->scale_latch);
+    return started;
+}
+
 void gokore_worker_blocking_begin(gokore_worker *w) {
     if (!w) return;
     gokore_worker_check_(w, "gokore_worker_blocking_begin");
-    gokore_pool *p = w->pool;
-    if (w->blocking++ != 0) return;
-    gokore_latch_lock_(&p->scale_latch);
-    gokore_status started = gokore_pool_set_target_(p, gokore_pool_worker_count(p), ++p->blocked);
+    if (w->blocking != 0) { // who stands in is there
+        w->blocking++;
+        return;
+    }
+    gokore_status started = gokore_worker_block_(w);
     (void)started; // refused: one worker fewer meanwhile
-    gokore_latch_unlock_(&p->scale_latch);
 }
 
 void gokore_worker_blocking_end(gokore_worker *w) {
@@ -2358,6 +2413,7 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     gokore_atomic_store(&p->ending, true);
     unsigned slots = gokore_pool_slots_(p);
     if (!forked) gokore_latch_unlock_(&p->scale_latch);
+    if (!forked) gokore_pool_wake_surplus_(p);
     for (unsigned i = 0; i < slots && !forked; i++) gokore_pool_wake_(p);
     for (unsigned i = 0; i < slots; i++) {
         if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
@@ -2812,19 +2868,30 @@ static bool gokore_group_is_done_(gokore_group *g) {
     return (gokore_atomic_load_acquire(&g->pending_.sync_.word_) & GOKORE_SYNC_COUNT_) == 0; // pairs with gokore_waitgroup_done
 }
 
-// On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps.
-static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
-    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && gokore_worker_has_room_(w);) {
-        if (gokore_group_is_done_(g)) return GOKORE_OK;
-        gokore_status status = gokore_context_status(ctx);
-        if (status != GOKORE_OK) return status;
-        idle = gokore_worker_step_(w) ? 0 : idle + 1;
-        GOKORE_SEAM_PAUSE_();
-    }
-    gokore_worker_blocking_begin(w);
-    gokore_status status = gokore_waitgroup_wait(&g->pending_, ctx);
-    gokore_worker_blocking_end(w);
+static gokore_status gokore_group_nap_(gokore_group *g, gokore_context *ctx) {
+    gokore_context nap;
+    gokore_context_init_timeout(&nap, ctx, GOKORE_GROUP_NAP_NS_);
+    gokore_status status = gokore_waitgroup_wait(&g->pending_, &nap);
+    gokore_context_deinit(&nap);
     return status;
+}
+
+// On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps. If none can be had this
+// one looks now and then, however deep its stack is.
+static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
+    bool alone = false;
+    for (;;) {
+        for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && (alone || gokore_worker_has_room_(w));) {
+            gokore_status status = gokore_group_is_done_(g) ? GOKORE_OK : gokore_context_status(ctx);
+            if (status != GOKORE_OK || gokore_group_is_done_(g)) return status;
+            idle = gokore_worker_step_(w) ? 0 : idle + 1;
+            GOKORE_SEAM_PAUSE_();
+        }
+        alone = gokore_worker_block_(w) != GOKORE_OK;
+        gokore_status status = alone ? gokore_group_nap_(g, ctx) : gokore_waitgroup_wait(&g->pending_, ctx);
+        gokore_worker_blocking_end(w);
+        if (!alone || status == GOKORE_OK) return status;
+    }
 }
 
 gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
@@ -3065,7 +3132,7 @@ static void gokore_pool_stop_accepting_(gokore_pool *p) {
 }
 
 static void gokore_pool_cancel_queued_(gokore_pool *p) {
-    for (gokore_task *task = gokore_pool_take_(p, -1, 0); task; task = gokore_pool_take_(p, -1, 0)) {
+    for (gokore_task *task = gokore_pool_take_(p, NULL, 0); task; task = gokore_pool_take_(p, NULL, 0)) {
         if (GOKORE_METRICS) gokore_pool_tell_cancel_(p, GOKORE_SHUTDOWN);
         gokore_task_cancel_(task, GOKORE_SHUTDOWN);
         (void)gokore_atomic_fetch_add_release(&p->cancels, 1); // pairs with gokore_pool_is_idle_

@@ -68,6 +68,7 @@ void *explore_memset(void *to, int byte, size_t n);
 #endif
 #define GOKORE_LATCH_SPINS_ 1
 #define GOKORE_IDLE_ROUNDS_ 1
+#define GOKORE_WATCH_NS_    0
 
 #define memcpy(to, from, n)  explore_memcpy((to), (from), (n)) // gcc leaves these three to a runtime's interceptors
 #define memmove(to, from, n) explore_memmove((to), (from), (n))
