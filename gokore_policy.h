@@ -97,7 +97,10 @@
 //   and lock classes are 1 to 253 of A-Z a-z 0-9 _ . - in any order. No list has more than 1024 items.
 //   Refused across documents: two policies of one kind, name and namespace; orders that together form a cycle.
 //
-// YAML     A name that ends in .json is read as JSON (RFC 8259, no key twice, lone surrogates refused), all else as YAML:
+// JSON     A name that ends in .json is read as JSON (RFC 8259), all else as YAML. Lone surrogates are refused. A key may be
+//          there twice: gokore_document_to_json writes both, and most readers take the last; a manifest with one is refused.
+//
+// YAML     The part of it on which readers agree:
 //   Accepted     UTF-8, a byte order mark at the start, LF or CRLF; documents with --- and ...; comments; block maps and
 //                lists (also at their key's indent, and "- key: value"); flow maps and lists with a trailing comma; plain
 //                scalars; 'single' and "double" quotes with every escape and folding; | and > scalars with + - and digit.
@@ -1175,6 +1178,12 @@ static void gokore_doc_place_(const gokore_doc_sink_ *sink, size_t at, unsigned 
     for (i = start; i < at; i++) *column += ((unsigned char)sink->text[i] & 0xc0) != 0x80;
 }
 
+static unsigned gokore_doc_line_(const gokore_doc_sink_ *sink, size_t at) {
+    unsigned line, column;
+    gokore_doc_place_(sink, at, &line, &column);
+    return line;
+}
+
 // Notes a finding; at is an offset in the text. Errors past the twentieth are neither counted nor kept.
 static void gokore_doc_say_(gokore_doc_sink_ *sink, const char *code, size_t at, const char *path, const char *format,
                             va_list args) {
@@ -1330,34 +1339,31 @@ static int gokore_doc_compare_keys_(const void *left, const void *right) {
     return order ? order : (a->key_at > b->key_at) - (a->key_at < b->key_at);
 }
 
-static bool gokore_doc_unique_keys_(gokore_doc_reader_ *r, const gokore_doc_node_ *map) {
-    if (map->count < 2) return true;
-    gokore_doc_node_ **sorted = (gokore_doc_node_ **)gokore_doc_alloc_(r->arena, map->count * sizeof *sorted);
-    if (!sorted) return false;
+// The first key of a map that is there already; its node is the answer, and that of its first place *before. NULL: there is
+// none, or no memory.
+static const gokore_doc_node_ *gokore_doc_find_twice_(gokore_doc_arena_ *arena, const gokore_doc_node_ *map,
+                                                      const gokore_doc_node_ **before) {
+    if (map->count < 2) return NULL;
+    gokore_doc_node_ **sorted = (gokore_doc_node_ **)gokore_doc_alloc_(arena, map->count * sizeof *sorted);
+    if (!sorted) return NULL;
     size_t n = 0;
     for (gokore_doc_node_ *child = map->first; child; child = child->next) sorted[n++] = child;
     qsort(sorted, n, sizeof *sorted, gokore_doc_compare_keys_);
-    const gokore_doc_node_ *twice = NULL, *before = NULL;
+    const gokore_doc_node_ *twice = NULL;
     for (size_t i = 1; i < n; i++) {
         const gokore_doc_node_ *a = sorted[i - 1], *b = sorted[i];
         if (a->key_len != b->key_len || memcmp(a->key, b->key, a->key_len) != 0) continue;
         if (twice && twice->key_at < b->key_at) continue;
         twice = b;
-        before = a;
+        *before = a;
     }
-    if (!twice) return true;
-    unsigned line, column;
-    gokore_doc_place_(r->sink, before->key_at, &line, &column);
-    return gokore_doc_fail_(r, "GOKORE-E-DUPLICATE", twice->key_at, "key '%s' is there already, in line %u",
-                            gokore_doc_show_(twice->key, twice->key_len).text, line);
+    return twice;
 }
 
-static bool gokore_doc_close_(gokore_doc_reader_ *r) {
-    gokore_doc_node_ *done = r->cur;
-    r->cur = done->parent;
+static void gokore_doc_close_(gokore_doc_reader_ *r) {
+    r->cur = r->cur->parent;
     r->depth--;
     r->pending = false;
-    return done->kind != GOKORE_DOC_MAP_ || gokore_doc_unique_keys_(r, done);
 }
 
 // >>scalars under construction
@@ -1628,7 +1634,8 @@ static bool gokore_json_step_(gokore_doc_reader_ *r, bool *fresh, bool *needs) {
     if (c == close && !*needs) {
         r->at++;
         *fresh = false;
-        return gokore_doc_close_(r);
+        gokore_doc_close_(r);
+        return true;
     }
     if (!*fresh && !*needs) {
         if (c != ',') return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at, "',' or '%c' is expected here", (int)close);
@@ -2109,6 +2116,16 @@ static bool gokore_yaml_flow_key_(gokore_doc_reader_ *r, int32_t n) {
     return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", s.at, "a key without a value: ': ' is expected after it");
 }
 
+// Closes a container whose last member is there.
+static bool gokore_yaml_leave_(gokore_doc_reader_ *r) {
+    const gokore_doc_node_ *done = r->cur, *before;
+    gokore_doc_close_(r);
+    const gokore_doc_node_ *twice = done->kind == GOKORE_DOC_MAP_ ? gokore_doc_find_twice_(r->arena, done, &before) : NULL;
+    if (!twice) return !r->arena->failed;
+    return gokore_doc_fail_(r, "GOKORE-E-DUPLICATE", twice->key_at, "key '%s' is there already, in line %u",
+                            gokore_doc_show_(twice->key, twice->key_len).text, gokore_doc_line_(r->sink, before->key_at));
+}
+
 // A whole flow collection, r->at on its bracket.
 static bool gokore_yaml_flow_(gokore_doc_reader_ *r, int32_t n) {
     const gokore_doc_node_ *outer = r->cur;
@@ -2122,7 +2139,7 @@ static bool gokore_yaml_flow_(gokore_doc_reader_ *r, int32_t n) {
         if (c == close) {
             r->at++;
             fresh = needs = false;
-            if (!gokore_doc_close_(r)) return false;
+            if (!gokore_yaml_leave_(r)) return false;
         } else if (!fresh && !needs) {
             if (c != ',') return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at, "',' or '%c' is expected here", (int)close);
             r->at++;
@@ -2144,7 +2161,7 @@ static bool gokore_yaml_add_null_(gokore_doc_reader_ *r, size_t at) {
 
 static bool gokore_yaml_close_(gokore_doc_reader_ *r) {
     if (r->pending && !gokore_yaml_add_null_(r, r->key_at)) return false;
-    return gokore_doc_close_(r);
+    return gokore_yaml_leave_(r);
 }
 
 // A value that begins in a line where no block collection can: after a key, or after "---".
@@ -2983,11 +3000,22 @@ static void gokore_policy_read_bool_(gokore_policy_checker_ *c, const gokore_pol
         (void)gokore_policy_expected_(c, n, "true or false", "");
 }
 
+// A key twice: JSON's reader leaves it to us, YAML's has refused it.
+static void gokore_policy_check_keys_(gokore_policy_checker_ *c, const gokore_doc_node_ *map) {
+    const gokore_doc_node_ *before, *twice = c->json ? gokore_doc_find_twice_(c->work, map, &before) : NULL;
+    if (!twice) return;
+    size_t level = gokore_policy_down_(c, twice->key, twice->key_len, 0);
+    gokore_policy_say_(c, "GOKORE-E-DUPLICATE", twice->key_at, "the key is there already, in line %u",
+                       gokore_doc_line_(c->sink, before->key_at));
+    gokore_policy_up_(c, level);
+}
+
 static void gokore_policy_read_strings_(gokore_policy_checker_ *c, const gokore_doc_node_ *n) {
     if (n->kind != GOKORE_DOC_MAP_) {
         (void)gokore_policy_expected_(c, n, "a map of texts", "");
         return;
     }
+    gokore_policy_check_keys_(c, n);
     for (const gokore_doc_node_ *child = n->first; child && !gokore_policy_is_full_(c); child = child->next) {
         size_t before = gokore_policy_down_(c, child->key, child->key_len, 0);
         gokore_doc_type_ type = gokore_doc_type_of_(child);
@@ -3108,6 +3136,7 @@ static void gokore_policy_read_object_(gokore_policy_checker_ *c, const gokore_p
         (void)gokore_policy_expected_(c, n, "a map", colon ? ": a blank is missing after ':'" : "");
         return;
     }
+    gokore_policy_check_keys_(c, n);
     for (const gokore_doc_node_ *child = n->first; child && !gokore_policy_is_full_(c); child = child->next)
         gokore_policy_read_key_(c, shape, child, base, &seen);
     for (size_t i = 0; i < shape->count; i++) {
@@ -3697,11 +3726,10 @@ static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_p
             if (strcmp((const char *)gokore_policy_get_pointer_(a, space),
                        (const char *)gokore_policy_get_pointer_(b, space)) != 0)
                 continue;
-            unsigned line = 0, column;
-            if (docs) gokore_doc_place_(c->sink, docs[k]->at, &line, &column);
             char text[128];
             if (docs)
-                (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u", line);
+                (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u",
+                               gokore_doc_line_(c->sink, docs[k]->at));
             else
                 (void)snprintf(text, sizeof text, "'%s' is there in two files",
                                gokore_doc_show_((const char *)gokore_policy_get_pointer_(b, name),

@@ -450,12 +450,13 @@ TEST(json, accepts_rfc_8259) {
         { "\"\x7f\xe2\x80\xa8\"", "\"\\u007f\\u2028\"\n", NULL },
         { "[\"Y\",\"0777\"]", "[\"Y\",\"0777\"]\n", NULL },
         { "\n\n{\"a\"\n:\n1\n,\"b\" :2}\n", "{\"a\":1,\"b\":2}\n", NULL },
+        { "{\"a\":1,\"b\":{\"c\":2,\"c\":[]},\"a\":3,\"\\u0061\":3}", "{\"a\":1,\"b\":{\"c\":2,\"c\":[]},\"a\":3,\"a\":3}\n", NULL },
     };
     check_documents(cases, COUNT(cases), "a.json");
     document same[COUNT(cases)];
     size_t n = 0;
-    for (size_t i = 0; i < COUNT(cases); i++) { // JSON is YAML, but for raw DEL and U+2028, empty keys and long numbers
-        if (i == 6 || i == 7 || i == 9) continue;
+    for (size_t i = 0; i < COUNT(cases); i++) { // JSON is YAML, but for raw DEL and U+2028, empty keys, keys twice and long numbers
+        if (i == 6 || i == 7 || i == 9 || i == 12) continue;
         same[n] = cases[i];
         same[n].place = NULL;
         size_t len = strlen(same[n].text);
@@ -479,7 +480,6 @@ TEST(json, refuses_all_else) {
         { "{\"a\":}", NULL, "1:6 GOKORE-E-SYNTAX" },
         { "{a:1}", NULL, "1:2 GOKORE-E-SYNTAX" },
         { "{'a':1}", NULL, "1:2 GOKORE-E-SYNTAX" },
-        { "{\"a\":1,\"a\":2}", NULL, "1:8 GOKORE-E-DUPLICATE" },
         { "{\"a\":1}\n{}", NULL, "2:1 GOKORE-E-SYNTAX" },
         { "[01]", NULL, "1:2 GOKORE-E-SYNTAX" },
         { "[+1]", NULL, "1:2 GOKORE-E-SYNTAX" },
@@ -1293,6 +1293,42 @@ TEST(manifest, json_is_typed) {
         CHECK_STR(cases[i].place, places(&f));
         gokore_policy_set_destroy(set);
     }
+}
+
+TEST(manifest, json_has_no_key_twice) {
+#define HEAD "{\"apiVersion\":\"concurrency.gokore.io/v1alpha1\",\"kind\":\"LockPolicy\",\n"
+#define SPEC "\"spec\":{\"qosClass\":\"Burstable\",\"hierarchyRules\":[]"
+    static const struct { const char *text, *findings; } cases[] = {
+        { HEAD "\"metadata\":{\"name\":\"p\"}," SPEC "}}", "" },
+        { HEAD "\"metadata\":{\"name\":\"p\",\n \"na\\u006de\":\"p\"}," SPEC "}}",
+          "a.json:3:2: error: metadata.name: the key is there already, in line 2 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"metadata\":{\"name\":\"p\"},\n" SPEC ",\n\"qosClass\":null}}",
+          "a.json:4:1: error: qosClass: the key is there already, in line 3 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"metadata\":{\"name\":\"p\"},\n" SPEC "},\n" SPEC "}}",
+          "a.json:4:1: error: spec: the key is there already, in line 3 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"kind\":\"LockPolicy\",\"metadata\":{\"name\":\"p\",\"labels\":{\"x\":\"\",\"y\":\"\",\"x\":\"\"}},\n" SPEC
+               ",\"retryPolicy\":{\"attempts\":1,\"backoffBase\":\"1ms\",\n\"jitterPercent\":0,\"jitterPercent\":0,\"attempts\":1}}}",
+          "a.json:2:1: error: kind: the key is there already, in line 1 [GOKORE-E-DUPLICATE]\n"
+          "a.json:2:68: error: metadata.labels.x: the key is there already, in line 2 [GOKORE-E-DUPLICATE]\n"
+          "a.json:4:19: error: retryPolicy.jitterPercent: the key is there already, in line 4 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"metadata\":{\"name\":\"p\"},\"spec\":{\"qosClass\":\"Burstable\",\n\"hierarchyRules\":[{\"name\":\"r\",\n\"name\":\"s\","
+               "\"order\":[\"A\"]}]}}",
+          "a.json:4:1: error: hierarchyRules[0].name: the key is there already, in line 3 [GOKORE-E-DUPLICATE]\n" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gokore_policy_set *set;
+        found f;
+        bytes all = { NULL, 0, 0 };
+        gokore_status status = load(&set, cases[i].text, strlen(cases[i].text), "a.json", &f);
+        (void)test_check_status(cases[i].findings[0] ? GOKORE_PARSE : GOKORE_OK, status, __FILE__, __LINE__, cases[i].text);
+        add(&all, "%s", "");
+        for (size_t k = 0; k < f.list.count; k++) add(&all, "%s", printed(&f.items[k]));
+        CHECK_STR(cases[i].findings, all.data);
+        free(all.data);
+        gokore_policy_set_destroy(set);
+    }
+#undef HEAD
+#undef SPEC
 }
 
 TEST(manifest, a_missing_line_end_is_a_warning) {
