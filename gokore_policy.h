@@ -1075,7 +1075,7 @@ static void gokore_doc_puts_(gokore_doc_out_ *out, const char *text) { gokore_do
 static size_t gokore_doc_utf8_(const char *p, size_t left, uint32_t *character) {
     const unsigned char *s = (const unsigned char *)p;
     uint32_t c = s[0];
-    *character = c;
+    *character = c; // where it is none, the byte
     if (c < 0x80) return 1;
     size_t n = c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
     if (n == 0 || left < n) return 0;
@@ -1084,9 +1084,10 @@ static size_t gokore_doc_utf8_(const char *p, size_t left, uint32_t *character) 
         if ((s[i] & 0xc0) != 0x80) return 0;
         c = c << 6 | (s[i] & 0x3fu);
     }
-    *character = c;
     bool overlong = (n == 3 && c < 0x800) || (n == 4 && c < 0x10000);
-    return overlong || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n;
+    if (overlong || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0;
+    *character = c;
+    return n;
 }
 
 static size_t gokore_doc_encode_(uint32_t c, char out[4]) {
@@ -1118,7 +1119,7 @@ static void gokore_doc_escape_(gokore_doc_out_ *out, const char *text, size_t le
     while (len) {
         uint32_t c;
         size_t n = gokore_doc_utf8_(text, len, &c);
-        const char *s = c < 0x20 && n ? strchr(shorts, (int)c) : NULL;
+        const char *s = c < 0x20 ? strchr(shorts, (int)c) : NULL;
         char coded[16];
         if (n == 0)
             (void)snprintf(coded, sizeof coded, "\\x%02x", (unsigned)(unsigned char)*text);
@@ -1496,9 +1497,9 @@ static bool gokore_doc_is_one_of_(const char *text, size_t len, const char *word
     return false;
 }
 
-// The forms in which YAML 1.1, YAML 1.2 and Kubernetes see numbers and JSON does not.
+// The forms in which YAML 1.1, YAML 1.2 and Kubernetes see numbers and JSON does not. len > 0.
 static gokore_doc_type_ gokore_doc_odd_number_(const char *text, size_t len) {
-    size_t at = len && (text[0] == '-' || text[0] == '+');
+    size_t at = text[0] == '-' || text[0] == '+';
     text += at;
     len -= at;
     if (len == 0) return GOKORE_DOC_IS_TEXT_;
@@ -1511,7 +1512,7 @@ static gokore_doc_type_ gokore_doc_odd_number_(const char *text, size_t len) {
     size_t skip = base == 'x' || base == 'o' || base == 'b' ? 2 : 0, i = skip, points = 0;
     if (!gokore_doc_is_digit_(text[0]) && !(text[0] == '.' && len > 1 && gokore_doc_is_digit_(text[1])))
         return GOKORE_DOC_IS_TEXT_;
-    for (; i < len && text[i] && (strchr(set, text[i]) || (text[i] == '.' && points == 0 && !skip)); i++)
+    for (; i < len && (strchr(set, text[i]) || (text[i] == '.' && points == 0 && !skip)); i++)
         points += text[i] == '.';
     if (i < len && !skip && (text[i] == 'e' || text[i] == 'E') && i + 1 < len) { // an exponent
         i++;
@@ -1546,8 +1547,8 @@ static const char *gokore_doc_ambiguity_(gokore_doc_type_ type) {
     return "a number to some readers, and not in plain decimal";
 }
 
-static bool gokore_doc_integer_(const char *text, size_t len, int64_t *out) { // false: more than 64 bits
-    bool negative = len && text[0] == '-';
+static bool gokore_doc_integer_(const char *text, size_t len, int64_t *out) { // false: more than 64 bits; len > 0
+    bool negative = text[0] == '-';
     uint64_t value = 0, most = (uint64_t)INT64_MAX + negative;
     for (size_t i = negative; i < len; i++) {
         uint64_t digit = (uint64_t)(text[i] - '0');
@@ -1724,10 +1725,10 @@ static void gokore_yaml_to_end_(gokore_doc_reader_ *r) {
     while (!gokore_yaml_is_end_(r, r->at)) r->at++;
 }
 
-// "---" or "..." alone at the start of a line.
-static bool gokore_yaml_is_marker_(const gokore_doc_reader_ *r, size_t at) {
-    if (at != r->line || r->len - at < 3 || !gokore_yaml_is_gap_(r, at + 3)) return false;
-    return memcmp(r->text + at, "---", 3) == 0 || memcmp(r->text + at, "...", 3) == 0;
+// "---" or "..." alone. r->at is at the start of a line.
+static bool gokore_yaml_is_marker_(const gokore_doc_reader_ *r) {
+    if (r->len - r->at < 3 || !gokore_yaml_is_gap_(r, r->at + 3)) return false;
+    return memcmp(r->text + r->at, "---", 3) == 0 || memcmp(r->text + r->at, "...", 3) == 0;
 }
 
 // A comment, up to the line's end. r->at on its sign.
@@ -1755,7 +1756,7 @@ static bool gokore_yaml_end_line_(gokore_doc_reader_ *r) {
 static bool gokore_yaml_next_line_(gokore_doc_reader_ *r, bool *failed) {
     *failed = false;
     while (r->at < r->len) {
-        if (gokore_yaml_is_marker_(r, r->at)) return false;
+        if (gokore_yaml_is_marker_(r)) return false;
         while (gokore_yaml_char_(r, r->at) == ' ') r->at++;
         size_t tab = r->at;
         gokore_yaml_blanks_(r);
@@ -1778,7 +1779,7 @@ static bool gokore_yaml_goes_on_(gokore_doc_reader_ *r, int32_t n, bool flow, si
     for (*empty = 0;; ++*empty) {
         if (look.at >= look.len) return false;
         gokore_yaml_newline_(&look);
-        if (look.at >= look.len || gokore_yaml_is_marker_(&look, look.at)) return false;
+        if (look.at >= look.len || gokore_yaml_is_marker_(&look)) return false;
         while (gokore_yaml_char_(&look, look.at) == ' ') look.at++;
         int32_t indent = (int32_t)(look.at - look.line);
         gokore_yaml_blanks_(&look);
@@ -1806,7 +1807,7 @@ static size_t gokore_yaml_plain_line_(gokore_doc_reader_ *r, bool flow) {
     for (; !gokore_yaml_is_end_(r, r->at); r->at++) {
         char c = r->text[r->at];
         if (gokore_doc_is_blank_(c)) continue;
-        if (c == '#' && r->at > from && gokore_doc_is_blank_(r->text[r->at - 1])) break;
+        if (c == '#' && gokore_doc_is_blank_(r->text[r->at - 1])) break; // never the first: see gokore_yaml_plain_start_
         if (c == ':' &&
             (gokore_yaml_is_gap_(r, r->at + 1) || (flow && gokore_yaml_is_flow_sign_(gokore_yaml_char_(r, r->at + 1)))))
             break;
@@ -1851,7 +1852,7 @@ static bool gokore_yaml_fold_(gokore_doc_reader_ *r, const gokore_yaml_scalar_ *
     for (size_t empty = 0;; empty++) {
         if (r->at >= r->len) return true; // the caller says that the quote is missing
         gokore_yaml_newline_(r);
-        if (gokore_yaml_is_marker_(r, r->at))
+        if (gokore_yaml_is_marker_(r))
             return gokore_doc_fail_(r, "GOKORE-E-QUOTE", s->at, "a quoted text that a document's end cuts off");
         while (gokore_yaml_char_(r, r->at) == ' ') r->at++;
         size_t indent = r->at;
@@ -1959,11 +1960,11 @@ static bool gokore_yaml_take_key_(gokore_doc_reader_ *r, const gokore_yaml_scala
     return true;
 }
 
-static bool gokore_yaml_is_colon_(gokore_doc_reader_ *r, bool flow, bool quoted) { // skips blanks before it
+// After a scalar, blanks skipped: a ':' that ends a key. In flow a quoted key needs no blank behind it, and a plain one does
+// not end at a ':' that is none.
+static bool gokore_yaml_is_colon_(gokore_doc_reader_ *r, bool flow) {
     gokore_yaml_blanks_(r);
-    if (gokore_yaml_char_(r, r->at) != ':') return false;
-    return gokore_yaml_is_gap_(r, r->at + 1) ||
-           (flow && (quoted || gokore_yaml_is_flow_sign_(gokore_yaml_char_(r, r->at + 1))));
+    return gokore_yaml_char_(r, r->at) == ':' && (flow || gokore_yaml_is_gap_(r, r->at + 1));
 }
 
 // >>YAML: block scalars
@@ -2015,11 +2016,11 @@ static bool gokore_yaml_block_header_(gokore_doc_reader_ *r, int32_t n, gokore_y
     return b->indent ? true : gokore_yaml_block_indent_(r, n, &b->indent);
 }
 
-// The text ends within a line of blanks: some readers take a line end for granted there, and some don't.
+// The text ends within the line of blanks that r->at is in: some readers take a line end for granted there, some don't.
 static bool gokore_yaml_is_torn_(const gokore_doc_reader_ *r) {
     size_t at = r->at;
     while (at < r->len && gokore_doc_is_blank_(r->text[at])) at++;
-    return at == r->len && at > r->at;
+    return at == r->len;
 }
 
 static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
@@ -2027,7 +2028,7 @@ static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
     gokore_yaml_block_ b;
     if (!gokore_yaml_block_header_(r, n, &b) || !gokore_doc_scratch_(r)) return false;
     bool broken = false, spaced = false; // a line end is due; the last line began with a blank
-    while (r->at < r->len && !gokore_yaml_is_marker_(r, r->at)) {
+    while (r->at < r->len && !gokore_yaml_is_marker_(r)) {
         size_t at = r->at;
         if (gokore_yaml_is_torn_(r)) return gokore_doc_fail_(r, "GOKORE-E-LINE", at, "the text ends within a line of blanks");
         while (gokore_yaml_char_(r, at) == ' ' && (int32_t)(at - r->line) < b.indent) at++;
@@ -2068,7 +2069,7 @@ static bool gokore_yaml_flow_gap_(gokore_doc_reader_ *r, int32_t n) {
         if (gokore_yaml_char_(r, r->at) == '#' && !gokore_yaml_comment_(r)) return false;
         if (r->at >= r->len || !gokore_yaml_is_end_(r, r->at)) break;
         gokore_yaml_newline_(r);
-        if (gokore_yaml_is_marker_(r, r->at))
+        if (gokore_yaml_is_marker_(r))
             return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->cur->at, "a '%c' that a document's end cuts off",
                                     (int)r->text[r->cur->at]);
         size_t at = r->at;
@@ -2096,7 +2097,7 @@ static bool gokore_yaml_flow_value_(gokore_doc_reader_ *r, int32_t n) {
     if (r->cur->kind == GOKORE_DOC_MAP_ && (c == ',' || c == '}'))
         return gokore_doc_add_scalar_(r, GOKORE_DOC_PLAIN_, r->at, "", 0);
     if (!gokore_yaml_scalar_start_(r, &s, n, true) || !gokore_yaml_plain_rest_(r, &s, n, true)) return false;
-    if (gokore_yaml_is_colon_(r, true, s.quoted)) {
+    if (gokore_yaml_is_colon_(r, true)) {
         bool map = r->cur->kind == GOKORE_DOC_MAP_;
         return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at,
                                 map ? "a second ':' in one entry" : "a key in a list: put {} around the pair");
@@ -2110,7 +2111,7 @@ static bool gokore_yaml_flow_key_(gokore_doc_reader_ *r, int32_t n) {
     if (c == '{' || c == '[') return gokore_doc_fail_(r, "GOKORE-E-KEY", r->at, "a key must be a text");
     if (!gokore_yaml_scalar_start_(r, &s, n, true) || (s.quoted && !gokore_yaml_flow_gap_(r, n)))
         return false; // as JSON allows
-    if (gokore_yaml_is_colon_(r, true, s.quoted)) return gokore_yaml_take_key_(r, &s);
+    if (gokore_yaml_is_colon_(r, true)) return gokore_yaml_take_key_(r, &s);
     const char *colon = s.quoted ? NULL : (const char *)memchr(s.text, ':', s.len);
     if (colon) return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", (size_t)(colon - r->text), "a blank is missing after ':'");
     return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", s.at, "a key without a value: ': ' is expected after it");
@@ -2171,7 +2172,7 @@ static bool gokore_yaml_inline_(gokore_doc_reader_ *r, int32_t n) {
     if (c == '|' || c == '>') return gokore_yaml_block_scalar_(r, n);
     if (c == '{' || c == '[') return gokore_yaml_flow_(r, n) && gokore_yaml_end_line_(r);
     if (!gokore_yaml_scalar_start_(r, &s, n, false)) return false;
-    if (gokore_yaml_is_colon_(r, false, s.quoted))
+    if (gokore_yaml_is_colon_(r, false))
         return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at,
                                 "no key can be here: put it on a line of its own, or quote the text");
     return gokore_yaml_plain_rest_(r, &s, n, false) && gokore_yaml_add_scalar_(r, &s) && gokore_yaml_end_line_(r);
@@ -2179,11 +2180,9 @@ static bool gokore_yaml_inline_(gokore_doc_reader_ *r, int32_t n) {
 
 // What follows "key:" or "---": a value on this line, or on lines below.
 static bool gokore_yaml_after_key_(gokore_doc_reader_ *r) {
-    size_t from = r->at;
     gokore_yaml_blanks_(r);
-    if (!gokore_yaml_is_end_(r, r->at) && !(gokore_yaml_char_(r, r->at) == '#' && r->at > from))
-        return gokore_yaml_inline_(r, r->cur->indent);
-    return gokore_yaml_end_line_(r);
+    bool empty = gokore_yaml_is_end_(r, r->at) || r->text[r->at] == '#';
+    return empty ? gokore_yaml_end_line_(r) : gokore_yaml_inline_(r, r->cur->indent);
 }
 
 static bool gokore_yaml_no_tab_(gokore_doc_reader_ *r) { // before a block collection
@@ -2197,7 +2196,7 @@ static bool gokore_yaml_entry_(gokore_doc_reader_ *r) {
     char c = gokore_yaml_char_(r, r->at);
     if (c == '{' || c == '[') return gokore_doc_fail_(r, "GOKORE-E-KEY", r->at, "a key must be a text");
     if (!gokore_yaml_scalar_start_(r, &s, r->cur->indent, false)) return false;
-    if (gokore_yaml_is_colon_(r, false, s.quoted)) return gokore_yaml_take_key_(r, &s) && gokore_yaml_after_key_(r);
+    if (gokore_yaml_is_colon_(r, false)) return gokore_yaml_take_key_(r, &s) && gokore_yaml_after_key_(r);
     if (s.quoted && gokore_yaml_char_(r, r->at) == ':')
         return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at, "a blank is missing after ':'");
     const char *colon = s.quoted ? NULL : (const char *)memchr(s.text, ':', s.len);
@@ -2215,7 +2214,7 @@ static bool gokore_yaml_scalar_or_map_(gokore_doc_reader_ *r) {
     size_t tab = r->tab;
     gokore_yaml_scalar_ s;
     if (!gokore_yaml_scalar_start_(r, &s, n, false)) return false;
-    if (gokore_yaml_is_colon_(r, false, s.quoted)) {
+    if (gokore_yaml_is_colon_(r, false)) {
         r->tab = tab;
         return gokore_yaml_no_tab_(r) && gokore_doc_open_(r, GOKORE_DOC_MAP_, s.at, column, false) &&
                gokore_yaml_take_key_(r, &s) && gokore_yaml_after_key_(r);
@@ -2234,14 +2233,13 @@ static bool gokore_yaml_node_(gokore_doc_reader_ *r) {
         if (!gokore_yaml_is_dash_(r)) return gokore_yaml_scalar_or_map_(r);
         // an item: of the open list if that is in this column, else of a list that begins here
         int32_t column = (int32_t)(r->at - r->line);
-        bool goes_on = r->cur->kind == GOKORE_DOC_LIST_ && r->cur->indent == column && r->cur != r->docs;
+        bool goes_on = r->cur->kind == GOKORE_DOC_LIST_ && r->cur->indent == column;
         if (!goes_on && (!gokore_yaml_no_tab_(r) || !gokore_doc_open_(r, GOKORE_DOC_LIST_, r->at, column, false)))
             return false;
         r->key_at = r->at++;
         r->pending = true;
-        size_t from = r->at;
         gokore_yaml_blanks_(r);
-        if (gokore_yaml_is_end_(r, r->at) || (r->text[r->at] == '#' && r->at > from)) return gokore_yaml_end_line_(r);
+        if (gokore_yaml_is_end_(r, r->at) || r->text[r->at] == '#') return gokore_yaml_end_line_(r);
     }
 }
 
@@ -2302,7 +2300,7 @@ static bool gokore_yaml_read_(gokore_doc_reader_ *r) {
         }
         if (content && r->text[r->at] == '%' && r->at == r->line)
             return gokore_doc_fail_(r, "GOKORE-E-DIRECTIVE", r->at, "directives are not supported");
-        if (content) r->at = r->line; // the document reads its own indentation
+        r->at = r->line; // the document reads its own indentation
         if (!gokore_yaml_document_(r, !content)) return false;
     }
     if (r->docs->count == 0) return gokore_doc_fail_(r, "GOKORE-E-EMPTY", r->len, "no document in the text");
