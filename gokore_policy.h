@@ -1001,7 +1001,9 @@ typedef struct gokore_doc_arena_ {
     bool failed; // an allocation was refused: the caller answers GOKORE_NO_MEMORY
 } gokore_doc_arena_;
 #define GOKORE_DOC_HEAD_  ((sizeof(gokore_doc_chunk_) + 15) & ~(size_t)15)
+#ifndef GOKORE_DOC_CHUNK_ // tests have each allocation by itself
 #define GOKORE_DOC_CHUNK_ ((size_t)32768)
+#endif
 
 static void *gokore_doc_alloc_(gokore_doc_arena_ *arena, size_t size) {
     gokore_doc_chunk_ *chunk = arena->chunks;
