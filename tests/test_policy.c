@@ -415,6 +415,8 @@ TEST(yaml, refuses_with_its_place) {
         { "... a\n", NULL, "1:5 GOKORE-E-SYNTAX" },
         { "{a: 1}\nb: 2\n", NULL, "2:1 GOKORE-E-SYNTAX" },
         { "- 'a':b\n", NULL, "1:6 GOKORE-E-SYNTAX" },
+        { "{\"a\"\n", NULL, "1:1 GOKORE-E-SYNTAX" },
+        { "{a\n", NULL, "1:2 GOKORE-E-SYNTAX" },
         { "[a\n : b]\n", NULL, "2:2 GOKORE-E-SYNTAX" },
         { "[a\n :, b]\n", NULL, "2:2 GOKORE-E-SYNTAX" },
         { " %YAML 1.2\n", NULL, "1:2 GOKORE-E-SYNTAX" },

@@ -77,6 +77,7 @@ static const char *const yaml_texts[] = {
     HEAD "  hierarchyRules: [{name: a, order: [A, B, A]}]\n",
     "a: |\n  b\n  c\nd: >-\n  e\nf: g\n  h\ni: [j\n  k, \"l\n  m\"]\n'n': 'o'\np:\n- q\n- \nr: {s: , t: u}\n",
     "a: 1\nb: 2\na: 3\n",
+    "a: b\n  c\n",
 };
 static const char *const json_texts[] = {
     "{\"apiVersion\":\"concurrency.gokore.io/v1alpha1\",\"kind\":\"LockPolicy\",\"metadata\":{\"name\":\"p\"},"

@@ -1,8 +1,26 @@
 // test_topology_alone.c - gokore_topology.h on a system that answers as it is told to: interrupted and failing reads, calls about
-// CPUs, nodes and memory that are refused. An implementation of its own, whose system calls come here.
+// CPUs, nodes and memory that are refused, memory that runs out. An implementation of its own, whose system calls come here.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+static void *allocate_counted(size_t size, size_t align);
+static void free_counted(void *p);
+#define GOKORE_SEAM_PAUSE_()                                gokore_pause_()
+#define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)      gokore_futex_wait_((word), (expected), (deadline_ns))
+#define GOKORE_SEAM_HAS_WAIT_TWO_()                         gokore_futex_has_two_()
+#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)              gokore_futex_wait_two_((on), (deadline_ns))
+#define GOKORE_SEAM_WAKE_(word, count)                      gokore_futex_wake_((word), (count))
+#define GOKORE_SEAM_YIELD_()                                gokore_yield_()
+#define GOKORE_SEAM_THREAD_ID_()                            gokore_thread_number_()
+#define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size) gokore_thread_start_((out), (fn), (arg), (stack_size))
+#define GOKORE_SEAM_THREAD_JOIN_(thread)                    gokore_thread_join_(thread)
+#define GOKORE_SEAM_ALLOC_(size, align)                     allocate_counted((size), (align))
+#define GOKORE_SEAM_FREE_(p)                                free_counted(p)
+#define GOKORE_SEAM_NOW_()                                  gokore_clock_ns_()
+#define GOKORE_UNHEARD_(word)                               (void)0
 #include "support/test.h"
 
 #ifdef __linux__
@@ -30,6 +48,8 @@ static struct {
     int online;          // CPUs, 0 = ask
     int cpu;             // that this runs on, -2 = ask
     const char *path;    // only files whose names end so fail to be opened or read; NULL = all
+    const char *root;    // where /proc is; NULL = where it is
+    bool poll_error;     // what is waited for is gone
     bool shadowed;       // such a file was the last to be opened
 } fake = { .page_status = 1, .cpu = -2 };
 
@@ -42,6 +62,11 @@ static bool is_interrupted(void) { return fake.interrupts && fake.interrupts-- ?
 static int fake_open(const char *path, int flags) {
     size_t len = strlen(path), end = fake.path ? strlen(fake.path) : 0;
     fake.shadowed = !fake.path || (len >= end && strcmp(path + len - end, fake.path) == 0);
+    char below[4096];
+    if (fake.root && strncmp(path, "/proc/", 6) == 0) {
+        (void)snprintf(below, sizeof below, "%s%s", fake.root, path);
+        path = below;
+    }
     return is_interrupted() || (fake.shadowed && fails(fake.open_error)) ? -1 : open(path, flags);
 }
 static ssize_t fake_read(int fd, void *out, size_t cap) {
@@ -54,6 +79,11 @@ static void *fake_mmap(void *at, size_t len, int access, int flags, int fd, off_
 static DIR *fake_opendir(const char *path) { return fails(fake.directory_error) ? NULL : opendir(path); }
 static int fake_eventfd(unsigned count, int flags) { return fails(fake.eventfd_error) ? -1 : eventfd(count, flags); }
 static long fake_sysconf(int name) { return name == _SC_NPROCESSORS_ONLN && fake.online ? fake.online : sysconf(name); }
+static int fake_poll(struct pollfd *files, nfds_t count, int ms) {
+    int n = poll(files, count, fake.poll_error ? 0 : ms);
+    if (fake.poll_error) files[0].revents = POLLERR;
+    return n;
+}
 static int fake_getcpu(void) { return fake.cpu == -2 ? sched_getcpu() : fake.cpu; }
 
 static long move_pages(size_t count, const int *nodes, int *where) {
@@ -80,12 +110,36 @@ static long fake_syscall(long number, long a, long b, long c, long d, long e, lo
 #define mmap(at, len, a, f, fd, off) fake_mmap((at), (len), (a), (f), (fd), (off))
 #define opendir(path)                fake_opendir(path)
 #define eventfd(count, flags)        fake_eventfd((count), (flags))
+#define poll(files, count, ms)       fake_poll((files), (count), (ms))
 #define sysconf(name)                fake_sysconf(name)
 #define sched_getcpu()               fake_getcpu()
 #define as_longs(n, a, b, c, d, e, f, ...) \
     fake_syscall((long)(n), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define syscall(...)                 as_longs(__VA_ARGS__, 0, 0, 0, 0)
 #include "../gokore_topology.h"
+
+// ---- memory that runs out
+
+static struct {
+    _Atomic uint64_t asked; // since refuse_from was set
+    _Atomic int64_t live;   // blocks
+    _Atomic uint64_t first; // refused, and all later ones; 0 = none
+} memory;
+
+static void *allocate_counted(size_t size, size_t align) {
+    uint64_t n = ++memory.asked, first = memory.first;
+    void *p = first && n >= first ? NULL : gokore_heap_alloc_(size, align);
+    memory.live += p != NULL;
+    return p;
+}
+static void free_counted(void *p) {
+    memory.live -= p != NULL;
+    gokore_heap_free_(p);
+}
+static void refuse_from(uint64_t n) { // 0 = never
+    memory.asked = 0;
+    memory.first = n;
+}
 
 // ---- files
 
@@ -160,6 +214,118 @@ TEST(files, what_cannot_be_read_is_not_there) {
     gokore_topology_destroy(t);
 }
 
+// Calls fn with each allocation refused in turn, until it has all that it asks for: every answer but the last is NO_MEMORY, and
+// nothing is left behind.
+static void check_memory(const char *what, gokore_status (*fn)(void)) {
+    gokore_status status = GOKORE_NO_MEMORY;
+    uint64_t n = 1;
+    for (; status == GOKORE_NO_MEMORY && n < 500; n++) {
+        int64_t before = memory.live;
+        refuse_from(n);
+        status = fn();
+        refuse_from(0);
+        CHECK_INT(before, memory.live);
+    }
+    (void)test_check_status(GOKORE_OK, status, __FILE__, __LINE__, what);
+    CHECK(n > 3);
+}
+static gokore_status make_topology(const char *root) {
+    gokore_topology *t = NULL;
+    gokore_topology_desc desc = { .root = root };
+    gokore_status status = gokore_topology_create(&t, &desc);
+    CHECK((t != NULL) == (status == GOKORE_OK));
+    gokore_topology_destroy(t);
+    return status;
+}
+static gokore_status make_fake_topology(void) { return make_topology(root_of("m")); }
+static gokore_status make_real_topology(void) { return make_topology(""); }
+static gokore_status read_fake_container(void) {
+    gokore_container c;
+    gokore_container_desc desc = { root_of("m"), 8, NULL };
+    gokore_status status = gokore_container_read(&c, &desc);
+    CHECK_UINT(status == GOKORE_OK ? 3 : 8, c.workers); // without memory the CPUs count
+    return status;
+}
+static gokore_status refresh_fake_container(void) {
+    gokore_container c = { .workers = 77 };
+    gokore_container_desc desc = { root_of("m"), 8, NULL };
+    bool changed = true;
+    gokore_status status = gokore_container_refresh(&c, &desc, &changed);
+    CHECK_INT(status == GOKORE_OK, changed);
+    CHECK_UINT(status == GOKORE_OK ? 3 : 77, c.workers);
+    return status;
+}
+static gokore_status read_fake_pressure(void) {
+    gokore_pressure p;
+    gokore_status status = gokore_container_pressure(root_of("m"), &p);
+    CHECK(status == GOKORE_OK ? p.memory_some_avg10 > 1 : p.memory_some_avg10 == 0);
+    return status;
+}
+static void ignore_limits(const gokore_container *c, void *user) {
+    (void)c;
+    (void)user;
+}
+static gokore_status watch_fake_limits(void) {
+    static char root[4096]; // lives as long as the watch
+    (void)snprintf(root, sizeof root, "%s", root_of("m"));
+    gokore_pressure_watch_desc desc = { .container = { root, 8, NULL }, .interval_ns = 1000000, .limits_fn = ignore_limits };
+    gokore_status status = gokore_pressure_watch_start(NULL, NULL, &desc);
+    gokore_pressure_watch_stop();
+    return status;
+}
+
+TEST(no_memory, is_told_and_nothing_is_left) {
+    put_machine("m");
+    put("m", "/proc/pressure/memory", "some avg10=1.50 total=0\n");
+    put("m", "/proc/self/oom_score_adj", "1000\n");
+    put("m", "/proc/meminfo", "MemTotal: 1000 kB\n");
+    put("m", "/cg/s/memory.max", "4096\n");
+    put("m", "/cg/s/cpu.stat", "nr_periods 1\n");
+    put("m", "/var/run/secrets/kubernetes.io/serviceaccount/namespace", "shop\n");
+    REQUIRE(setenv("KUBERNETES_SERVICE_HOST", "h", 1) == 0);
+    check_memory("a topology of files", make_fake_topology);
+    check_memory("a topology", make_real_topology);
+    check_memory("a container", read_fake_container);
+    check_memory("a container again", refresh_fake_container);
+    check_memory("pressure", read_fake_pressure);
+    check_memory("a watch", watch_fake_limits);
+}
+
+TEST(no_memory, the_machine_is_one_cpu_until_there_is_some) {
+    refuse_from(1);
+    const gokore_topology *least = gokore_topology_default();
+    CHECK_UINT(1, gokore_topology_node_count(NULL));
+    CHECK_UINT(1, gokore_topology_allowed_cpus(NULL, NULL, 0));
+    CHECK_STR("none", gokore_topology_source(NULL));
+    CHECK_UINT(1, gokore_topology_warnings(NULL, NULL, 0));
+    CHECK(gokore_container_worker_count(NULL, 0) >= 1);
+    gokore_container c;
+    CHECK_STATUS(GOKORE_NO_MEMORY, gokore_provider_get()->container(NULL, &c));
+    CHECK_INT(0, gokore_limit_memory_bytes().value); // what is not known is no limit
+    refuse_from(0);
+    gokore_topology *mine;
+    memcpy(&mine, &least, sizeof mine);
+    gokore_topology_destroy(mine); // is nobody's
+    CHECK(gokore_topology_default() != least);
+    CHECK(strcmp("none", gokore_topology_source(NULL)) != 0);
+}
+
+TEST(no_memory, a_watch_waits_for_some) {
+    put_machine("m");
+    put("m", "/proc/pressure/memory", "some avg10=0.00 total=0\n");
+    static char root[4096];
+    (void)snprintf(root, sizeof root, "%s", root_of("m"));
+    gokore_pressure_watch_desc desc = { .container = { root, 8, NULL }, .interval_ns = 100000 };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(NULL, NULL, &desc));
+    refuse_from(1);
+    put("m", "/proc/pressure/memory", "some avg10=60.00 total=0\n");
+    while (memory.asked < 20) gokore_yield_(); // it looks, and has no memory
+    CHECK_INT(GOKORE_PRESSURE_NONE, gokore_pressure_watch_level());
+    refuse_from(0);
+    while (gokore_pressure_watch_level() != GOKORE_PRESSURE_CRITICAL) gokore_yield_();
+    gokore_pressure_watch_stop();
+}
+
 // ---- CPUs and nodes
 
 TEST(system, without_affinity_all_cpus_count) {
@@ -187,6 +353,55 @@ TEST(system, without_the_kernels_word_its_status_tells_of_memory) {
     CHECK_UINT(gokore_topology_node_count(t[1]), gokore_topology_allowed_nodes(t[1], NULL, 0));
     gokore_topology_destroy(t[0]);
     gokore_topology_destroy(t[1]);
+}
+
+TEST(system, its_status_may_say_nothing_of_memory) {
+    static const struct { const char *text; size_t nodes; } rows[] = {
+        { "Name: x\nMems_allowed_list:\t0,1020\nThreads: 1\n", 1 }, { "Mems_allowed_list:\t0\n", 0 }, { "Name: x\nMems_allowed_list:\tx\n", 0 },
+        { "Name: x\nMems_allowed_list:\t\n", 0 },               { "Name: x\n", 0 },
+    };
+    static char root[4096];
+    (void)snprintf(root, sizeof root, "%s", root_of("s"));
+    fake.allowed_error = ENOSYS;
+    fake.root = root;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        put("s", "/proc/self/status", rows[i].text);
+        gokore_topology *t;
+        REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, NULL));
+        size_t all = gokore_topology_node_count(t); // where nothing is said, all of them
+        CHECK_UINT(rows[i].nodes ? rows[i].nodes : all, gokore_topology_allowed_nodes(t, NULL, 0));
+        gokore_topology_destroy(t);
+    }
+}
+
+static char told_id[128];
+static void keep_id(const gokore_report *report, void *user) {
+    (void)user;
+    (void)snprintf(told_id, sizeof told_id, "%s", report->container_id);
+}
+#define HEX64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+TEST(system, reports_carry_the_first_id_that_is_found) {
+    static const struct { const char *group, *id; } steps[] = {
+        { "0::/\n", "" },
+        { "0::/kubepods/burstable/pod12\n", "" },
+        { "0::/docker/" HEX64 "\n", HEX64 },
+        { "0::/docker/bbbbbbbbaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", HEX64 },
+        { "0::/kubepods/burstable/pod34\n", HEX64 },
+        { "0::/\n", HEX64 },
+    };
+    static char root[4096];
+    (void)snprintf(root, sizeof root, "%s", root_of("s"));
+    fake.root = root;
+    gokore_report_set(keep_id, NULL);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        put("s", "/proc/self/cgroup", steps[i].group);
+        gokore_container c;
+        CHECK_STATUS(GOKORE_OK, gokore_container_read(&c, NULL));
+        gokore_reportf_(GOKORE_REPORT_TOPOLOGY, "", "a report");
+        CHECK_STR(steps[i].id, told_id);
+    }
+    gokore_report_set(NULL, NULL);
 }
 
 TEST(system, where_a_thread_runs_may_be_unknown) {
@@ -218,26 +433,26 @@ TEST(system, refused_pinning_says_why) {
 }
 
 TEST(system, refused_memory_says_why_and_is_counted) {
-    static char memory[8192];
+    static char block[8192];
     int node;
     REQUIRE(gokore_topology_allowed_nodes(NULL, &node, 1) >= 1);
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         uint64_t before = gokore_numa_refusals();
         fake.bind_error = fake.move_error = answers[i].error;
-        CHECK_STATUS(answers[i].status, gokore_memory_bind(memory, sizeof memory, node));
-        CHECK_STATUS(answers[i].status, gokore_memory_migrate(memory, sizeof memory, node));
+        CHECK_STATUS(answers[i].status, gokore_memory_bind(block, sizeof block, node));
+        CHECK_STATUS(answers[i].status, gokore_memory_migrate(block, sizeof block, node));
         CHECK_UINT(before + 2, gokore_numa_refusals());
     }
     fake.bind_error = 0;
     fake.move_error = ENOENT; // no page of it was touched
-    CHECK_STATUS(GOKORE_OK, gokore_memory_bind(memory, sizeof memory, node));
-    CHECK_STATUS(GOKORE_OK, gokore_memory_migrate(memory, sizeof memory, node));
+    CHECK_STATUS(GOKORE_OK, gokore_memory_bind(block, sizeof block, node));
+    CHECK_STATUS(GOKORE_OK, gokore_memory_migrate(block, sizeof block, node));
     fake.mmap_error = ENOMEM;
     CHECK_PTR(NULL, gokore_numa_alloc(100, node));
 }
 
 TEST(system, pages_that_stay_say_why) {
-    static char memory[300 * 4096];
+    static char block[300 * 4096];
     static const struct { int page; gokore_status status; } pages[] = {
         { 1, GOKORE_OK },        { -ENOENT, GOKORE_OK },    { -EFAULT, GOKORE_OK },          { -EACCES, GOKORE_DENIED },
         { -EPERM, GOKORE_DENIED }, { -EBUSY, GOKORE_BUSY }, { -ENOMEM, GOKORE_NO_MEMORY },
@@ -246,8 +461,41 @@ TEST(system, pages_that_stay_say_why) {
     REQUIRE(gokore_topology_allowed_nodes(NULL, &node, 1) >= 1);
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
         fake.page_status = pages[i].page;
-        CHECK_STATUS(pages[i].status, gokore_memory_migrate(memory, sizeof memory, node));
+        CHECK_STATUS(pages[i].status, gokore_memory_migrate(block, sizeof block, node));
     }
+}
+
+static gokore_status from_within;
+static gokore_atomic_u32 called;
+static void start_within(int node, const gokore_pressure *p, void *user) {
+    (void)node;
+    (void)p;
+    (void)user;
+    from_within = gokore_pressure_watch_start(NULL, NULL, NULL);
+    gokore_pressure_watch_stop(); // would wait for itself
+    gokore_atomic_store(&called, 1);
+}
+
+TEST(system, a_watch_is_not_started_or_stopped_from_within) {
+    put_machine("m");
+    put("m", "/proc/pressure/memory", "some avg10=60.00 total=0\n");
+    static char root[4096];
+    (void)snprintf(root, sizeof root, "%s", root_of("m"));
+    gokore_pressure_watch_desc desc = { .container = { root, 8, NULL }, .interval_ns = INT64_MAX };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(start_within, NULL, &desc));
+    while (gokore_atomic_load(&called) == 0) gokore_yield_();
+    CHECK_INT(GOKORE_PRESSURE_CRITICAL, gokore_pressure_watch_level());
+    gokore_pressure_watch_stop();
+    CHECK_STATUS(GOKORE_BUSY, from_within);
+}
+
+TEST(system, a_watch_goes_on_when_its_group_is_gone) {
+    gokore_pressure_watch_desc desc = { .interval_ns = 1000000 };
+    fake.poll_error = true;
+    gokore_status status = gokore_pressure_watch_start(NULL, NULL, &desc);
+    CHECK(status == GOKORE_OK || status == GOKORE_UNSUPPORTED);
+    while (gokore_pressure_watch_is_triggered()) gokore_yield_();
+    gokore_pressure_watch_stop();
 }
 
 TEST(system, a_watch_looks_where_it_cannot_be_woken) {
