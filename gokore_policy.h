@@ -3745,9 +3745,9 @@ static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_p
 static bool gokore_policy_load_documents_(gokore_policy_checker_ *c, const gokore_doc_node_ *list, gokore_policy_set *set) {
     const gokore_doc_node_ **docs =
         (const gokore_doc_node_ **)gokore_doc_alloc_zeroed_(c->work, (size_t)2 * list->count + 1, sizeof *docs);
-    const gokore_doc_node_ **specs = docs + list->count;
     set->policies = (gokore_policy *)gokore_doc_alloc_zeroed_(c->kept, list->count, sizeof *set->policies);
     if (!docs || !set->policies) return false;
+    const gokore_doc_node_ **specs = docs + list->count;
     for (const gokore_doc_node_ *doc = list->first; doc && !gokore_policy_is_full_(c); doc = doc->next) {
         if (gokore_doc_type_of_(doc) == GOKORE_DOC_IS_NULL_) continue; // nothing between two markers
         docs[set->count] = doc;
