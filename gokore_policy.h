@@ -2718,8 +2718,8 @@ static size_t gokore_policy_distance_(const char *a, size_t a_len, const char *b
     return rows[a_len % 3][b_len];
 }
 
-static bool gokore_policy_contains_(const char *text, size_t len, const char *part, size_t part_len) {
-    for (size_t at = 0; part_len && at + part_len <= len; at++) {
+static bool gokore_policy_contains_(const char *text, size_t len, const char *part, size_t part_len) { // part_len > 0
+    for (size_t at = 0; at + part_len <= len; at++) {
         size_t i = 0;
         while (i < part_len && gokore_doc_lower_(text[at + i]) == gokore_doc_lower_(part[i])) i++;
         if (i == part_len) return true;

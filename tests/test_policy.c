@@ -312,7 +312,8 @@ TEST(yaml, accepts_the_subset) {
         { "[a\n :b]\n", "[\"a :b\"]\n", NULL },
         { "{a:, b: 1}\n", "{\"a\":null,\"b\":1}\n", NULL },
         { "{\"a\":b}\n", "{\"a\":\"b\"}\n", NULL },
-        { "a: 1e\nb: 1_0e\nc: 5.e\n", "{\"a\":\"1e\",\"b\":\"1_0e\",\"c\":\"5.e\"}\n", NULL },
+        { "a: 1e\nb: 1_0e\nc: 5.e\nd: .\ne: .x\nf: -.\n",
+          "{\"a\":\"1e\",\"b\":\"1_0e\",\"c\":\"5.e\",\"d\":\".\",\"e\":\".x\",\"f\":\"-.\"}\n", NULL },
         { "a: \xe2\x80\xae\xe2\x81\xa9\n", "{\"a\":\"\\u202e\\u2069\"}\n", NULL },
         { "a: null\nb: Null\nc: NULL\nd: ~\n", "{\"a\":null,\"b\":null,\"c\":null,\"d\":null}\n", NULL },
     };
