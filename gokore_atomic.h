@@ -278,7 +278,9 @@ typedef enum gokore_qos {
 #else
 #define GOKORE_PRINTF_(f) __attribute__((format(printf, f, f + 1)))
 #endif
+#ifndef GOKORE_CALLER_ // the coverage build, which inlines nothing, has a farther one
 #define GOKORE_CALLER_    __builtin_return_address(0)
+#endif
 #define GOKORE_LIKELY_(x) __builtin_expect(!!(x), 1)
 #define GOKORE_COLD_      __attribute__((cold, noinline)) // so that callers don't save registers for it
 #define GOKORE_CACHE_LINE 64 // what objects of different threads are kept apart by
