@@ -26,6 +26,8 @@ typedef struct explore_scenario {
     void (*body)(void);
     explore_limits limits;
     struct explore_scenario *next;
+    long runs; // so far
+    double seconds;
 } explore_scenario;
 void explore_add(explore_scenario *scenario);
 
@@ -33,7 +35,7 @@ void explore_add(explore_scenario *scenario);
 // program began in every run.
 #define SCENARIO(suite, name, ...)                                                                                  \
     static void suite##_##name(void);                                                                               \
-    static explore_scenario suite##_##name##_ = { #suite "." #name, suite##_##name, { __VA_ARGS__ }, 0 };           \
+    static explore_scenario suite##_##name##_ = { #suite "." #name, suite##_##name, { __VA_ARGS__ }, 0, 0, 0 };     \
     __attribute__((constructor)) static void suite##_##name##_add(void) { explore_add(&suite##_##name##_); }        \
     static void suite##_##name(void)
 

@@ -294,7 +294,7 @@ static site *site_find(const void *pc, operation op, int order) {
     while (site_slots[at] && site_slots[at]->pc != pc) at = (at + 1) % (2 * SITES);
     if (!site_slots[at]) {
         if (site_count == SITES) abort();
-        sites[site_count] = (site) { pc, op, order, -2, 0 };
+        sites[site_count] = (site) { pc, op, order, -2, 0, 0 };
         site_slots[at] = &sites[site_count++];
     }
     return site_slots[at];
@@ -306,7 +306,8 @@ int explore_sites(site **out) {
 }
 
 static int site_order(const void *pc, operation op, int order) {
-    const site *s = site_find(pc, op, order);
+    site *s = site_find(pc, op, order);
+    s->scenarios |= engine.scenario_bit;
     return s->weakened != -2 ? s->weakened : order;
 }
 
