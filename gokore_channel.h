@@ -376,7 +376,7 @@ GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_push_(gokore_channel *ch, co
         uint64_t tail;
         if (gokore_channel_pushed_(ch, item, &tail)) return GOKORE_OK;
         if (tail & GOKORE_CHANNEL_SLOW_) break;
-        if (gokore_atomic_load_acquire(&ch->tail) != tail) continue; // head is at least what who moved tail knew
+        if (gokore_atomic_load_acquire(&ch->tail) != tail) continue; // head is what who moved tail knew, or newer
         uint64_t head = gokore_atomic_load_relaxed(&ch->head);       // relaxed: tail can't move while it is so far behind
         if (head & GOKORE_CHANNEL_SLOW_) continue;
         if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL;
@@ -391,7 +391,7 @@ GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_pull_(gokore_channel *ch, vo
         uint64_t head;
         if (gokore_channel_pulled_(ch, item, &head)) return GOKORE_OK;
         if (head & GOKORE_CHANNEL_SLOW_) break;
-        if (gokore_atomic_load_acquire(&ch->head) != head) continue; // tail, and closed, are at least what who moved head knew
+        if (gokore_atomic_load_acquire(&ch->head) != head) continue; // tail, and closed, are what who moved head knew, or newer
         uint64_t tail = gokore_atomic_load_relaxed(&ch->tail);       // relaxed: head can't move while it is here
         if ((tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head)
             return gokore_atomic_load_relaxed(&ch->closed) ? GOKORE_BUSY : GOKORE_EMPTY; // relaxed: likewise
@@ -651,7 +651,7 @@ static void gokore_channel_leave_(gokore_channel *ch, gokore_atomic_u32 *kick) {
     if (!ch->latched && !ch->senders.head && !ch->receivers.head && gokore_channel_inside_(ch) > 0) {
         uint64_t fast = ~(uint64_t)GOKORE_CHANNEL_SLOW_; // relaxed: what is in the ring is published by stamps
         if (!gokore_atomic_load_relaxed(&ch->closed)) (void)gokore_atomic_fetch_and_relaxed(&ch->tail, fast);
-        (void)gokore_atomic_fetch_and_release(&ch->head, fast); // closed, for who reads head with acquire
+        (void)gokore_atomic_fetch_and_relaxed(&ch->head, fast);
     }
     gokore_latch_unlock_(&ch->latch);
     if (kick) gokore_waiter_kick_(kick);

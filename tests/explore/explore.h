@@ -16,6 +16,7 @@ typedef struct explore_limits { // what depth-first search may do per run; 0 = n
     int64_t jump_ns;      // default 1 ms
     int steps;            // operations until a run counts as one that never ends; default 5000
     bool two_words;       // threads can sleep on two words at once, as with futex_waitv
+    bool no_membarrier;   // the kernel has none: fences instead
     bool leaks;           // memory may be left: the library keeps it
     const char *outcomes; // every outcome there must be, and no other; separated by blanks
     const char *fails;    // the explorer must find a failure that contains this text

@@ -226,6 +226,22 @@ SCENARIO(channel, its_length_is_one_that_it_had, .bound = 5, .stale = 4) {
     CHECK(len == 1 || len == 2);
     end(2);
 }
+static void empties_and_fills_under_the_latch(void *arg) {
+    int me = *(int *)arg, *box = NULL;
+    receive_one(me, NULL);
+    CHECK(gokore_channel_try_recv(ch, &box) == GOKORE_EMPTY); // the next send takes the latch
+    send_one(me, 0, NULL);
+    CHECK(gokore_channel_handle_stall(ch, &(gokore_recovery) { .kind = GOKORE_RECOVER_DROP_OLDEST }) == GOKORE_OK);
+    mine[me].sum_sent -= 1;
+    mine[me].sent--;
+}
+SCENARIO(channel, its_length_beside_who_has_the_latch, .bound = 5, .stale = 4) {
+    make(3);
+    fill(1);
+    go(empties_and_fills_under_the_latch, 4);
+    for (int i = 0; i < 2; i++) CHECK(gokore_channel_len(ch) <= 1);
+    end(0);
+}
 static void closes_what_it_filled(void *arg) {
     boxes[0] = 7;
     closer(arg);

@@ -524,12 +524,7 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
     return done;
 }
 
-void explore_fence(int order) {
-    thread *t = engine.running;
-    if (!t) return;
-    ENTER();
-    order = site_order(CALLER, OP_FENCE, order);
-    explore_point();
+static void fence_in(thread *t, int order) {
     if (order >= 0 && acquires(order)) join(t->cur.at, t->acq.at, width());
     if (order == __ATOMIC_SEQ_CST) { // orders what is seen of locations, synchronises with nobody
         join(t->cur.at + THREADS, engine.sc.at + THREADS, engine.locations);
@@ -540,7 +535,28 @@ void explore_fence(int order) {
         __builtin_memcpy(t->rel.at, t->cur.at, (size_t)width() * 2);
         tick(t);
     }
+}
+
+void explore_fence(int order) {
+    if (!engine.running) return;
+    ENTER();
+    order = site_order(CALLER, OP_FENCE, order);
+    explore_point();
+    fence_in(engine.running, order);
     if (engine.tracing) explore_trace(CALLER, NULL, "fence %s", explore_order_name(order));
+}
+
+bool explore_membarrier_begin(void) { return !engine.running || !engine.scenario->limits.no_membarrier; }
+
+void explore_membarrier(void) { // a fence in every thread, wherever it is; not in all at one time
+    if (!engine.running) return;
+    ENTER();
+    int order = site_order(CALLER, OP_FENCE, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < engine.thread_count; i++) {
+        explore_point();
+        if (engine.threads[i].state != DONE) fence_in(&engine.threads[i], order);
+    }
+    if (engine.tracing) explore_trace(CALLER, NULL, "membarrier %s", explore_order_name(order));
 }
 
 uint32_t explore_memory_peek(const void *word, const void *pc) {
