@@ -351,7 +351,7 @@ static inline bool gokore_channel_pushed_(gokore_channel *ch, const void *item, 
     gokore_channel_place_ *place = gokore_channel_place_of_(ch, *tail);
     if (gokore_atomic_load_acquire(&place->stamp) != *tail) return false; // pairs with the release in gokore_channel_pulled_
     uint64_t next = gokore_channel_next_(ch, *tail);
-    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->tail, tail, next)) return false; // relaxed: the stamp publishes
+    if (!gokore_atomic_compare_exchange_weak_release(&ch->tail, tail, next)) return false; // pairs with the acquires of the ends
     gokore_channel_copy_(ch, place->item, item);
     gokore_atomic_store_release(&place->stamp, *tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
     return true;
@@ -363,7 +363,7 @@ static inline bool gokore_channel_pulled_(gokore_channel *ch, void *item, uint64
     gokore_channel_place_ *place = gokore_channel_place_of_(ch, *head);
     if (gokore_atomic_load_acquire(&place->stamp) != (*head | GOKORE_CHANNEL_TAKEN_)) return false; // pairs with gokore_channel_pushed_
     uint64_t next = gokore_channel_next_(ch, *head);
-    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->head, head, next)) return false; // relaxed: likewise
+    if (!gokore_atomic_compare_exchange_weak_release(&ch->head, head, next)) return false; // pairs likewise
     gokore_channel_copy_(ch, item, place->item);
     gokore_atomic_store_release(&place->stamp, *head + ch->lap); // pairs with the acquires of a stamp
     return true;
@@ -375,10 +375,11 @@ GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_push_(gokore_channel *ch, co
         uint64_t tail;
         if (gokore_channel_pushed_(ch, item, &tail)) return GOKORE_OK;
         if (tail & GOKORE_CHANNEL_SLOW_) break;
-        uint64_t head = gokore_atomic_load_acquire(&ch->head); // acquire: the next load comes after it
-        if (gokore_atomic_load_relaxed(&ch->tail) != tail || (head & GOKORE_CHANNEL_SLOW_)) continue;
-        if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL; // both were so when head was read
-        GOKORE_SEAM_PAUSE_();                                                            // a receiver is about to leave
+        if (gokore_atomic_load_acquire(&ch->tail) != tail) continue; // head is what who moved tail knew, or newer
+        uint64_t head = gokore_atomic_load_relaxed(&ch->head);       // relaxed: tail can't move while it is so far behind
+        if (head & GOKORE_CHANNEL_SLOW_) continue;
+        if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL;
+        GOKORE_SEAM_PAUSE_(); // a receiver is about to leave
     }
     return GOKORE_BUSY;
 }
@@ -389,10 +390,10 @@ GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_pull_(gokore_channel *ch, vo
         uint64_t head;
         if (gokore_channel_pulled_(ch, item, &head)) return GOKORE_OK;
         if (head & GOKORE_CHANNEL_SLOW_) break;
-        uint64_t tail = gokore_atomic_load_acquire(&ch->tail); // acquire: the next loads come after it
-        if (gokore_atomic_load_relaxed(&ch->head) != head) continue;
-        if ((tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head) // both were so when tail was read
-            return gokore_atomic_load_acquire(&ch->closed) ? GOKORE_BUSY : GOKORE_EMPTY; // pairs with gokore_channel_close
+        if (gokore_atomic_load_acquire(&ch->head) != head) continue; // tail, and closed, are what who moved head knew, or newer
+        uint64_t tail = gokore_atomic_load_relaxed(&ch->tail);       // relaxed: head can't move while it is here
+        if ((tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head)
+            return gokore_atomic_load_relaxed(&ch->closed) ? GOKORE_BUSY : GOKORE_EMPTY; // relaxed: likewise
         GOKORE_SEAM_PAUSE_(); // a sender is about to leave
     }
     return GOKORE_BUSY;
@@ -438,7 +439,7 @@ static void gokore_channel_store_(gokore_channel *ch, const void *item) { // the
         gokore_channel_copy_(ch, place->item, item);
         gokore_atomic_store_release(&place->stamp, tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
     }
-    gokore_atomic_store_relaxed(&ch->tail, gokore_channel_next_(ch, tail) | GOKORE_CHANNEL_SLOW_); // relaxed: marked
+    gokore_atomic_store_release(&ch->tail, gokore_channel_next_(ch, tail) | GOKORE_CHANNEL_SLOW_); // pairs with the acquires of the ends
 }
 
 static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is one; NULL throws it away
@@ -448,7 +449,7 @@ static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is 
         gokore_channel_copy_(ch, item, place->item);
         gokore_atomic_store_release(&place->stamp, head + ch->lap); // pairs with the acquires of a stamp
     }
-    gokore_atomic_store_relaxed(&ch->head, gokore_channel_next_(ch, head) | GOKORE_CHANNEL_SLOW_); // relaxed: marked
+    gokore_atomic_store_release(&ch->head, gokore_channel_next_(ch, head) | GOKORE_CHANNEL_SLOW_); // pairs likewise
 }
 
 // >>patience
