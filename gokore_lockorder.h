@@ -2620,6 +2620,10 @@ static inline bool gokore_lock_cools_(const void *lock) {
     return true;
 }
 
+static void gokore_lock_cools_not_(void) { // it is not given up in this way after all: its entry is still there
+    gokore_atomic_store_release(&gokore_mine_->count, gokore_atomic_load_relaxed(&gokore_mine_->count) + 1); // pairs likewise
+}
+
 bool gokore_lock_is_mine_(const void *lock) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return true;
     return gokore_unseen_ || gokore_held_find_(lock);

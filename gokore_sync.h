@@ -1170,15 +1170,7 @@ __attribute__((noinline)) static void gokore_mutex_serve_next_(gokore_mutex *m) 
     gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
 }
 
-static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
-    uint32_t v = gokore_atomic_load_relaxed(&m->sync_.word_); // relaxed: the CAS decides; observers and inheritance are for the slow path
-    if ((v & ~GOKORE_SYNC_PARKED_) != GOKORE_SYNC_LOCKED_ || !gokore_lock_cools_(m)) return false;
-    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) gokore_mutex_serve_next_(m); // pairs with gokore_sync_take_
-    return true;
-}
-
-__attribute__((noinline))
-static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
+__attribute__((noinline)) static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m)) {
         gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
         return;
@@ -1190,9 +1182,22 @@ static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
         gokore_mutex_serve_next_(m);
 }
 
-void gokore_mutex_unlock_slow_(gokore_mutex *m) {
-    if (GOKORE_SYNC_WATCHED_ONLY_ && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
+// The checker has let go of it, but the word is not as plain as that: somebody waits, or observers and inheritance are for the slow path.
+__attribute__((noinline)) static void gokore_mutex_unlock_cooled_(gokore_mutex *m) {
+    if ((gokore_atomic_load_relaxed(&m->sync_.word_) & ~GOKORE_SYNC_PARKED_) == GOKORE_SYNC_LOCKED_) { // relaxed: its own lock
+        gokore_mutex_serve_next_(m);
+        return;
+    }
+    gokore_lock_cools_not_();
     gokore_mutex_unlock_slower_(m);
+}
+
+// The word is not looked at before the CAS: the look would wait for the one before it.
+void gokore_mutex_unlock_slow_(gokore_mutex *m) {
+    if (!GOKORE_SYNC_WATCHED_ONLY_ || !GOKORE_LIKELY_(gokore_lock_cools_(m)))
+        gokore_mutex_unlock_slower_(m);
+    else if (!GOKORE_LIKELY_(gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) // pairs with gokore_sync_take_
+        gokore_mutex_unlock_cooled_(m);
 }
 
 bool gokore_mutex_is_held(const gokore_mutex *m) {
