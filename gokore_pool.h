@@ -217,6 +217,7 @@ struct gokore_group {
     gokore_waitgroup pending_;
     gokore_atomic_u32 status_; // the first failure
     bool cancel_on_failure_;
+    gokore_atomic_ptr pool_;   // of all members, for the lock checker; NULL = there were none, itself = several
     gokore_context context_;   // of members that bring none
 };
 typedef struct gokore_group_desc {
@@ -231,7 +232,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_submit(gokore_group *grou
 // The group has failed; only the first why counts, GOKORE_OK never does. From a member's function, before it returns.
 GOKORE_API void gokore_group_fail(gokore_group *group, gokore_status why);
 // Waits until all members have run or were cancelled: the first failure, GOKORE_OK if there was none. A member that was cancelled
-// failed with what on_cancel is told. If ctx is over first: its status, and the group goes on. A worker helps meanwhile.
+// failed with what on_cancel is told. If ctx is over first: its status, and the group goes on; likewise GOKORE_DEADLOCK, where
+// this wait is chosen to end one. A worker helps meanwhile.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group, gokore_context *ctx);
 
 // >>stealers and observers
@@ -1288,9 +1290,24 @@ static void gokore_tally_leave_(gokore_pool *p, gokore_tally_ *tally) {
     (void)gokore_atomic_fetch_add_release(&tally->left, 1); // pairs with gokore_pool_let_go_
 }
 
+// What the lock checker knows of who can end a wait: for a task, who runs it, or while nobody does, who takes tasks of its
+// pool; for a group, all that run members of it; for a pool that is to be idle, its workers, and others that run tasks of
+// it. A pool's strangers: a cluster, and workers that have just been started.
+enum { GOKORE_END_TAKES_, GOKORE_END_RUNS_ };
+
+static void gokore_work_begins_(const void *task, gokore_group *group) { // on this thread
+    if (GOKORE_LOCKORDER && task) gokore_wait_enter_(task, 0);
+    if (GOKORE_LOCKORDER && group) gokore_wait_enter_(&group->pending_, GOKORE_END_RUNS_);
+}
+
+static void gokore_work_ends_(const void *task, gokore_group *group) {
+    if (GOKORE_LOCKORDER && task) gokore_wait_leave_(task, 0);
+    if (GOKORE_LOCKORDER && group) gokore_wait_leave_(&group->pending_, GOKORE_END_RUNS_);
+}
+
 static void gokore_group_leave_(gokore_group *group, gokore_status status) {
     if (status != GOKORE_OK) gokore_group_fail(group, status);
-    gokore_waitgroup_done(&group->pending_);
+    gokore_waitgroup_less_(&group->pending_);
 }
 
 static gokore_status gokore_submitted_status_(const gokore_task *task) { // may it start?
@@ -1344,6 +1361,8 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
     bool shared = tally == &p->outside;
     gokore_status status = gokore_submitted_status_(task);
     gokore_entry_ entry;
+    gokore_work_begins_(waiter ? waiter->key_ : NULL, group);
+    if (GOKORE_LOCKORDER && shared) gokore_wait_enter_(p, GOKORE_END_RUNS_);
     if (w) gokore_worker_enter_(w, &entry, status == GOKORE_OK ? task->context_ : gokore_worker_context_(w),
                                 &(gokore_bottom_) { p, NULL, waiter, group });
     if (status == GOKORE_OK) {
@@ -1355,6 +1374,8 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
         if (task->on_cancel) task->on_cancel(task, status);
     }
     if (w) gokore_worker_leave_(w, &entry);
+    gokore_work_ends_(waiter ? waiter->key_ : NULL, group);
+    if (GOKORE_LOCKORDER && shared) gokore_wait_leave_(p, GOKORE_END_RUNS_);
     gokore_count_up_add_(&tally->finished, shared);
     if (group) gokore_group_leave_(group, status);
     if (waiter) gokore_task_complete_(waiter, status);
@@ -1382,9 +1403,11 @@ static void gokore_worker_run_spawned_(gokore_worker *w, gokore_task *task) {
     gokore_tally_ *tally = gokore_tally_of_(w, p);
     bool shared = tally == &p->outside;
     gokore_entry_ entry;
+    gokore_work_begins_(task, NULL);
     if (w) gokore_worker_enter_(w, &entry, task->context_, &(gokore_bottom_) { p, task, NULL, NULL });
     gokore_worker_call_(w, p, task);
     if (w) gokore_worker_leave_(w, &entry);
+    gokore_work_ends_(task, NULL);
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
     // pairs with gokore_task_is_done_
@@ -1904,6 +1927,7 @@ static void gokore_worker_ended_(void *arg) {
     gokore_atomic_store_relaxed(&w->context, NULL); // relaxed: published with head
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
+    gokore_work_ends_(bottom.waiter ? bottom.waiter->key_ : bottom.spawned, bottom.group);
     if (bottom.group) gokore_group_leave_(bottom.group, GOKORE_SYSTEM);
     if (bottom.waiter) gokore_task_complete_(bottom.waiter, GOKORE_SYSTEM);
     gokore_pool *p = bottom.pool;
@@ -1927,6 +1951,9 @@ static void gokore_worker_begin_(void *arg) {
     gokore_worker_here_ = w;
     w->pinned = -1;
     w->stack_top = (uintptr_t)__builtin_frame_address(0);
+    gokore_wait_party_(w->pool, GOKORE_END_TAKES_);
+    gokore_wait_party_(w->pool, GOKORE_END_RUNS_);
+    gokore_wait_strangers_(w->pool, -1);
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_ and gokore_pool_hook_
     gokore_latch_lock_(&w->gate);
     gokore_stack_reckon_(w);
@@ -2032,17 +2059,33 @@ static gokore_task *gokore_join_find_(gokore_worker *w, const gokore_slot_ *slot
     return task || !gokore_worker_has_room_(w) ? task : gokore_worker_take_(w);
 }
 
+// The lock checker: this thread waits for whoever runs the task, when it sleeps; it can't give up. Until told once more.
+static bool gokore_join_tell_(gokore_worker *w, gokore_task *task) {
+    gokore_wait_ wait = { .object = task, .name = "task", .kind = GOKORE_WAIT_PARTY_, .deadline_ns = INT64_MAX,
+                          .state = &w->rest.state_, .idle = GOKORE_WAITER_ASLEEP_, .doomed = GOKORE_WAITER_ASLEEP_ };
+    gokore_wait_begin_(&wait);
+    return true;
+}
+
+static void gokore_join_told_(bool *told) {
+    if (*told) gokore_wait_end_();
+    *told = false;
+}
+
 // The task was stolen: works on what others have spawned or submitted until it is done.
 static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task) {
     gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
-    bool slept = false;
+    bool slept = false, told = false;
     for (unsigned idle = 0; !gokore_task_is_done_(task);) {
         gokore_task *other = gokore_join_find_(w, slot);
         if (other) {
+            gokore_join_told_(&told);
             gokore_task_run(w, other);
             idle = 0;
         } else if (++idle < GOKORE_IDLE_ROUNDS_) {
             GOKORE_SEAM_PAUSE_();
+        } else if (GOKORE_LOCKORDER && !told) {
+            told = gokore_join_tell_(w, task);
         } else if (gokore_worker_has_room_(w)) {
             gokore_join_sleep_(w, task);
             slept = true;
@@ -2050,6 +2093,7 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
             gokore_join_rest_(w, task);
         }
     }
+    gokore_join_told_(&told);
     // it may have been woken for that
     if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL);
     if (slept && gokore_pool_queued_(w->pool) != 0) gokore_pool_wake_(w->pool);
@@ -2057,7 +2101,9 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
 
 static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
     if (!passive && !gokore_task_is_done_(task)) gokore_join_stolen_(w, slot, task);
+    bool told = GOKORE_LOCKORDER && !gokore_task_is_done_(task) && gokore_join_tell_(w, task);
     while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
+    gokore_join_told_(&told);
 }
 
 // The task is not on top: what lies there becomes public, and is run, the oldest first, by whoever comes. Its slot, if it has
@@ -2297,8 +2343,10 @@ static gokore_status gokore_worker_start_(gokore_pool *p, unsigned i) { // unles
     gokore_worker *w = p->workers[i];
     if (w->alive) return GOKORE_OK;
     if (w->started) GOKORE_SEAM_THREAD_JOIN_(&w->thread); // it is on its way out, and needs no latch that is held here
+    gokore_wait_strangers_(p, 1);
     status = GOKORE_SEAM_THREAD_START_(&w->thread, gokore_worker_begin_, w, p->stack_size);
     w->alive = w->started = status == GOKORE_OK;
+    if (!w->alive) gokore_wait_strangers_(p, -1);
     return status;
 }
 
@@ -2419,6 +2467,7 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
         if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
     }
     if (!forked) gokore_pool_let_go_(p, gokore_pool_finished_(p)); // threads that had stolen from it
+    gokore_wait_forget_(p);
     gokore_allocator allocator = p->allocator;
     for (unsigned i = 0; i < slots; i++) {
         gokore_stack_deinit_(p->workers[i]);
@@ -2669,7 +2718,7 @@ static gokore_status gokore_pool_wait_for_room_(gokore_pool *p, gokore_waiter_ *
 
 static gokore_status gokore_pool_put_in_turn_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
     for (bool waited = false;; waited = true) {
-        gokore_waiter_ me = { .key_ = p };
+        gokore_waiter_ me = { .key_ = p, .name_ = "room in a pool", .kind_ = GOKORE_WAIT_PARTY_, .end_ = GOKORE_END_TAKES_ };
         gokore_status status = GOKORE_OK;
         gokore_latch_lock_(&p->room_latch);
         bool full = gokore_pool_is_full_(p, n, waited);
@@ -2765,7 +2814,7 @@ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context 
     gokore_worker *here = gokore_worker_here_;
     if (here && here->pool == p) return gokore_pool_run_here_(here, task, ctx);
     gokore_lock_none_held_("while its thread waits for a task");
-    gokore_waiter_ me = { .key_ = task };
+    gokore_waiter_ me = { .key_ = task, .name_ = "task", .kind_ = GOKORE_WAIT_PARTY_, .instead_ = p, .steadfast_ = true };
     task->waiter_ = &me;
     task->group_ = NULL;
     gokore_status status = gokore_pool_queue_(p, &task, 1, ctx);
@@ -2859,8 +2908,11 @@ gokore_status gokore_group_submit(gokore_group *g, gokore_pool *p, gokore_task *
     task->waiter_ = NULL;
     task->group_ = g;
     gokore_waitgroup_add(&g->pending_, 1);
+    void *only = NULL;
+    if (GOKORE_LOCKORDER && !gokore_atomic_compare_exchange_relaxed(&g->pool_, &only, p) && only != p) // relaxed: a note
+        gokore_atomic_store_relaxed(&g->pool_, g);
     gokore_status status = gokore_pool_queue_(p, &task, 1, ctx ? ctx : &g->context_);
-    if (status != GOKORE_OK) gokore_waitgroup_done(&g->pending_);
+    if (status != GOKORE_OK) gokore_waitgroup_less_(&g->pending_);
     return status;
 }
 
@@ -2868,10 +2920,17 @@ static bool gokore_group_is_done_(gokore_group *g) {
     return (gokore_atomic_load_acquire(&g->pending_.sync_.word_) & GOKORE_SYNC_COUNT_) == 0; // pairs with gokore_waitgroup_done
 }
 
+static gokore_status gokore_group_sleep_(gokore_group *g, gokore_context *ctx) {
+    const void *pool = gokore_atomic_load_relaxed(&g->pool_); // relaxed: a note. It may be gone, but for its address
+    const gokore_waiter_ as = { .key_ = &g->pending_, .name_ = "group", .kind_ = GOKORE_WAIT_ALL_, .end_ = GOKORE_END_RUNS_,
+                                .instead_ = pool != g ? pool : NULL };
+    return gokore_waitgroup_wait_as_(&g->pending_, ctx, &as);
+}
+
 static gokore_status gokore_group_nap_(gokore_group *g, gokore_context *ctx) {
     gokore_context nap;
     gokore_context_init_timeout(&nap, ctx, GOKORE_GROUP_NAP_NS_);
-    gokore_status status = gokore_waitgroup_wait(&g->pending_, &nap);
+    gokore_status status = gokore_group_sleep_(g, &nap);
     gokore_context_deinit(&nap);
     return status;
 }
@@ -2888,7 +2947,7 @@ static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokor
             GOKORE_SEAM_PAUSE_();
         }
         alone = gokore_worker_block_(w) != GOKORE_OK;
-        gokore_status status = alone ? gokore_group_nap_(g, ctx) : gokore_waitgroup_wait(&g->pending_, ctx);
+        gokore_status status = alone ? gokore_group_nap_(g, ctx) : gokore_group_sleep_(g, ctx);
         gokore_worker_blocking_end(w);
         if (!alone || status == GOKORE_OK) return status;
     }
@@ -2896,8 +2955,9 @@ static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokor
 
 gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
     gokore_worker *w = gokore_worker_here_;
-    gokore_status status = w ? gokore_group_help_(w, g, ctx) : gokore_waitgroup_wait(&g->pending_, ctx);
+    gokore_status status = w ? gokore_group_help_(w, g, ctx) : gokore_group_sleep_(g, ctx);
     if (status != GOKORE_OK) return status;
+    if (GOKORE_LOCKORDER) gokore_atomic_store_relaxed(&g->pool_, NULL); // relaxed: likewise
     gokore_status failure = (gokore_status)gokore_atomic_exchange_relaxed(&g->status_, GOKORE_OK); // relaxed: ordered by the wait
     if (failure != GOKORE_OK && g->cancel_on_failure_) gokore_context_init(&g->context_, NULL);
     return failure;
@@ -2910,6 +2970,7 @@ gokore_status gokore_pool_try_steal(gokore_pool *p, gokore_context *ctx, gokore_
     bool shared = tally == &p->outside;
     *out = NULL;
     if (gokore_pool_is_forked_(p)) return GOKORE_EMPTY;
+    gokore_wait_party_(p, GOKORE_END_TAKES_);
     gokore_latch_lock_(&p->config_latch);
     gokore_retry_policy retry = p->retry;
     gokore_latch_unlock_(&p->config_latch);
@@ -3036,7 +3097,9 @@ static gokore_status gokore_pool_join_cluster_(gokore_pool *p, gokore_cluster_co
     gokore_cluster_coordinator *before = (gokore_cluster_coordinator *)gokore_atomic_exchange(&p->coordinator, NULL);
     while (before && gokore_atomic_load(&p->coordinating) != 0) GOKORE_SEAM_YIELD_();
     if (before && before->unregister_pool) before->unregister_pool(before->user, p);
+    if (before) gokore_wait_strangers_(p, -1);
     gokore_status status = c && c->register_pool ? c->register_pool(c->user, p) : GOKORE_OK;
+    if (c && status == GOKORE_OK) gokore_wait_strangers_(p, 1);
     if (status == GOKORE_OK) gokore_atomic_store(&p->coordinator, c);
     return status;
 }
@@ -3107,7 +3170,7 @@ gokore_status gokore_pool_wait_idle(gokore_pool *p, gokore_context *ctx) {
     gokore_status status = GOKORE_OK;
     (void)gokore_atomic_fetch_add(&p->idle_waiters, 1);
     for (;;) {
-        gokore_waiter_ me = { .key_ = p };
+        gokore_waiter_ me = { .key_ = p, .name_ = "idle pool", .kind_ = GOKORE_WAIT_ALL_, .end_ = GOKORE_END_RUNS_ };
         gokore_latch_lock_(&p->sleep_latch);
         gokore_wait_queue_push_(&p->waiting_for_idle, &me, false);
         gokore_latch_unlock_(&p->sleep_latch);
