@@ -1844,7 +1844,7 @@ static bool gokore_worker_watches_(gokore_worker *w) {
     // pairs with gokore_pool_wake_
     bool told = gokore_atomic_exchange(&p->watch, GOKORE_WATCH_NONE_) == GOKORE_WATCH_TOLD_;
     if (told && task && gokore_pool_queued_(p) != 0) gokore_pool_wake_(p);
-    if (!task) return told;
+    if (!task) return told; // if it slept now, it could take another's wake-up, too
     gokore_worker_set_busy_(w, true);
     gokore_task_run(w, task);
     return true;

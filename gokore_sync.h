@@ -534,19 +534,21 @@ static gokore_status gokore_waiter_sleep_on_two_(gokore_waiter_ *w, gokore_conte
     return why == GOKORE_OK ? gokore_context_status(ctx) : why;
 }
 
-#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
-static uint32_t gokore_cpus_(void) { // that this process may use
+#if !defined(GOKORE_SEAM_CPUS_) && GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+static uint32_t gokore_cpus_(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
 }
-#else
-static uint32_t gokore_cpus_(void) { return 2; } // not known: whether looking pays will show
+#define GOKORE_SEAM_CPUS_() gokore_cpus_() // that this process may use
+#endif
+#ifndef GOKORE_SEAM_CPUS_
+#define GOKORE_SEAM_CPUS_() 2u // not known: whether looking pays will show
 #endif
 
 bool gokore_is_parallel_(void) {
     static gokore_atomic_u32 known;
     uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
-    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = gokore_cpus_());
+    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = GOKORE_SEAM_CPUS_());
     return cpus > 1;
 }
 

@@ -62,6 +62,7 @@ void *explore_memset(void *to, int byte, size_t n);
 #define GOKORE_SEAM_ALLOC_(size, align)    explore_alloc((size), (align))
 #define GOKORE_SEAM_FREE_(p)               explore_free(p)
 #define GOKORE_SEAM_NOW_()                 explore_now()
+#define GOKORE_SEAM_CPUS_()                2u
 #define GOKORE_ASSERT(x)                   explore_assert((x), __FILE__, __LINE__, #x)
 
 // Spinning would only be more of the same schedules.
