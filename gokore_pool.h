@@ -741,16 +741,23 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
 #define GOKORE_GROUP_NAP_NS_  1000000    // of a worker for which none can stand in
 
-typedef struct gokore_lane_ { // under its inbox's latch
-    gokore_task *head, *tail;
-    gokore_atomic_u64 queued; // read without: a hint
-} gokore_lane_;
-
-// What was submitted on one node: its workers look here first.
+// What was submitted on one node: its workers look here first. M. Michael, M. Scott, "Simple, fast, and practical non-blocking
+// and blocking concurrent queue algorithms", PODC 1996, the one with two locks, so that who submits and who takes seldom meet.
+// Deviation: no dummy; who finds nothing at out's end moves all of in's end there, holding both latches, out's first.
+typedef struct gokore_lane_in_ { // in a line of its own: who takes from another lane looks at the count only
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_task *head;
+    gokore_task *tail;
+    gokore_atomic_u64 came; // ever. Counts are written under the end's latch; read without they are hints
+} gokore_lane_in_;
+typedef struct gokore_lane_out_ {
+    gokore_task *head;
+    gokore_atomic_u64 moved, went;
+} gokore_lane_out_;
 typedef struct gokore_inbox_ {
-    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ latch;
-    gokore_lane_ lanes[GOKORE_LANES_];
-    gokore_atomic_u64 submitted; // written under the latch
+    gokore_lane_in_ in[GOKORE_LANES_];
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ in_latch;
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ out_latch;
+    gokore_lane_out_ out[GOKORE_LANES_];
 } gokore_inbox_;
 
 typedef struct gokore_frames_ gokore_frames_;
@@ -826,7 +833,7 @@ struct gokore_pool {
     gokore_inbox_ *inboxes[64];    // one for each of these nodes, in its memory; or one for all
     unsigned inbox_count;
     gokore_pool_homes_ inbox_nodes;
-    gokore_atomic_bool accepting;  // read under an inbox's latch; once it is false, each of them is held
+    gokore_atomic_bool accepting;  // read under an inbox's in_latch; once it is false, each of them is held
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ sleep_latch; // guards the queues of sleepers
     gokore_atomic_u32 watch;       // see gokore_worker_watches_
     gokore_atomic_u32 sleeping;    // workers in sleepers
@@ -1262,10 +1269,15 @@ static void gokore_pool_count_steal_(gokore_pool *p, bool crossed) {
     if (i->steal) i->steal(i->user, p->name, crossed);
 }
 
-static uint64_t gokore_pool_queued_(const gokore_pool *p) { // a hint, unless a fence orders it
+static uint64_t gokore_inbox_queued_(const gokore_inbox_ *in, int lane) { // a hint, unless a fence orders it
+    uint64_t came = gokore_atomic_load_relaxed(&in->in[lane].came), went = gokore_atomic_load_relaxed(&in->out[lane].went);
+    return came > went ? came - went : 0;
+}
+
+static uint64_t gokore_pool_queued_(const gokore_pool *p) { // likewise
     uint64_t sum = 0;
     for (unsigned i = 0; i < p->inbox_count; i++)
-        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_atomic_load_relaxed(&p->inboxes[i]->lanes[k].queued); // relaxed: likewise
+        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_inbox_queued_(p->inboxes[i], k);
     return sum;
 }
 
@@ -1566,8 +1578,8 @@ static uint64_t gokore_pool_finished_(gokore_pool *p) {
 
 static uint64_t gokore_pool_submitted_(const gokore_pool *p) {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < p->inbox_count; i++)
-        sum += gokore_atomic_load_relaxed(&p->inboxes[i]->submitted); // relaxed: who has run a task had the latch after its submitter
+    for (unsigned i = 0; i < p->inbox_count; i++) // relaxed: who has run a task had the latches after its submitter
+        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_atomic_load_relaxed(&p->inboxes[i]->in[k].came);
     return sum;
 }
 
@@ -1672,15 +1684,31 @@ static int gokore_lane_at_(uint32_t pick, int i) {
     return orders[pick % 16 == 15 ? 1 + pick / 16 % 2 : 0][i];
 }
 
+static void gokore_inbox_shift_(gokore_inbox_ *in, int lane) { // under out_latch: all that came in meanwhile
+    gokore_latch_lock_(&in->in_latch);
+    in->out[lane].head = in->in[lane].head;
+    in->in[lane].head = NULL;
+    gokore_atomic_store_relaxed(&in->out[lane].moved, gokore_atomic_load_relaxed(&in->in[lane].came)); // relaxed, both: latches
+    gokore_latch_unlock_(&in->in_latch);
+}
+
+static bool gokore_inbox_has_(const gokore_inbox_ *in, int lane) { // a hint; in's end is looked at only where out's has nothing
+    uint64_t went = gokore_atomic_load_relaxed(&in->out[lane].went), moved = gokore_atomic_load_relaxed(&in->out[lane].moved);
+    return went != moved || went != gokore_atomic_load_relaxed(&in->in[lane].came);
+}
+
 // w, unless it is NULL, is not one too many: what is submitted after the pool was made smaller is not for it.
-static gokore_task *gokore_inbox_take_(gokore_inbox_ *in, gokore_lane_ *lane, gokore_worker *w) {
-    if (gokore_atomic_load_relaxed(&lane->queued) == 0) return NULL; // relaxed: who sleeps on it looks again after a fence
-    gokore_latch_lock_(&in->latch);
-    gokore_task *task = w && gokore_worker_is_surplus_(w) ? NULL : lane->head;
-    if (task) lane->head = task->next_;
-    // relaxed, both: under the latch
-    if (task) gokore_atomic_store_relaxed(&lane->queued, gokore_atomic_load_relaxed(&lane->queued) - 1);
-    gokore_latch_unlock_(&in->latch);
+static gokore_task *gokore_inbox_take_(gokore_inbox_ *in, int lane, const gokore_worker *w) {
+    gokore_lane_out_ *out = &in->out[lane];
+    if (!gokore_inbox_has_(in, lane)) return NULL; // who sleeps on it looks again after a fence
+    gokore_latch_lock_(&in->out_latch);
+    if (!out->head) gokore_inbox_shift_(in, lane);
+    gokore_task *task = w && gokore_worker_is_surplus_(w) ? NULL : out->head;
+    if (task) {
+        out->head = task->next_;
+        gokore_atomic_store_relaxed(&out->went, gokore_atomic_load_relaxed(&out->went) + 1); // relaxed, both: the latch
+    }
+    gokore_latch_unlock_(&in->out_latch);
     return task;
 }
 
@@ -1706,7 +1734,7 @@ static gokore_task *gokore_pool_take_(gokore_pool *p, gokore_worker *w, uint32_t
         int lane = gokore_lane_at_(pick, i);
         for (unsigned k = 0; k < p->inbox_count && !task; k++) {
             gokore_inbox_ *in = p->inboxes[(first + k) % p->inbox_count];
-            task = gokore_inbox_take_(in, &in->lanes[lane], w);
+            task = gokore_inbox_take_(in, lane, w);
         }
     }
     if (task && gokore_atomic_load_relaxed(&p->queue_limit)) gokore_pool_make_room_(p); // relaxed: a setting
@@ -2618,8 +2646,10 @@ uint64_t gokore_pool_report_cross_node(gokore_pool *p, uint64_t n) {
 
 static void gokore_pool_pass_inboxes_(gokore_pool *p) { // who submits or takes from now on sees what was stored before
     for (unsigned i = 0; i < p->inbox_count; i++) {
-        gokore_latch_lock_(&p->inboxes[i]->latch);
-        gokore_latch_unlock_(&p->inboxes[i]->latch);
+        gokore_latch_lock_(&p->inboxes[i]->out_latch);
+        gokore_latch_lock_(&p->inboxes[i]->in_latch);
+        gokore_latch_unlock_(&p->inboxes[i]->in_latch);
+        gokore_latch_unlock_(&p->inboxes[i]->out_latch);
     }
 }
 
@@ -2654,9 +2684,9 @@ gokore_status gokore_pool_set_config(gokore_pool *p, const gokore_pool_desc *con
 }
 
 // >>submitting
-static void gokore_inbox_push_(gokore_pool *p, gokore_inbox_ *in, gokore_task *task, gokore_context *ctx) { // under its latch
+static void gokore_inbox_push_(gokore_pool *p, gokore_inbox_ *in, gokore_task *task, gokore_context *ctx) { // under in_latch
     unsigned qos = task->qos ? (unsigned)task->qos : gokore_atomic_load_relaxed(&p->qos); // relaxed: a setting
-    gokore_lane_ *lane = &in->lanes[(qos - 1) % GOKORE_LANES_];
+    gokore_lane_in_ *lane = &in->in[(qos - 1) % GOKORE_LANES_];
     task->context_ = ctx;
     task->pool_ = p;
     gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_SUBMITTED_); // relaxed: published with the lane
@@ -2667,18 +2697,15 @@ static void gokore_inbox_push_(gokore_pool *p, gokore_inbox_ *in, gokore_task *t
         lane->head = task;
     lane->tail = task;
     // relaxed: ordered by the latch, and by the fence in gokore_pool_wake_
-    gokore_atomic_store_relaxed(&lane->queued, gokore_atomic_load_relaxed(&lane->queued) + 1);
+    gokore_atomic_store_relaxed(&lane->came, gokore_atomic_load_relaxed(&lane->came) + 1);
 }
 
 static gokore_status gokore_pool_put_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
     gokore_inbox_ *in = p->inboxes[p->inbox_count > 1 ? gokore_pool_inbox_(p, gokore_thread_node_()) : 0];
-    gokore_latch_lock_(&in->latch);
+    gokore_latch_lock_(&in->in_latch);
     bool accepting = gokore_atomic_load_relaxed(&p->accepting); // relaxed: the latch, see gokore_pool_stop_accepting_
-    if (accepting) {
-        for (size_t i = 0; i < n; i++) gokore_inbox_push_(p, in, tasks[i], ctx);
-        gokore_atomic_store_relaxed(&in->submitted, gokore_atomic_load_relaxed(&in->submitted) + n); // relaxed, both: the latch
-    }
-    gokore_latch_unlock_(&in->latch);
+    for (size_t i = 0; accepting && i < n; i++) gokore_inbox_push_(p, in, tasks[i], ctx);
+    gokore_latch_unlock_(&in->in_latch);
     return accepting ? GOKORE_OK : GOKORE_SHUTDOWN;
 }
 
@@ -2826,14 +2853,16 @@ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context 
 // >>parallel for
 // A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its
 // stack is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by
-// the clock.
+// the clock, for all workers, and nothing is halved before a piece has taken long enough to be worth another's wake-up.
 #define GOKORE_FOR_PIECE_NS_ 10000
 typedef struct gokore_for_ {
     gokore_for_fn *fn;
     void *user;
     gokore_context *ctx;
-    size_t grain;             // 0 = by the clock
-    gokore_atomic_u32 status; // why pieces were left out
+    bool by_clock;
+    gokore_atomic_size length; // of a piece. Relaxed, it and ripe: hints
+    gokore_atomic_bool ripe;   // may it be halved?
+    gokore_atomic_u32 status;  // why pieces were left out
 } gokore_for_;
 typedef struct gokore_for_part_ {
     gokore_task task;
@@ -2841,41 +2870,52 @@ typedef struct gokore_for_part_ {
     size_t begin, end;
 } gokore_for_part_;
 
-static size_t gokore_for_next_(size_t length, int64_t took_ns) { // so that a piece takes a quarter to all of the time meant
-    if (took_ns > GOKORE_FOR_PIECE_NS_) return length > 1 ? length / 2 : 1;
-    return took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length <= SIZE_MAX / 4 ? length * 4 : length;
+// A piece takes a quarter to all of the time meant. One that was cut short tells less.
+static void gokore_for_learn_(gokore_for_ *whole, size_t length, int64_t took_ns) {
+    size_t now = gokore_atomic_load_relaxed(&whole->length);
+    if (took_ns >= GOKORE_FOR_PIECE_NS_ / 4) gokore_atomic_store_relaxed(&whole->ripe, true);
+    if (took_ns > GOKORE_FOR_PIECE_NS_ && length > 1 && length / 2 < now) gokore_atomic_store_relaxed(&whole->length, length / 2);
+    if (took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length > now / 4 && length <= SIZE_MAX / 4) gokore_atomic_store_relaxed(&whole->length, length * 4);
 }
 
-static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length);
+static void gokore_for_piece_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
+    if (!whole->by_clock) {
+        whole->fn(w, begin, end, whole->user);
+        return;
+    }
+    int64_t began = gokore_now_ns();
+    whole->fn(w, begin, end, whole->user);
+    gokore_for_learn_(whole, end - begin, gokore_now_ns() - began);
+}
+
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end);
 
 static void gokore_for_part_run_(gokore_worker *w, gokore_task *task) {
     gokore_for_part_ *part = (gokore_for_part_ *)task;
-    gokore_for_work_(w, part->whole, part->begin, part->end, part->whole->grain ? part->whole->grain : 1);
+    gokore_for_work_(w, part->whole, part->begin, part->end);
 }
 
-static void gokore_for_split_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+static void gokore_for_halve_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
     size_t middle = begin + (end - begin) / 2;
     gokore_for_part_ upper = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = whole, .begin = middle, .end = end };
     gokore_spawn(w, &upper.task);
-    gokore_for_work_(w, whole, begin, middle, length);
+    gokore_for_work_(w, whole, begin, middle);
     gokore_join(w, &upper.task);
 }
 
-static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
     while (begin < end) {
         gokore_status status = gokore_context_status(whole->ctx);
         if (status != GOKORE_OK) {
             gokore_atomic_store_relaxed(&whole->status, (uint32_t)status); // relaxed: published by the join
             return;
         }
-        size_t left = end - begin, piece = left < length ? left : length;
-        if (left > length && w && gokore_stack_len_(w) == 0) {
-            gokore_for_split_(w, whole, begin, end, length);
+        size_t left = end - begin, length = gokore_atomic_load_relaxed(&whole->length), piece = left < length ? left : length;
+        if (left > length && w && gokore_atomic_load_relaxed(&whole->ripe) && gokore_stack_len_(w) == 0) {
+            gokore_for_halve_(w, whole, begin, end);
             return;
         }
-        int64_t began = whole->grain ? 0 : gokore_now_ns();
-        whole->fn(w, begin, begin + piece, whole->user);
-        if (!whole->grain) length = gokore_for_next_(length, gokore_now_ns() - began);
+        gokore_for_piece_(w, whole, begin, begin + piece);
         begin += piece;
     }
 }
@@ -2884,7 +2924,8 @@ gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t be
                                   void *user) {
     if (begin >= end) return GOKORE_OK;
     if (!fn) return GOKORE_INVALID;
-    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .grain = grain };
+    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .by_clock = grain == 0, .length = GOKORE_ATOMIC_INIT(grain ? grain : 1),
+                          .ripe = GOKORE_ATOMIC_INIT(grain != 0) };
     gokore_for_part_ all = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = &whole, .begin = begin, .end = end };
     gokore_status status = gokore_pool_run(p, &all.task, ctx);
     // relaxed: all has been joined
