@@ -124,8 +124,8 @@ GOKORE_INLINE_ void gokore_join(gokore_worker *worker, gokore_task *task);
 // The same with the function named, so that the compiler can inline it where the task was not stolen:
 // GOKORE_JOIN(worker, fib_run, &a.task). fn must be the task's own.
 #define GOKORE_JOIN(worker, fn, task) gokore_join_with_((worker), (fn), (task))
-// The same, but it runs nothing that is not its own: where the task was stolen its worker sleeps until it has run. For a task
-// that holds a lock which others may want.
+// The same, but it runs nothing that is not its own: where the task was stolen its worker sleeps until it has run, and another
+// stands in. For a task that holds a lock which others may want.
 GOKORE_API void gokore_join_passive(gokore_worker *worker, gokore_task *task);
 
 // On a worker, around what blocks outside the library (a read, a foreign lock): another worker, started if need be, stands in
@@ -2056,7 +2056,7 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     if (!done) gokore_pool_open_(p, w);
 }
 
-// Sleeps until the stolen task is done, whatever is spawned.
+// Sleeps until the stolen task is done, whatever is spawned; another worker stands in.
 static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
     gokore_pool *p = w->pool;
     (void)gokore_atomic_cas(&task->state_, GOKORE_TASK_PENDING_, GOKORE_TASK_AWAITED_);
@@ -2064,7 +2064,11 @@ static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
     gokore_atomic_store_relaxed(&w->rest.state_, GOKORE_WAITER_WAITING_); // relaxed: under the latch
     w->passive = true;
     gokore_latch_unlock_(&p->sleep_latch);
-    if (!gokore_task_is_done_(task)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    if (!gokore_task_is_done_(task)) {
+        gokore_worker_blocking_begin(w); // what is queued may be what the task waits for
+        (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+        gokore_worker_blocking_end(w);
+    }
     gokore_latch_lock_(&p->sleep_latch);
     w->passive = false;
     gokore_latch_unlock_(&p->sleep_latch);

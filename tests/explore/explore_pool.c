@@ -162,6 +162,26 @@ SCENARIO(pool, made_smaller_runs_one_at_a_time, .bound = 4, .stale = 1, .steps =
     CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
     gokore_pool_destroy(pool);
 }
+static void waits_for_a_group(gokore_worker *w, gokore_task *task) {
+    gokore_group g;
+    gokore_group_init(&g, NULL);
+    CHECK(gokore_group_submit(&g, pool, job_of(2, run), NULL) == GOKORE_OK);
+    CHECK(gokore_group_wait(&g, NULL) == GOKORE_OK && ran[2] == 1);
+    run(w, task);
+}
+static void joins_passively(gokore_worker *w, gokore_task *task) {
+    gokore_task *child = job_of(1, waits_for_a_group);
+    gokore_spawn(w, child);
+    gokore_join_passive(w, child);
+    run(w, task);
+}
+SCENARIO(pool, made_smaller_while_one_joins_and_another_waits, .bound = 3, .stale = 1, .steps = 20000) {
+    begin(2);
+    CHECK(gokore_pool_submit(pool, job_of(0, joins_passively), NULL) == GOKORE_OK);
+    CHECK(gokore_pool_scale(pool, 1) == GOKORE_OK);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    gokore_pool_destroy(pool);
+}
 static void runs_another_below(gokore_worker *w, gokore_task *task) { // on a thread that is no worker
     (void)w;
     runner(&names[1]);
