@@ -5015,6 +5015,7 @@ static gokore_resources gokore_resources_now_(void) {
 }
 
 static bool gokore_limit_container_(gokore_lent_container_ *out) {
+    memset(out, 0, sizeof *out);
     return gokore_lent_machine_here_ && gokore_lent_machine_here_->container_facts(out) == GOKORE_OK;
 }
 
