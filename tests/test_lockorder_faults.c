@@ -1,5 +1,5 @@
-// test_lockorder_faults.c - gokore_lockorder.h without memory: each allocation fails in turn; what can't be told is told, locks go on,
-// nobody is accused of what was not seen
+// test_lockorder_faults.c - gokore_lockorder.h without memory: each allocation fails in turn; that memory is missing is told, locks
+// go on, nobody is accused of what was not seen
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -182,7 +182,8 @@ static unsigned fail_each(gokore_status (*use)(void), bool once, bool ready) {
         int status = test_in_child(use_with_fault, &f, out, sizeof out);
         CHECK_INT(0, status);
         if (strstr(out, "none failed")) return (unsigned)n - 1;
-        if (out[0]) printf("allocation %llu, %s, %s:\n%s", (unsigned long long)n, once ? "once" : "and later", ready ? "again" : "first", out);
+        const char *how = once ? "once" : "and later", *when = ready ? "again" : "first";
+        if (out[0]) printf("allocation %llu, %s, %s:\n%s", (unsigned long long)n, how, when, out);
         REQUIRE(status == 0);
     }
     return 0;
