@@ -52,6 +52,10 @@
 //                by the watch (gokore_deadlock_watch_start) otherwise. Called a deadlock only when two looks, one after the
 //                other, find each thread in the same wait: a slow holder is none, and a lock whose holder has ended is
 //                LOCK_ORPHANED instead.
+//                Who can end a wait: of a lock, who holds it; of a task, who runs it, or as long as it is queued the pool's
+//                workers; of a group or a pool, each one that runs work of it; of a channel, of a semaphore, who has used the
+//                other end before; of a wait group, who has done work of an earlier round of it and none yet of this one. Where
+//                nobody is known there is no deadlock.
 //   Limits       None that drops what was seen. When memory can't be had, one LOCK_TABLE report says so, and what is known
 //                is kept. A search for a mild cycle's serious sister ends after 100000 steps.
 //   Cost         A pair that this thread has seen before: one look at what it held in this place the last time, or into a table of
@@ -230,7 +234,7 @@ typedef enum gokore_resolve {
 typedef struct gokore_resolution {
     gokore_resolve type;
     const char *target;        // whom to notify
-    uint64_t victim;           // a thread of the deadlock; 0 = who blocked last
+    uint64_t victim;           // a thread of the deadlock; 0 = who blocked last among those whose waits can be given up
     int64_t timeout_ns;        // leave it for this long first: a younger deadlock is not touched
     gokore_retry_policy retry; // how the victim may try again; all-zero = the class's, filled in
 } gokore_resolution;
@@ -272,7 +276,12 @@ GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cl
 // A thread that is about to sleep says for what, and says so when it goes on. Nothing of this runs with GOKORE_LOCKORDER 0.
 // EXCLUSIVE, SHARED: a lock's, ended by those who hold it. PARTY: ended by those who have been at that end of the object before.
 // PERMITS: a semaphore's: by those who hold permits, or, where a holder has asked for more, by those who have released some.
-enum { GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, GOKORE_WAIT_PARTY_, GOKORE_WAIT_PERMITS_ };
+// ROUND: a wait group's: by those who have done work of an earlier round and none yet of this one: they are about to.
+// ALL: ended once all have gone that are at that end of the object: one of them that can't go on is enough.
+enum {
+    GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, GOKORE_WAIT_ALL_, GOKORE_WAIT_PARTY_,
+    GOKORE_WAIT_PERMITS_, GOKORE_WAIT_ROUND_
+};
 typedef struct gokore_wait_end_of_ {
     const void *object;
     const char *name;
@@ -281,7 +290,8 @@ typedef struct gokore_wait_end_of_ {
 typedef struct gokore_wait_ {
     const void *object;
     const char *name;          // NULL = the lock's, or the address; must live as long as the object
-    uint32_t kind, end;        // end: of PARTY, which end's users can end it
+    uint32_t kind, end;        // end: of PARTY and ALL, which end's users can end it
+    const void *instead;       // of these: while nobody is at that end, those at end 0 of this object can; NULL = nobody
     const gokore_wait_end_of_ *others; // of PARTY: more ends whose users can end it; read until gokore_wait_end_
     uint32_t other_count;
     int64_t deadline_ns;       // INT64_MAX = none: a wait that ends by itself is no part of a deadlock of such waits only
@@ -293,7 +303,11 @@ GOKORE_API void gokore_wait_begin_(const gokore_wait_ *wait);
 GOKORE_API void gokore_wait_end_(void);
 GOKORE_API void gokore_wait_party_(const void *object, uint32_t end); // this thread uses that end of it
 GOKORE_API void gokore_wait_left_(const void *object, uint32_t end);  // it will no more
+GOKORE_API void gokore_wait_enter_(const void *object, uint32_t end); // this thread is at that end until it has left as often
+GOKORE_API void gokore_wait_leave_(const void *object, uint32_t end);
+GOKORE_API void gokore_wait_round_(const void *object, bool begins);  // a wait group's: a round begins, or this thread has done work of it
 GOKORE_API void gokore_wait_permits_(const void *object, bool taken); // this thread has taken permits, or gives some back
+GOKORE_API void gokore_wait_strangers_(const void *object, int change); // so many more are at its end 0, and not to be known
 GOKORE_API void gokore_wait_forget_(const void *object);              // the object is gone
 
 #ifdef __cplusplus
@@ -547,6 +561,7 @@ static struct { // all of it under the latch, but for the tables' lock-free read
     gokore_latch_ latch;
     gokore_chunks_ records, edges, deps, stacks, threads;
     gokore_lock_map_ by_address, by_edge, by_class, by_subclass, by_stack, told, deadlocks;
+    gokore_lock_map_ rounds, strangers; // of a wait group: which it is; at an object's end 0: how many; by their addresses
     uint32_t free_record, free_edge, free_dep, mark;
     uint64_t last_id, edges_gone; // edges_gone: how many have been unlinked
     bool compiled_read;
@@ -559,7 +574,7 @@ static struct { // all of it under the latch, but for the tables' lock-free read
     uint32_t width;               // classes that rules name
     const char **order;           // [before * width + after] = the name of the rule that says so, or NULL
     gokore_lock_strategy_ *strategies;
-} gokore_lockorder_ = { .by_address = { .shared = true } };
+} gokore_lockorder_ = { .by_address = { .shared = true }, .rounds = { .shared = true } };
 
 static struct { // what every acquisition reads, alone on its cache line; written under the latch
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict; not 0
@@ -2620,6 +2635,10 @@ static inline bool gokore_lock_cools_(const void *lock) {
     return true;
 }
 
+static void gokore_lock_cools_not_(void) { // it is not given up in this way after all: its entry is still there
+    gokore_atomic_store_release(&gokore_mine_->count, gokore_atomic_load_relaxed(&gokore_mine_->count) + 1); // pairs likewise
+}
+
 bool gokore_lock_is_mine_(const void *lock) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return true;
     return gokore_unseen_ || gokore_held_find_(lock);
@@ -2981,44 +3000,90 @@ gokore_status gokore_lockorder_explain(gokore_writer w) {
 }
 
 // >>waiting
+// Which end of a semaphore: those who release, those who hold permits; of a wait group: those who do work.
+enum { GOKORE_END_RELEASES_, GOKORE_END_HOLDS_, GOKORE_ENDS_, GOKORE_END_ROUNDS_ = 0 };
+
 static uint64_t gokore_party_key_(const void *object, uint32_t end) {
     return gokore_lock_hash_((uint64_t)(uintptr_t)object ^ (uint64_t)end << 60) | 1;
 }
 
-void gokore_wait_party_(const void *object, uint32_t end) {
+// This thread is at that end so often more; 0: as often as said.
+static void gokore_party_set_(const void *object, uint32_t end, uint32_t more, uint32_t value) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return;
     gokore_lock_thread_ *t = gokore_mine_ ? gokore_mine_ : gokore_lock_thread_new_();
-    if (!t || gokore_lock_map_get_(&t->parties, gokore_party_key_(object, end))) return;
+    uint64_t key = gokore_party_key_(object, end);
+    uint32_t before = t ? gokore_lock_map_get_(&t->parties, key) : 0;
+    if (more) value = before + more;
+    if (!t || before == value) return;
     gokore_latch_lock_(&t->latch);
-    bool ok = gokore_lock_map_put_(&t->parties, gokore_party_key_(object, end), 1);
+    bool ok = gokore_lock_map_put_(&t->parties, key, value);
     gokore_latch_unlock_(&t->latch);
     if (!ok) gokore_lock_out_of_memory_();
 }
 
-static void gokore_party_leave_(gokore_lock_thread_ *t, const void *object, uint32_t end) {
+void gokore_wait_party_(const void *object, uint32_t end) { gokore_party_set_(object, end, 0, 1); }
+void gokore_wait_enter_(const void *object, uint32_t end) { gokore_party_set_(object, end, 1, 0); }
+
+static void gokore_party_leave_(gokore_lock_thread_ *t, const void *object, uint32_t end, uint32_t times) { // 0 = for good
+    uint64_t key = gokore_party_key_(object, end);
     gokore_latch_lock_(&t->latch);
-    if (gokore_lock_map_get_(&t->parties, gokore_party_key_(object, end))) gokore_lock_map_remove_(&t->parties, gokore_party_key_(object, end));
+    uint32_t before = gokore_lock_map_get_(&t->parties, key);
+    if (before > times && times > 0)
+        (void)gokore_lock_map_put_(&t->parties, key, before - times); // it is there: no memory is needed
+    else if (before)
+        gokore_lock_map_remove_(&t->parties, key);
     gokore_latch_unlock_(&t->latch);
 }
 
-void gokore_wait_left_(const void *object, uint32_t end) {
-    if (GOKORE_LOCKORDER && gokore_mine_) gokore_party_leave_(gokore_mine_, object, end);
+void gokore_wait_leave_(const void *object, uint32_t end) {
+    if (GOKORE_LOCKORDER && gokore_mine_ && !gokore_report_running_()) gokore_party_leave_(gokore_mine_, object, end, 1);
 }
 
-// Which end of a semaphore: those who release, those who hold permits.
-enum { GOKORE_END_RELEASES_, GOKORE_END_HOLDS_, GOKORE_ENDS_ };
+// Rounds are counted once somebody has done work, from 1.
+static uint32_t gokore_round_of_(const void *object) { return gokore_lock_map_get_(&gokore_lockorder_.rounds, gokore_address_key_(object)); }
+
+void gokore_wait_round_(const void *object, bool begins) {
+    uint32_t round = GOKORE_LOCKORDER ? gokore_round_of_(object) : 0;
+    bool ok = true;
+    if (!GOKORE_LOCKORDER || (begins && !round)) return;
+    if (begins || !round) {
+        gokore_latch_lock_(&gokore_lockorder_.latch);
+        round = gokore_round_of_(object) + 1;
+        ok = gokore_lock_map_put_(&gokore_lockorder_.rounds, gokore_address_key_(object), round);
+        gokore_latch_unlock_(&gokore_lockorder_.latch);
+    }
+    if (!ok) gokore_lock_out_of_memory_();
+    if (ok && !begins) gokore_party_set_(object, GOKORE_END_ROUNDS_, 0, round);
+}
+
+void gokore_wait_left_(const void *object, uint32_t end) {
+    if (GOKORE_LOCKORDER && gokore_mine_) gokore_party_leave_(gokore_mine_, object, end, 0);
+}
 
 void gokore_wait_permits_(const void *object, bool taken) {
     gokore_wait_party_(object, taken ? GOKORE_END_HOLDS_ : GOKORE_END_RELEASES_);
     if (!taken) gokore_wait_left_(object, GOKORE_END_HOLDS_);
 }
 
+// A pool says so when a worker of it is started or a cluster is joined. No memory: it is told, and they stay unknown.
+void gokore_wait_strangers_(const void *object, int change) {
+    if (!GOKORE_LOCKORDER) return;
+    uint64_t key = gokore_address_key_(object);
+    gokore_latch_lock_(&gokore_lockorder_.latch);
+    uint32_t before = gokore_lock_map_get_(&gokore_lockorder_.strangers, key);
+    bool ok = change < 0 && !before;
+    if (!ok) ok = gokore_lock_map_put_(&gokore_lockorder_.strangers, key, before + (uint32_t)change);
+    gokore_latch_unlock_(&gokore_lockorder_.latch);
+    if (!ok) gokore_lock_out_of_memory_();
+}
+
 void gokore_wait_forget_(const void *object) {
     if (!GOKORE_LOCKORDER) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
+    gokore_lock_map_remove_(&gokore_lockorder_.strangers, gokore_address_key_(object));
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
         for (uint32_t end = 0; end < GOKORE_ENDS_; end++)
-            if (gokore_lock_thread_at_(i)->id) gokore_party_leave_(gokore_lock_thread_at_(i), object, end);
+            if (gokore_lock_thread_at_(i)->id) gokore_party_leave_(gokore_lock_thread_at_(i), object, end, 0);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
@@ -3077,7 +3142,7 @@ void gokore_wait_begin_(const gokore_wait_ *wait) {
     t->wait_stack = kept;
     gokore_latch_unlock_(&t->latch);
     gokore_atomic_store(&t->waits, true); // pairs with the load in gokore_wait_closes_
-    if (wait->kind == GOKORE_WAIT_PARTY_) return;
+    if (wait->kind >= GOKORE_WAIT_ALL_) return; // no lock
     if (!wait->passes_on) gokore_orphan_tell_(wait->object);
     if (wait->kind == GOKORE_WAIT_EXCLUSIVE_ && gokore_wait_closes_(t, wait->object)) gokore_deadlock_look_();
 }
@@ -3108,9 +3173,9 @@ typedef struct gokore_scene_ {
     uint32_t count;
 } gokore_scene_;
 
-static bool gokore_thread_uses_(gokore_lock_thread_ *u, const void *object, uint32_t end) {
+static uint32_t gokore_thread_uses_(gokore_lock_thread_ *u, const void *object, uint32_t end) { // 0 = it does not
     gokore_latch_lock_(&u->latch);
-    bool uses = gokore_lock_map_get_(&u->parties, gokore_party_key_(object, end));
+    uint32_t uses = gokore_lock_map_get_(&u->parties, gokore_party_key_(object, end));
     gokore_latch_unlock_(&u->latch);
     return uses;
 }
@@ -3130,9 +3195,13 @@ static bool gokore_permits_are_held_(const gokore_scene_ *scene, const void *obj
 
 static bool gokore_thread_ends_wait_(gokore_lock_thread_ *u, const gokore_scene_ *scene, uint32_t i) {
     const gokore_stuck_ *s = &scene->stuck[i];
-    if (!u->id || u == s->thread) return false;
+    if (!u->id || (u == s->thread && s->wait.kind != GOKORE_WAIT_ALL_)) return false;
     if (s->wait.kind == GOKORE_WAIT_EXCLUSIVE_) return gokore_held_by_(u, s->wait.object, false);
-    if (s->wait.kind == GOKORE_WAIT_PARTY_) return gokore_thread_uses_(u, s->wait.object, s->wait.end);
+    if (s->wait.kind == GOKORE_WAIT_PARTY_ || s->wait.kind == GOKORE_WAIT_ALL_) return gokore_thread_uses_(u, s->wait.object, s->wait.end);
+    if (s->wait.kind == GOKORE_WAIT_ROUND_) {
+        uint32_t round = gokore_thread_uses_(u, s->wait.object, GOKORE_END_ROUNDS_);
+        return round && round != gokore_round_of_(s->wait.object);
+    }
     if (s->wait.kind == GOKORE_WAIT_PERMITS_) return gokore_thread_uses_(u, s->wait.object, s->held ? GOKORE_END_HOLDS_ : GOKORE_END_RELEASES_);
     if (gokore_held_by_(u, s->wait.object, true)) return true;
     for (uint32_t k = 0; k < scene->count && s->wait.kind == GOKORE_WAIT_SHARED_; k++) // a plain reader also waits behind a writer that waits
@@ -3140,20 +3209,39 @@ static bool gokore_thread_ends_wait_(gokore_lock_thread_ *u, const gokore_scene_
     return false;
 }
 
-// Is this one still stuck, as far as is known of the others?
+static uint32_t gokore_strangers_(const void *object) { return gokore_lock_map_get_(&gokore_lockorder_.strangers, gokore_address_key_(object)); }
+
+// Those who can end a wait, as far as is known of them.
+typedef struct gokore_enders_ {
+    uint32_t count, stuck;
+    uint32_t next; // one that is stuck
+} gokore_enders_;
+
+static void gokore_enders_add_(gokore_enders_ *e, const gokore_scene_ *scene, const gokore_lock_thread_ *u) {
+    uint32_t k = 0;
+    while (k < scene->count && (scene->stuck[k].thread != u || scene->stuck[k].out)) k++;
+    e->count++;
+    if (k == scene->count) return;
+    if (e->stuck++ == 0) e->next = k;
+}
+
+// Is this one still stuck?
 static bool gokore_stuck_stays_(gokore_scene_ *scene, uint32_t i) {
     gokore_stuck_ *s = &scene->stuck[i];
-    bool any = false, all = true;
+    gokore_enders_ own = { 0 }, others = { 0 };
     for (uint32_t n = 1; n <= gokore_lockorder_.threads.count; n++) {
         gokore_lock_thread_ *u = gokore_lock_thread_at_(n);
-        if (!gokore_thread_ends_wait_(u, scene, i)) continue;
-        uint32_t k = 0;
-        while (k < scene->count && (scene->stuck[k].thread != u || scene->stuck[k].out)) k++;
-        if (k < scene->count && !any) s->next = k;
-        any |= k < scene->count;
-        all &= k < scene->count;
+        if (gokore_thread_ends_wait_(u, scene, i))
+            gokore_enders_add_(&own, scene, u);
+        else if (s->wait.instead && u->id && u != s->thread && gokore_thread_uses_(u, s->wait.instead, 0))
+            gokore_enders_add_(&others, scene, u);
     }
-    return s->wait.kind >= GOKORE_WAIT_PARTY_ ? any && all : any;
+    if (s->wait.kind == GOKORE_WAIT_PARTY_) own.count += gokore_strangers_(s->wait.object);
+    if (s->wait.instead) others.count += gokore_strangers_(s->wait.instead);
+    bool any = own.count && s->wait.kind < GOKORE_WAIT_PARTY_;
+    const gokore_enders_ *e = own.count ? &own : &others;
+    s->next = e->next;
+    return e->stuck > 0 && (any || e->stuck == e->count);
 }
 
 static uint32_t gokore_thread_waits_(gokore_lock_thread_ *t) { // for so many objects
@@ -3387,16 +3475,23 @@ static bool gokore_deadlock_lasts_(const gokore_deadlock *d) {
     return same;
 }
 
-// The one that blocked last, by when their waits began.
+// The one that blocked last, by when their waits began; one whose wait can be given up, if there is any.
 static uint64_t gokore_deadlock_last_(const gokore_deadlock *d) {
     uint64_t last = 0;
     int64_t since = INT64_MIN;
+    bool can = false;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (size_t i = 0; i < d->thread_count && i < GOKORE_DEADLOCK_MAX; i++) {
-        const gokore_lock_thread_ *t = gokore_lock_thread_of_(d->threads[i]);
-        if (!t || t->wait_since_ns < since) continue;
-        since = t->wait_since_ns;
-        last = t->id;
+        gokore_lock_thread_ *t = gokore_lock_thread_of_(d->threads[i]);
+        if (!t) continue;
+        gokore_latch_lock_(&t->latch);
+        bool this_can = t->wait.state && t->wait.doomed != t->wait.idle;
+        if (this_can == can ? t->wait_since_ns >= since : this_can) {
+            since = t->wait_since_ns;
+            can = this_can;
+            last = t->id;
+        }
+        gokore_latch_unlock_(&t->latch);
     }
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     return last;

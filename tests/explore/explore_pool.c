@@ -1,5 +1,5 @@
 // The pool: sleeping and waking, stealing and joining, waiting for idleness, shutting down.
-#include "explore_fences.h"
+#define GOKORE_STACK_FIRST_ 4u
 #define GOKORE_IMPLEMENTATION
 #include "gokore_pool.h"
 
