@@ -8,6 +8,7 @@ import sys
 
 
 # What a macro makes for each type is one function here.
+ASSERTED = re.compile(r"\bGOKORE_(CHECK_|ASSERT)\(")
 TYPED = re.compile("^gokore_atomic_(bool|[iu](8|16|32|64)|size|ptr)_")
 
 
@@ -40,7 +41,7 @@ def add_up(text):
                 found[header][key] = [0] * len(counts)
     for header in found:
         text = open(header).read().splitlines()
-        for key in [k for k in found[header] if k[0] and "GOKORE_CHECK_(" in text[k[0] - 1]]:
+        for key in [k for k in found[header] if k[0] and ASSERTED.search(text[k[0] - 1])]:
             del found[header][key]
     for header, key, counts in others:
         if len(counts) == len(found[header].get(key, [])):
