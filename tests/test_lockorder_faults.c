@@ -22,6 +22,7 @@ static void *allocate(size_t size, size_t align);
 #define GOKORE_LOCKORDER 1
 #undef GOKORE_POLICY
 #define GOKORE_POLICY 1
+#define GOKORE_RULES "whole: Uno > Due > Tre; no names at all; cut: Quattro > Cinque > ! > Sei; last: Sette>Otto"
 #define GOKORE_IMPLEMENTATION
 #include "../gokore.h"
 
@@ -195,3 +196,18 @@ TEST(without_memory, a_manifest_is_loaded_whole_or_not_at_all) { fail_both_ways(
 TEST(without_memory, locks_go_on_and_nobody_is_accused) { fail_both_ways(use_locks, NULL, 5); }
 TEST(without_memory, a_graph_is_whole_or_empty) { fail_both_ways(use_graph, use_locks, 3); }
 TEST(without_memory, strategies_are_there_or_the_call_says_not) { fail_both_ways(use_strategies, NULL, 2); }
+
+// ---- rules of the build that can't be read
+
+static bool comes_first(const char *first, const char *second) {
+    return gokore_lockorder_check_names(&second, 1, first, NULL) == GOKORE_ORDER &&
+           gokore_lockorder_check_names(&first, 1, second, NULL) == GOKORE_OK;
+}
+TEST(compiled, rules_leave_out_what_cannot_be_read) {
+    CHECK(comes_first("Uno", "Due"));
+    CHECK(comes_first("Uno", "Tre"));
+    CHECK(comes_first("Quattro", "Cinque"));
+    CHECK(!comes_first("Cinque", "Sei"));
+    CHECK(comes_first("Sette", "Otto"));
+    CHECK(!comes_first("Tre", "Quattro"));
+}
