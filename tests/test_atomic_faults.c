@@ -21,7 +21,8 @@ static void *allocate(size_t size, size_t align);
     })
 #define GOKORE_SEAM_STORE_(p, v, order)                      __atomic_store_n((p), (v), (order))
 #define GOKORE_SEAM_EXCHANGE_(p, v, order)                   __atomic_exchange_n((p), (v), (order))
-#define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other) compare_exchange((p), (expected), &(__typeof__(*(p))) { (v) }, sizeof *(p), (weak))
+#define GOKORE_SEAM_CAS_(p, expected, v, weak, order, other)                                                         \
+    compare_exchange((p), (expected), &(__typeof__(*(p))) { (v) }, sizeof *(p), (weak))
 #define GOKORE_SEAM_RMW_(op, p, v, order)                    __atomic_##op((p), (v), (order))
 #define GOKORE_SEAM_FENCE_(order)                            __atomic_thread_fence(order)
 #define GOKORE_UNHEARD_(word)                                (void)0
@@ -166,7 +167,8 @@ TEST(litmus, outcomes_are_told_apart) { // which of them C11 forbids (even) or l
         for (int which = 2; which < 4; which++) CHECK_INT(b && !b1, gokore_litmus_weak_(&s, which));
         for (int which = 4; which < 6; which++) CHECK_INT(a && b, gokore_litmus_weak_(&s, which));
     }
-    static const uint32_t rows[][5] = { { 0, 0, 0, 0, 0 }, { 1, 2, 3, 4, 0 }, { 0, 2, 2, 4, 0 }, { 1, 0, 3, 4, 1 }, { 1, 3, 2, 4, 1 }, { 1, 2, 4, 3, 1 } };
+    static const uint32_t rows[][5] = { { 0, 0, 0, 0, 0 }, { 1, 2, 3, 4, 0 }, { 0, 2, 2, 4, 0 },
+                                        { 1, 0, 3, 4, 1 }, { 1, 3, 2, 4, 1 }, { 1, 2, 4, 3, 1 } };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         memcpy(s.seen[1], rows[i], sizeof s.seen[1]);
         CHECK_INT(rows[i][4], gokore_litmus_weak_(&s, 6));

@@ -1,5 +1,5 @@
-// test_sync_edges.c - gokore_sync.h where it is seldom: weak CAS that fail, many waiters of one context, observers and instrumenters
-// with members left out, misuse that is reported, a kernel that refuses locks with priority inheritance
+// test_sync_edges.c - gokore_sync.h where it is seldom: weak CAS that fail, many waiters of one context, observers and
+// instrumenters with members left out, misuse that is reported, a kernel that refuses locks with priority inheritance
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -55,7 +55,8 @@ static void *use_everything(void *number) {
     for (int i = 0; i < ROUNDS; i++) {
         REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&guard, NULL));
         guarded++;
-        while (i % 50 == 0 && turn % THREADS != (unsigned)(intptr_t)number) REQUIRE_STATUS(GOKORE_OK, gokore_cond_wait(&changed, &guard, NULL));
+        while (i % 50 == 0 && turn % THREADS != (unsigned)(intptr_t)number)
+            REQUIRE_STATUS(GOKORE_OK, gokore_cond_wait(&changed, &guard, NULL));
         turn += i % 50 == 0;
         gokore_mutex_unlock(&guard);
         gokore_cond_broadcast(&changed);
@@ -94,7 +95,8 @@ enum { CROWD = 40 };
 static gokore_context everybodys;
 static gokore_atomic_u32 ended;
 static void *wait_for_the_end(void *permit) {
-    gokore_status s = permit ? gokore_semaphore_acquire((gokore_semaphore *)permit, 1, &everybodys) : gokore_context_wait(&everybodys);
+    gokore_semaphore *sem = (gokore_semaphore *)permit;
+    gokore_status s = sem ? gokore_semaphore_acquire(sem, 1, &everybodys) : gokore_context_wait(&everybodys);
     CHECK_STATUS(GOKORE_CANCELED, s);
     (void)gokore_atomic_fetch_add(&ended, 1);
     return NULL;

@@ -7,7 +7,7 @@
 #     branch counts once, whatever its callers; what a macro makes for each type of atomic counts once for all types.
 #   - A line has the branches that the library's own object has; where variants differ, those of the variant with the most. All
 #     programs and variants say together which were taken. Functions that nobody calls count too.
-#   - GOKORE_CHECK_ is no decision of the program: its lines do not count.
+#   - GOKORE_CHECK_ and GOKORE_ASSERT are no decisions of the program: their lines do not count.
 #   - What the preprocessor takes away on this system (Windows, macOS) is not there. What it leaves counts, even if only a broken
 #     machine could take it.
 #   - Programs that end by abort or _exit keep their counts (flush.c); those that a signal ends lose them. The explorer's runs are of
