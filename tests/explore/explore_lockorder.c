@@ -79,3 +79,45 @@ SCENARIO(lockorder, a_key_goes_and_comes_while_others_look, .bound = 6, .stale =
     CHECK(gokore_lock_map_put_(&map, 1000, 2000));
     explore_join();
 }
+
+// ---- locks that others have made known, and deadlocks
+
+static gokore_mutex first, second;
+static gokore_status told[8];
+static void takes(gokore_mutex *m) {
+    CHECK(gokore_mutex_lock(m, NULL) == GOKORE_OK);
+    total++;
+    gokore_mutex_unlock(m);
+}
+static void takes_it(void *arg) { takes(arg); }
+SCENARIO(lockorder, a_lock_that_another_has_made_known, .bound = 3, .stale = 2, .leaks = true) {
+    takes(&b); // this thread is known, with another lock
+    explore_go(takes_it, &first);
+    gokore_status status = gokore_mutex_try_lock(&first, 0);
+    if (status == GOKORE_OK) gokore_mutex_unlock(&first);
+    explore_join();
+}
+static void quiet(const gokore_report *r, void *user) { (void)r, (void)user; }
+static gokore_status cancel_first(const gokore_deadlock *d, gokore_resolution *out, void *user) {
+    (void)user;
+    *out = (gokore_resolution) { .type = GOKORE_RESOLVE_CANCEL_VICTIM, .victim = d->threads[0] };
+    return GOKORE_OK;
+}
+static void takes_two(int me, gokore_mutex *one, gokore_mutex *two) {
+    CHECK(gokore_mutex_lock(one, NULL) == GOKORE_OK);
+    told[me] = gokore_mutex_lock(two, NULL);
+    if (told[me] == GOKORE_OK) gokore_mutex_unlock(two);
+    gokore_mutex_unlock(one);
+}
+static void takes_the_second_first(void *arg) {
+    (void)arg;
+    takes_two(1, &second, &first);
+}
+SCENARIO(lockorder, of_two_that_wait_for_each_other_one_is_told, .bound = 3, .stale = 1, .leaks = true, .steps = 20000) {
+    gokore_report_set(quiet, NULL);
+    CHECK(gokore_deadlock_register_strategy("cancel", cancel_first, NULL) == GOKORE_OK);
+    explore_go(takes_the_second_first, NULL);
+    takes_two(0, &first, &second);
+    explore_join();
+    CHECK(told[0] == GOKORE_OK || told[1] == GOKORE_OK);
+}
