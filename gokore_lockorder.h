@@ -3099,7 +3099,7 @@ static bool gokore_wait_closes_(const gokore_lock_thread_ *me, const void *lock)
         gokore_lock_thread_ *t = (gokore_lock_thread_ *)gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner); // pairs with owner_set_
         if (!t) return false;
         if (t == me) return steps > 0;
-        if (!gokore_atomic_load(&t->waits)) return false; // pairs with the store in gokore_wait_begin_: one of two sees the other
+        if (!gokore_atomic_load_relaxed(&t->waits)) return false; // relaxed: the fence in gokore_wait_begin_
         gokore_latch_lock_(&t->latch);
         bool waits = gokore_wait_goes_on_(t) && t->wait.kind == GOKORE_WAIT_EXCLUSIVE_;
         lock = t->wait.object;
@@ -3141,7 +3141,8 @@ void gokore_wait_begin_(const gokore_wait_ *wait) {
     t->wait_since_ns = gokore_now_ns();
     t->wait_stack = kept;
     gokore_latch_unlock_(&t->latch);
-    gokore_atomic_store(&t->waits, true); // pairs with the load in gokore_wait_closes_
+    gokore_atomic_store_relaxed(&t->waits, true); // relaxed: the fence
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with itself: of two that wait for each other one sees that the other owns and waits
     if (wait->kind >= GOKORE_WAIT_ALL_) return; // no lock
     if (!wait->passes_on) gokore_orphan_tell_(wait->object);
     if (wait->kind == GOKORE_WAIT_EXCLUSIVE_ && gokore_wait_closes_(t, wait->object)) gokore_deadlock_look_();

@@ -79,3 +79,50 @@ SCENARIO(lockorder, a_key_goes_and_comes_while_others_look, .bound = 6, .stale =
     CHECK(gokore_lock_map_put_(&map, 1000, 2000));
     explore_join();
 }
+
+// ---- locks that others have made known, and deadlocks
+
+static gokore_mutex first;
+static void takes(gokore_mutex *m) {
+    CHECK(gokore_mutex_lock(m, NULL) == GOKORE_OK);
+    total++;
+    gokore_mutex_unlock(m);
+}
+static void takes_it(void *arg) { takes(arg); }
+SCENARIO(lockorder, a_lock_that_another_has_made_known, .bound = 3, .stale = 2, .leaks = true) {
+    takes(&b); // this thread is known, with another lock
+    explore_go(takes_it, &first);
+    gokore_status status = gokore_mutex_try_lock(&first, 0);
+    if (status == GOKORE_OK) gokore_mutex_unlock(&first);
+    explore_join();
+}
+static gokore_atomic_u32 asked; // both may find it
+static void quiet(const gokore_report *r, void *user) { (void)r, (void)user; }
+static gokore_status counts(const gokore_deadlock *d, gokore_resolution *out, void *user) {
+    (void)user;
+    if (d->thread_count == 2) (void)gokore_atomic_fetch_add_relaxed(&asked, 1u);
+    *out = (gokore_resolution) { .type = GOKORE_RESOLVE_CANCEL_VICTIM, .victim = d->threads[0] };
+    return GOKORE_OK;
+}
+static gokore_atomic_u32 idle[2];
+static void owns_one_and_waits_for_the_other(int me) { // what a mutex tells the checker
+    gokore_lockorder_acquired(&foreign[me], NULL, GOKORE_LOCK_EXCLUSIVE);
+    gokore_wait_begin_(&(gokore_wait_) { .kind = GOKORE_WAIT_EXCLUSIVE_, .object = &foreign[!me], .deadline_ns = INT64_MAX,
+                                         .state = &idle[me], .doomed = 1 });
+}
+static void the_other(void *arg) {
+    (void)arg;
+    owns_one_and_waits_for_the_other(1);
+}
+SCENARIO(lockorder, of_two_that_wait_for_each_other_one_finds_out, .bound = 3, .stale = 2, .leaks = true) {
+    gokore_report_set(quiet, NULL);
+    CHECK(gokore_deadlock_register_strategy("counts", counts, NULL) == GOKORE_OK);
+    for (int i = 0; i < 2; i++) { // known
+        gokore_lockorder_acquired(&foreign[i], NULL, GOKORE_LOCK_EXCLUSIVE);
+        gokore_lockorder_released(&foreign[i]);
+    }
+    explore_go(the_other, NULL);
+    owns_one_and_waits_for_the_other(0);
+    explore_join();
+    CHECK(gokore_atomic_load(&asked) > 0);
+}

@@ -262,3 +262,20 @@ SCENARIO(pool, a_shutdown_that_expires_cancels_the_rest, .bound = 4, .stale = 1,
     gokore_pool_destroy(pool);
     for (int i = 0; i < 2; i++) CHECK(ran[i] + cancelled[i] == 1);
 }
+
+// ---- what the pool reads of the program's settings
+
+static gokore_qos seen_qos(void *user) {
+    (void)user;
+    return GOKORE_QOS_BEST_EFFORT;
+}
+static void sets_provider(void *arg) {
+    gokore_provider p = { .user = arg, .qos = seen_qos };
+    CHECK(gokore_provider_set(&p) == GOKORE_OK);
+}
+SCENARIO(settings, a_provider_is_seen_whole, .bound = 4, .stale = 2, .leaks = true) {
+    explore_go(sets_provider, &names[1]);
+    const gokore_provider *p = gokore_provider_get();
+    CHECK(p->user == NULL || (p->user == &names[1] && p->qos == seen_qos && p->numa_distance));
+    explore_join();
+}

@@ -129,6 +129,15 @@ SCENARIO(rwlock, a_writer_excludes_readers, .bound = 4, .stale = 2, .jumps = 1) 
     CHECK(total == 1);
     word_is(&rw.sync_, 0);
 }
+SCENARIO(rwlock, a_writer_that_is_handed_it_sees_what_all_readers_did, .bound = 4, .stale = 1, .jumps = 1) {
+    CHECK(gokore_rwlock_read_lock(&rw, NULL) == GOKORE_OK);
+    explore_go(reader, NULL);
+    explore_go(writer, NULL);
+    gokore_rwlock_read_unlock(&rw);
+    explore_join();
+    CHECK(total == 1);
+    word_is(&rw.sync_, 0);
+}
 SCENARIO(rwlock, two_writers_and_a_reader, .bound = 4, .stale = 1, .jumps = 1) {
     explore_go(writer, NULL);
     explore_go(reader, NULL);
@@ -309,6 +318,18 @@ static void context_waiter(void *arg) {
 static void context_canceller(void *arg) {
     total = 1;
     gokore_context_cancel(arg);
+}
+static void canceller_that_writes(void *arg) {
+    token = 7;
+    canceller(arg);
+}
+SCENARIO(context, who_finds_it_cancelled_sees_what_was_done_before, .bound = 6, .stale = 2, .jumps = 1, .jump_ns = 2000000) {
+    gokore_context_init_timeout(&ctx, NULL, 1000000);
+    explore_go(canceller_that_writes, NULL);
+    answer = gokore_context_status(&ctx);
+    CHECK(answer != GOKORE_CANCELED || token == 7);
+    explore_join();
+    gokore_context_deinit(&ctx);
 }
 SCENARIO(context, may_be_freed_by_who_was_woken, .bound = 5, .stale = 2, .spurious = 1) {
     gokore_context *c = GOKORE_SEAM_ALLOC_(sizeof *c, 16);

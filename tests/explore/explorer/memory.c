@@ -552,10 +552,12 @@ void explore_membarrier(void) { // a fence in every thread, wherever it is; not 
     if (!engine.running) return;
     ENTER();
     int order = site_order(CALLER, OP_FENCE, __ATOMIC_SEQ_CST);
+    fence_in(engine.running, order);
     for (int i = 0; i < engine.thread_count; i++) {
         explore_point();
         if (engine.threads[i].state != DONE) fence_in(&engine.threads[i], order);
     }
+    fence_in(engine.running, order); // as the call begins and when it returns
     if (engine.tracing) explore_trace(CALLER, NULL, "membarrier %s", explore_order_name(order));
 }
 
