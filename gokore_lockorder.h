@@ -747,11 +747,27 @@ static uint32_t gokore_stack_keep_(const gokore_stack_ *stack) {
     return i;
 }
 
+// Where the program has called the library: frames further in are the library's own, and no part of a stack that is kept. Said by
+// the functions that may learn, wait or report, in their own frames, before anything that is slow; where it does not lie on the
+// stack, as in a call of one that does not say it, stacks begin further in.
+static _Thread_local const void *gokore_called_from_;
+#define GOKORE_CALLED_() ((void)(GOKORE_LOCKORDER && (gokore_called_from_ = GOKORE_CALLER_)))
+#define GOKORE_ENTRY_    __attribute__((noinline)) // of these functions: whose caller is the program
+
+static void gokore_stack_trim_to_caller_(gokore_stack_ *stack) {
+    uint32_t i = 0;
+    while (i < stack->depth && stack->frames[i] != gokore_called_from_) i++;
+    if (i == stack->depth) return;
+    stack->depth -= i;
+    memmove(stack->frames, stack->frames + i, stack->depth * sizeof stack->frames[0]);
+}
+
 // What a thread has captured last. Unwinding takes a microsecond, and locks are often learnt in a loop: the stack is the same
 // if it begins at the same frame and every return address still lies where it lay.
 typedef struct gokore_trace_ {
     gokore_stack_ stack;
-    uintptr_t at[GOKORE_STACK_MAX_]; // where the return address of each frame but the first lies
+    uintptr_t at[GOKORE_STACK_MAX_]; // where the return address of each frame lies
+    uint32_t first;                  // 1: that of the first frame is not known, because it is no return address
     const void *frame;               // NULL = they do not lie where they were looked for: nothing is kept
     uint32_t kept;                   // its number; 0 = none yet
 } gokore_trace_;
@@ -767,6 +783,7 @@ static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) { return (
 static _Unwind_Reason_Code gokore_trace_frame_(struct _Unwind_Context *context, void *user) {
     gokore_trace_ *t = (gokore_trace_ *)user;
     uintptr_t pc = _Unwind_GetIP(context);
+    if (t->first && pc == (uintptr_t)gokore_called_from_) t->stack.depth = t->first = 0; // the frames so far are ours
     if (pc == 0 || t->stack.depth == GOKORE_STACK_MAX_) return _URC_END_OF_STACK;
     t->at[t->stack.depth] = gokore_return_lies_(context);
     memcpy(&t->stack.frames[t->stack.depth++], &pc, sizeof pc);
@@ -775,17 +792,18 @@ static _Unwind_Reason_Code gokore_trace_frame_(struct _Unwind_Context *context, 
 
 // The words may belong to other frames by now; the sanitizers must not mind.
 __attribute__((noinline, no_sanitize_address, no_sanitize_thread)) static bool gokore_trace_lies_there_(const gokore_trace_ *t) {
-    for (uint32_t i = 1; i < t->stack.depth; i++) {
+    for (uint32_t i = t->first; i < t->stack.depth; i++) {
         void *word = *(void *volatile const *)t->at[i];
         if (word != t->stack.frames[i]) return false;
     }
-    return t->stack.depth > 1;
+    return t->stack.depth > t->first;
 }
 
 __attribute__((noinline)) static void gokore_trace_capture_(gokore_trace_ *t) {
     const void *frame = __builtin_frame_address(0);
     if (GOKORE_RETURN_LIES_KNOWN_ && t->frame == frame && gokore_trace_lies_there_(t)) return;
     t->stack.depth = 0;
+    t->first = 1;
     t->kept = 0;
     (void)_Unwind_Backtrace(gokore_trace_frame_, t);
     t->frame = GOKORE_RETURN_LIES_KNOWN_ && gokore_trace_lies_there_(t) ? frame : NULL;
@@ -2303,6 +2321,7 @@ static gokore_status gokore_lock_again_(const gokore_held_ *held, gokore_lock_id
     gokore_finding_ f;
     gokore_stack_ stack;
     gokore_stack_capture_(&stack);
+    gokore_stack_trim_to_caller_(&stack);
     gokore_finding_start_(&f, GOKORE_REPORT_LOCK_RECURSION, &stack);
     gokore_lock_title_(who.lock, who.cls, gokore_lock_find_(who), f.resource, sizeof f.resource);
     int n = snprintf(f.message, sizeof f.message, "lock recursion: '%s' taken by the thread that holds it", f.resource);
@@ -2315,6 +2334,7 @@ static gokore_status gokore_limit_tell_(const char *whose, uint32_t held, uint32
     gokore_finding_ f;
     gokore_stack_ stack;
     gokore_stack_capture_(&stack);
+    gokore_stack_trim_to_caller_(&stack);
     gokore_finding_start_(&f, GOKORE_REPORT_LOCK_LIMIT, &stack);
     f.resource[0] = 0;
     int n = snprintf(f.message, sizeof f.message, "container lock limit exceeded (%u/%u), held by %s", held, limit, whose);
@@ -2690,7 +2710,8 @@ void gokore_lockorder_set_mode(unsigned flags) {
 }
 
 // >>foreign locks
-gokore_status gokore_lockorder_before(const void *lock, gokore_lock_class *cls, unsigned mode) {
+GOKORE_ENTRY_ gokore_status gokore_lockorder_before(const void *lock, gokore_lock_class *cls, unsigned mode) {
+    GOKORE_CALLED_();
     return gokore_lockorder_before_((gokore_lock_identity_) { .lock = lock, .cls = cls }, mode);
 }
 
