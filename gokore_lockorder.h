@@ -2655,7 +2655,7 @@ static inline bool gokore_lock_cools_(const void *lock) {
     return true;
 }
 
-static void gokore_lock_cools_not_(void) { // it is not given up in this way after all: its entry is still there
+static inline void gokore_lock_cools_not_(void) { // it is not given up in this way after all: its entry is still there
     gokore_atomic_store_release(&gokore_mine_->count, gokore_atomic_load_relaxed(&gokore_mine_->count) + 1); // pairs likewise
 }
 
