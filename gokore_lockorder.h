@@ -139,7 +139,8 @@ enum { GOKORE_LOCKORDER_STRICT = 1, GOKORE_LOCKORDER_BY_INSTANCE = 2, GOKORE_LOC
 // STRICT: mild cycles are errors. BY_INSTANCE: each lock is a node of its own, also where it has a class. BY_CLASS: locks with a
 // name and no class are of the class of that name. 0 = neither. Applies to acquisitions from now on.
 GOKORE_API void gokore_lockorder_set_mode(unsigned flags);
-// More locks held at once than this are LOCK_LIMIT: max_locks by the whole process, max_held by one thread. 0 = no limit.
+// More locks held at once than this are LOCK_LIMIT: max_locks by the whole process, max_held by one thread. 0 = no limit. With
+// GOKORE_POLICY max_locks is at first that of gokore_limit_locks, when the first lock is taken: the container's GOKORE_MAX_LOCKS.
 GOKORE_API void gokore_lockorder_set_limits(uint32_t max_locks, uint32_t max_held);
 
 typedef struct gokore_lock_verdict {
@@ -567,6 +568,8 @@ static struct { // all of it under the latch, but for the tables' lock-free read
     bool compiled_read;
     gokore_atomic_bool memory_told;
     gokore_atomic_u32 held_total; // counted while max_locks is set
+    gokore_atomic_bool limited;   // max_locks has been set, or is being asked for
+    uint32_t max_locks;           // what was found then: a reset returns to it
     gokore_lock_name_ *names;
     gokore_lock_rule_ *rules[GOKORE_ORIGINS_];
     gokore_lock_clause_ *clauses;
@@ -906,6 +909,7 @@ static void gokore_deadlock_look_(void);
 static void gokore_lock_not_held_(const void *lock, const char *what);
 static void gokore_lock_part_set_(uint32_t record);
 static void gokore_settings_look_(void);
+static void gokore_lent_max_locks_(uint32_t max_locks);
 
 // >>locks
 // A lock's record goes, and what was learnt of it if it is a node of its own.
@@ -1589,9 +1593,19 @@ static void gokore_threads_prepare_(void) {
     gokore_fork_watched_();
 }
 
+// Where limits are enforced, those of the container and of its class of service count from the first lock on. Without the latch:
+// files are read for it.
+static void gokore_limit_locks_ready_(void) {
+    if (!GOKORE_LOCKORDER || !GOKORE_POLICY || gokore_atomic_exchange_relaxed(&gokore_lockorder_.limited, true)) return; // relaxed: once
+    int64_t limit = gokore_limit_locks().value;
+    gokore_lockorder_.max_locks = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+    if (limit > 0) gokore_lent_max_locks_(gokore_lockorder_.max_locks);
+}
+
 // This thread's state; NULL if there is no memory.
 static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
     static bool ready; // under the latch
+    gokore_limit_locks_ready_();
     (void)pthread_once(&gokore_thread_once_, gokore_threads_prepare_);
     gokore_latch_lock_(&gokore_lockorder_.latch);
     if (!ready) gokore_limits_ready_(GOKORE_QOS_DEFAULT);
@@ -2692,6 +2706,7 @@ static void gokore_limits_put_(uint32_t max_locks, const uint32_t *max_held) {
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
         if (gokore_lock_thread_at_(i)->id) total += gokore_atomic_load_relaxed(&gokore_lock_thread_at_(i)->count); // relaxed: a count
     gokore_atomic_store_relaxed(&gokore_lockorder_.held_total, total);   // relaxed: settings, from now on
+    gokore_atomic_store_relaxed(&gokore_lockorder_.limited, true);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, max_locks);
     if (max_held) gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, *max_held);
     gokore_settings_look_();
@@ -3757,7 +3772,7 @@ void gokore_lockorder_reset(void) {
     gokore_rules_read_compiled_();
     (void)gokore_rules_install_(GOKORE_ORIGIN_COMPILED_, gokore_lockorder_.rules[GOKORE_ORIGIN_COMPILED_], clash);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.mode, 0); // relaxed: settings
-    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, 0);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, gokore_lockorder_.max_locks);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, 0);
     gokore_limits_ready_(GOKORE_QOS_DEFAULT);
     (void)gokore_limits_set_();
