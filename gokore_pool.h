@@ -2840,7 +2840,8 @@ static gokore_status gokore_pool_run_here_(gokore_worker *w, gokore_task *task, 
     return status;
 }
 
-gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
+    GOKORE_CALLED_();
     if (!gokore_task_is_sound_(task)) return GOKORE_INVALID;
     gokore_worker *here = gokore_worker_here_;
     if (here && here->pool == p) return gokore_pool_run_here_(here, task, ctx);
@@ -2998,7 +2999,8 @@ static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokor
     }
 }
 
-gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_worker *w = gokore_worker_here_;
     gokore_status status = w ? gokore_group_help_(w, g, ctx) : gokore_group_sleep_(g, ctx);
     if (status != GOKORE_OK) return status;
@@ -3208,7 +3210,8 @@ gokore_mutex *gokore_scheduler_lock(const char *name) {
 }
 
 // >>waiting, ending
-gokore_status gokore_pool_wait_idle(gokore_pool *p, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_pool_wait_idle(gokore_pool *p, gokore_context *ctx) {
+    GOKORE_CALLED_();
     if (gokore_pool_is_forked_(p)) return GOKORE_SHUTDOWN;
     if (gokore_worker_here_ && gokore_worker_here_->pool == p) return GOKORE_INVALID;
     gokore_lock_none_held_("while its thread waits for a pool");

@@ -1166,8 +1166,9 @@ __attribute__((noinline)) static gokore_status gokore_mutex_lock_slower_(gokore_
     return gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
     if (GOKORE_SYNC_WATCHED_ONLY_ && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_again_(m))) return GOKORE_OK;
+    GOKORE_CALLED_();
     return gokore_mutex_lock_slower_(m, ctx);
 }
 
@@ -1177,19 +1178,22 @@ static gokore_status gokore_mutex_lock_as_(gokore_mutex *m, gokore_lock_identity
     return gokore_sync_lock_as_(&m->sync_, gokore_mutex_kind_of_(m), who, &w, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
     who.subclass = subclass;
     return gokore_mutex_lock_as_(m, who, ctx);
 }
 
-gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
     who.outer = outer;
     return gokore_mutex_lock_as_(m, who, ctx);
 }
 
-gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_mutex_acquire_(m, NULL, INT64_MAX, GOKORE_LOCK_TRY);
     return gokore_mutex_acquire_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
@@ -1287,7 +1291,8 @@ static bool gokore_lock_is_too_far_(const gokore_numa_policy *numa, int node) {
     return here >= 0 && !gokore_numa_policy_allows_(topology, numa, here, node);
 }
 
-gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_lock_policy policy = gokore_lock_policy_now_();
     int node = gokore_lock_numa_node_(gokore_atomic_load_acquire(&m->sync_.record_)); // pairs with gokore_lock_find_
     int64_t until = policy.retry.max_wait_ns > 0 ? gokore_deadline_after_(policy.retry.max_wait_ns) : INT64_MAX;
@@ -1340,7 +1345,8 @@ static void gokore_cond_relock_(gokore_mutex *m) {
     if (GOKORE_METRICS) gokore_sync_tell_acquired_(m, gokore_sync_name_(&m->sync_), GOKORE_OK, waited_ns);
 }
 
-gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
     if (!gokore_mutex_is_held(m)) {
@@ -1451,7 +1457,8 @@ static gokore_status gokore_rwlock_read_slow_(gokore_rwlock *rw, gokore_context 
     return status;
 }
 
-gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+    GOKORE_CALLED_();
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: the CAS decides
     if (GOKORE_SYNC_UNTOLD_ && !(v & ~GOKORE_SYNC_COUNT_) && v != GOKORE_SYNC_COUNT_ && gokore_context_is_live_(ctx) &&
         gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // others read too; pairs with write_unlock
@@ -1459,7 +1466,8 @@ gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *c
     return gokore_rwlock_read_slow_(rw, ctx, INT64_MAX, 0);
 }
 
-gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_rwlock_read_slow_(rw, NULL, INT64_MAX, GOKORE_LOCK_TRY);
     return gokore_rwlock_read_slow_(rw, NULL, gokore_deadline_after_(timeout_ns), 0);
 }
@@ -1469,11 +1477,13 @@ static gokore_status gokore_rwlock_write_slow_(gokore_rwlock *rw, gokore_context
     return gokore_sync_lock_(&rw->sync_, &gokore_rwlock_kind_, &w, ctx, deadline_ns, mode);
 }
 
-gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+    GOKORE_CALLED_();
     return gokore_rwlock_write_slow_(rw, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_rwlock_write_slow_(rw, NULL, INT64_MAX, GOKORE_LOCK_EXCLUSIVE | GOKORE_LOCK_TRY);
     return gokore_rwlock_write_slow_(rw, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
@@ -1647,7 +1657,8 @@ gokore_status gokore_waitgroup_wait_as_(gokore_waitgroup *w, gokore_context *ctx
     return status;
 }
 
-gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx) {
+    GOKORE_CALLED_();
     return gokore_waitgroup_wait_as_(w, ctx, &(gokore_waiter_) { .key_ = w, .kind_ = GOKORE_WAIT_ROUND_ });
 }
 
@@ -1692,15 +1703,17 @@ static gokore_status gokore_semaphore_acquire_slow_(gokore_semaphore *s, uint32_
     return status;
 }
 
-gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_relaxed(&s->sync_.word_); // relaxed: the CAS decides
     if (GOKORE_SYNC_UNTOLD_ && n - 1 < GOKORE_SEMAPHORE_MAX && !(v & ~GOKORE_SYNC_COUNT_) && v >= n * GOKORE_SYNC_ONE_ && gokore_context_is_live_(ctx) &&
         gokore_atomic_cas_acquire(&s->sync_.word_, v, v - n * GOKORE_SYNC_ONE_)) // pairs with release
         return GOKORE_OK;
+    GOKORE_CALLED_();
     return gokore_semaphore_acquire_slow_(s, n, ctx, INT64_MAX, 0);
 }
 
-gokore_status gokore_semaphore_try_acquire(gokore_semaphore *s, uint32_t n, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_semaphore_try_acquire(gokore_semaphore *s, uint32_t n, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_semaphore_acquire_slow_(s, n, NULL, INT64_MAX, GOKORE_LOCK_TRY);
     return gokore_semaphore_acquire_slow_(s, n, NULL, gokore_deadline_after_(timeout_ns), 0);
 }
@@ -1769,11 +1782,13 @@ static gokore_status gokore_locker_take_(const gokore_locker *l, gokore_context 
     return status;
 }
 
-gokore_status gokore_locker_lock(const gokore_locker *l, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_locker_lock(const gokore_locker *l, gokore_context *ctx) {
+    GOKORE_CALLED_();
     return gokore_locker_take_(l, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_locker_try_lock(const gokore_locker *l, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_locker_try_lock(const gokore_locker *l, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (!l->try_lock) return GOKORE_UNSUPPORTED;
     if (timeout_ns <= 0) return gokore_locker_take_(l, NULL, INT64_MAX, GOKORE_LOCK_EXCLUSIVE | GOKORE_LOCK_TRY);
     return gokore_locker_take_(l, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);

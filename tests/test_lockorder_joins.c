@@ -163,14 +163,14 @@ static void finish_count(scene *s) {
 static void receive_task(gokore_worker *worker, gokore_task *task) {
     int item = 0;
     (void)worker;
-    (void)gokore_channel_recv(((work *)task)->of->pipe, &item, NULL);
+    (void)!gokore_channel_recv(((work *)task)->of->pipe, &item, NULL);
 }
 static void *send_late(void *arg) {
     scene *s = (scene *)arg;
     int item = 1;
     REQUIRE_STATUS(GOKORE_OK, gokore_channel_send(s->pipe, &item, NULL));
     want(&s->works[1]);
-    (void)gokore_channel_send(s->pipe, &item, NULL);
+    (void)!gokore_channel_send(s->pipe, &item, NULL);
     return NULL;
 }
 static void group_and_channel(scene *s) {
