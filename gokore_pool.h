@@ -1,10 +1,10 @@
 // gokore_pool.h - v0.1.0 - MIT                                      a Chase-Lev deque and a pool of workers that sleep
 //
 // WHAT     Tasks live in the caller's memory and run on a set of workers. A worker puts what it spawns on a stack of its
-//          own and takes the youngest back, without a fence while nobody asks; idle workers steal the oldest. Work from
-// outside is queued in lanes by
-//          service class. Each submission takes a context: a task whose context is over before it starts is not run. An idle
-//          pool sleeps. By default there are as many workers as this container may use CPUs.
+//          own and takes the youngest back, without a fence while nobody asks; idle workers steal the oldest. Work from outside
+//          is queued in lanes by service class, on the node it comes from. Each submission takes a context: a task whose context
+//          is over before it starts is not run. An idle pool sleeps. By default there are as many workers as this container may
+//          use CPUs.
 //
 // DO THIS  in ONE C file:  #define GOKORE_IMPLEMENTATION, then #include "gokore_pool.h"
 //
@@ -38,9 +38,13 @@
 //                own function or on_cancel: the pool does not touch it afterwards. A spawned task belongs to the task that
 //                spawned it, which joins it, last spawned first, before it returns.
 //   Exactly once Each submitted task runs, or has on_cancel called, exactly once, whatever happens to context and pool.
-//   Lanes        Guaranteed before Burstable before BestEffort; every 16th pick looks at one of the lower two first.
-//   Blocking     A task that blocks keeps its worker. Waiting in a join runs other tasks meanwhile. Pools whose workers submit
-//                to each other's full queue (queue_limit) without a context can wait for each other for ever: give a deadline.
+//   Lanes        Guaranteed before Burstable before BestEffort; every 16th pick looks at one of the lower two first. In order
+//                among what was submitted on one node; where workers are dealt to several, each node has lanes, and looks into
+//                the others' when its own are empty.
+//   Idle         One worker looks on for some 20 us before it sleeps; then nothing runs, and waking one is a system call.
+//   Blocking     A task that blocks keeps its worker. Waiting in a join runs other tasks meanwhile, spawned or submitted. Pools
+//                whose workers submit to each other's full queue (queue_limit) without a context can wait for each other for
+//                ever: give a deadline.
 //   pthread_exit A task that ends its thread is reported (TASK_BUSY), its waiter and group get GOKORE_SYSTEM, and its worker goes
 //                on. So it is for the task that spawned it, if that joins it at that time. All that was spawned must have been
 //                joined, and nothing else lie below on the thread's stack, stolen or run in place: else the process aborts.
@@ -151,9 +155,8 @@ typedef struct gokore_pool_desc {
     gokore_allocator allocator; // default: C heap
     size_t stack_size;          // of each worker; default 0: the system's
     size_t queue_limit;         // most tasks queued from outside; default 0: no limit. Submitting beyond it waits: see there
-    // steal_attempts, backoff: of gokore_pool_try_steal, and of idle workers with a coordinator;
-    const gokore_retry_policy *retry;
-                                      // default NULL: the table of qos. Copied
+    const gokore_retry_policy *retry; // steal_attempts, backoff: of gokore_pool_try_steal, and of idle workers with a
+                                      // coordinator; default NULL: the table of qos. Copied
     const gokore_concurrency_policy *concurrency; // share of steals that may cross nodes, shortest queue that is stolen from
                                 // across nodes; default NULL: the policy in force, without one no limit. Copied
     const struct gokore_provider *provider; // its container, where workers is 0; qos, numa_policy and retry_policy, where nothing
@@ -205,11 +208,11 @@ GOKORE_API uint64_t gokore_pool_report_cross_node(gokore_pool *pool, uint64_t n)
 // Called with pieces [begin, end) of the whole, each index in exactly one.
 typedef void gokore_for_fn(gokore_worker *worker, size_t begin, size_t end, void *user);
 // Calls fn for all of [begin, end), on the pool's workers at once, and returns when all has been done: GOKORE_OK. No piece is
-// longer than grain; grain 0: as long as about 10 us take. Where ctx is over, no new piece is begun: the context's status if
-// any was left out. GOKORE_SHUTDOWN: nothing was done. begin >= end: no calls. Any thread; a worker of this pool takes part.
+// longer than grain; grain 0: as long as about 10 us take, and a loop that takes less than that one worker does alone. Where ctx
+// is over, no new piece is begun: the context's status if any was left out. GOKORE_SHUTDOWN: nothing was done. begin >= end: no
+// calls. Any thread; a worker of this pool takes part.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_parallel_for(gokore_pool *pool, gokore_context *ctx, size_t begin, size_t end,
-                                                              size_t grain,
-                                                              gokore_for_fn *fn, void *user);
+                                                              size_t grain, gokore_for_fn *fn, void *user);
 
 // >>groups
 // Tasks that are waited for together, of any pools. All-zero is an empty group. May be used again after the wait.
@@ -221,9 +224,8 @@ struct gokore_group {
     gokore_context context_;   // of members that bring none
 };
 typedef struct gokore_group_desc {
-    // default false. true: after a failure, members that have not started are cancelled (GOKORE_CANCELED),
-    bool cancel_on_failure;
-                            // and the context of running members that brought none is over
+    bool cancel_on_failure; // default false. true: after a failure, members that have not started are cancelled
+                            // (GOKORE_CANCELED), and the context of running members that brought none is over
 } gokore_group_desc;
 GOKORE_API void gokore_group_init(gokore_group *group, const gokore_group_desc *desc); // desc NULL = defaults
 // As gokore_pool_submit. A task without a context has the group's. On failure the group is as before.
@@ -241,10 +243,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group,
 // is none, tries again as often as desc.retry says, with its delays; then GOKORE_EMPTY, or the context's status. Any thread.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_try_steal(gokore_pool *pool, gokore_context *ctx, gokore_task **out);
 // Runs what gokore_pool_try_steal or a coordinator gave, or cancels it if its context is over; tells its joiner, group and
-// pool. worker:
-// the calling thread's, NULL on a thread that is none; the task's function gets the same. What it spawns without a worker
-// runs at once, on
-// this thread and without a context; what asks a worker for its index, pool, node or load needs one.
+// pool. worker: the calling thread's, NULL on a thread that is none; the task's function gets the same. What it spawns without a
+// worker runs at once, on this thread and without a context; what asks a worker for its index, pool, node or load needs one.
 GOKORE_API void gokore_task_run(gokore_worker *worker, gokore_task *task);
 // Called on the thief, NULL for a thread that is no worker, after each steal, before the task runs. NULL removes it; calls that
 // are under way may come to their end after that.
@@ -253,8 +253,7 @@ GOKORE_API void gokore_pool_on_steal(gokore_pool *pool, gokore_steal_fn *fn, voi
 // Its workers, for gokore_worker_load and the like; they live as long as the pool.
 GOKORE_API size_t gokore_pool_stealers(gokore_pool *pool, gokore_worker **out, size_t cap);
 
-// Around each function that runs; not for tasks that are cancelled. Members may be NULL. worker is NULL for gokore_task_run
-// outside.
+// Around each function that runs; not for tasks that are cancelled. Members may be NULL. worker: NULL in gokore_task_run outside.
 typedef struct gokore_pool_observer {
     void (*task_begin)(void *user, gokore_pool *pool, gokore_worker *worker, gokore_task *task);
     void (*task_end)(void *user, gokore_pool *pool, gokore_worker *worker, int64_t ran_ns);
@@ -284,9 +283,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_pool_set_coordinator(gokore_poo
 GOKORE_API gokore_cluster_coordinator *gokore_pool_coordinator(gokore_pool *pool); // NULL = none
 
 // >>schedulers
-// A pool, and a lock, by name: made at the first call, the same ever after, kept until the program ends; NULL, and a
-// TASK_BUSY report, if it
-// can't be made. The pool has all defaults; the lock's class is the name. Don't destroy them.
+// A pool, and a lock, by name: made at the first call, the same ever after, kept until the program ends; NULL, and a TASK_BUSY
+// report, if it can't be made. The pool has all defaults; the lock's class is the name. Don't destroy them.
 GOKORE_API gokore_pool *gokore_scheduler_pool(const char *name);
 GOKORE_API gokore_mutex *gokore_scheduler_lock(const char *name);
 
@@ -405,12 +403,12 @@ GOKORE_API GOKORE_COLD_ void *gokore_frame_join_(gokore_worker *worker, const go
 GOKORE_API GOKORE_COLD_ void gokore_frame_pop_(gokore_worker *worker, const gokore_shape_ *shape);
 
 // >>typed tasks
-// What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in
-// scope in its
-// body, and must not name an argument. Spawned arguments and results lie in the worker's stack of tasks; those of more than 40
-// bytes beside it.
+// What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in scope
+// in its body, and must not name an argument. Spawned arguments and results lie in the worker's stack of tasks; those of more
+// than 40 bytes beside it.
 //   void fib_spawn(gokore_worker *, int)     puts a call up for stealing. Never fails, unless the C heap does: then FATAL
-//   long fib_join(gokore_worker *)           the result of the last spawn that was not joined, which must have been fib's
+//   long fib_join(gokore_worker *)           the result of the last spawn that was not joined, which must have been fib's:
+//                                            looked at where GOKORE_CHECKS is 2
 //   long fib_call(gokore_worker *, int)      a plain call
 //   gokore_status fib_run(gokore_pool *, gokore_context *, long *result, int)    as gokore_pool_run; *result only with GOKORE_OK
 // GOKORE_VOID_TASKn(name, T1, a1, ...) is the same without results.
@@ -1523,7 +1521,8 @@ static void gokore_pool_wake_(gokore_pool *p) {
     if (gokore_atomic_load_relaxed(&p->watch) == GOKORE_WATCHES_ && // relaxed: the fence
         gokore_atomic_cas(&p->watch, GOKORE_WATCHES_, GOKORE_WATCH_TOLD_))
         return;
-    if (!gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL)) (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, NULL);
+    if (gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL)) return;
+    (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, NULL);
 }
 
 // a sleeper may prefer a lane: a joiner too
@@ -2475,7 +2474,9 @@ static gokore_status gokore_pool_find_homes_(const gokore_pool_desc *desc, gokor
     return homes->count == 0 && desc->numa.required ? GOKORE_NOT_FOUND : GOKORE_OK;
 }
 
-static int gokore_pool_inbox_node_(const gokore_pool *p, unsigned i) { return p->inbox_nodes.count ? p->inbox_nodes.nodes[i] : -1; }
+static int gokore_pool_inbox_node_(const gokore_pool *p, unsigned i) {
+    return p->inbox_nodes.count ? p->inbox_nodes.nodes[i] : -1;
+}
 
 static gokore_status gokore_pool_make_inboxes_(gokore_pool *p) {
     p->inbox_nodes = p->homes;
@@ -2619,7 +2620,8 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
         gokore_pool_free_(p);
         return status;
     }
-    p->resources = (gokore_resource_target) { .fields = GOKORE_ADJUST_WORKERS | GOKORE_ADJUST_NUMA, .apply = gokore_pool_adjust_, .object = p };
+    p->resources = (gokore_resource_target) { .fields = GOKORE_ADJUST_WORKERS | GOKORE_ADJUST_NUMA, .apply = gokore_pool_adjust_,
+                                              .object = p };
     gokore_resource_target_add(&p->resources);
     if (GOKORE_METRICS) gokore_pool_tell_size_(p);
     *out = p;
@@ -2880,7 +2882,8 @@ static void gokore_for_learn_(gokore_for_ *whole, size_t length, int64_t took_ns
     size_t now = gokore_atomic_load_relaxed(&whole->length);
     if (took_ns >= GOKORE_FOR_PIECE_NS_ / 4) gokore_atomic_store_relaxed(&whole->ripe, true);
     if (took_ns > GOKORE_FOR_PIECE_NS_ && length > 1 && length / 2 < now) gokore_atomic_store_relaxed(&whole->length, length / 2);
-    if (took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length > now / 4 && length <= SIZE_MAX / 4) gokore_atomic_store_relaxed(&whole->length, length * 4);
+    if (took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length > now / 4 && length <= SIZE_MAX / 4)
+        gokore_atomic_store_relaxed(&whole->length, length * 4);
 }
 
 static void gokore_for_piece_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
@@ -2929,8 +2932,8 @@ gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t be
                                   void *user) {
     if (begin >= end) return GOKORE_OK;
     if (!fn) return GOKORE_INVALID;
-    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .by_clock = grain == 0, .length = GOKORE_ATOMIC_INIT(grain ? grain : 1),
-                          .ripe = GOKORE_ATOMIC_INIT(grain != 0) };
+    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .by_clock = grain == 0,
+                          .length = GOKORE_ATOMIC_INIT(grain ? grain : 1), .ripe = GOKORE_ATOMIC_INIT(grain != 0) };
     gokore_for_part_ all = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = &whole, .begin = begin, .end = end };
     gokore_status status = gokore_pool_run(p, &all.task, ctx);
     // relaxed: all has been joined
