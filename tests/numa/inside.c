@@ -136,6 +136,71 @@ TEST(nodes, workers_stay_on_the_nodes_they_are_dealt_to) {
     check_pool(&(gokore_pool_desc) { .workers = 8, .pin = true }, -1);
 }
 
+// One task spawns many; whoever steals some is asked where it is. Where the policy lets them, others must come: each waits for one
+// on another node.
+static struct {
+    int home, farthest;
+    bool may_leave;
+    gokore_atomic_bool left;
+    gokore_atomic_u32 crossed, too_far;
+} away;
+typedef struct crossing {
+    gokore_task task;
+} crossing;
+
+static void note_steal(gokore_worker *thief, gokore_task *task, void *user) {
+    (void)task, (void)user;
+    int far = distances[away.home][gokore_worker_node(thief)];
+    if (far > 10) gokore_atomic_add(&away.crossed, 1);
+    if (far > away.farthest) gokore_atomic_add(&away.too_far, 1);
+}
+
+static void cross(gokore_worker *worker, gokore_task *task) {
+    (void)task;
+    if (gokore_worker_node(worker) != away.home) gokore_atomic_store(&away.left, true);
+    for (int i = 0; i < 1000 || (away.may_leave && !gokore_atomic_load(&away.left)); i++) (void)sched_yield();
+}
+
+static void spawn_all(gokore_worker *worker, gokore_task *task) {
+    static crossing all[32];
+    (void)task;
+    away.home = gokore_worker_node(worker);
+    CHECK_INT(away.home, node_of(worker)); // its stack of tasks begins in its node's memory
+    for (int i = 0; i < 32; i++) {
+        gokore_task_init(&all[i].task, cross);
+        gokore_spawn(worker, &all[i].task);
+    }
+    for (int i = 32; i-- > 0;) gokore_join(worker, &all[i].task);
+}
+
+static void check_crossings(const gokore_numa_policy *numa, int farthest) {
+    memset(&away, 0, sizeof away);
+    away.farthest = farthest;
+    away.may_leave = farthest > 10;
+    gokore_pool *pool;
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .workers = 8, .pin = true, .numa = *numa }));
+    gokore_pool_on_steal(pool, note_steal, NULL);
+    gokore_task root = GOKORE_TASK_INIT(spawn_all);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &root, NULL));
+    gokore_pool_metrics m;
+    CHECK_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    gokore_pool_get_metrics(pool, &m);
+    CHECK_UINT(gokore_atomic_load(&away.crossed), m.numa_crossings);
+    CHECK_UINT(0, gokore_atomic_load(&away.too_far));
+    CHECK((m.numa_crossings > 0) == away.may_leave);
+    test_note("farthest %d: %llu steals, %llu across nodes", farthest, (unsigned long long)m.steal_successes,
+              (unsigned long long)m.numa_crossings);
+    gokore_pool_destroy(pool);
+}
+
+TEST(nodes, tasks_cross_them_as_the_policy_says) {
+    check_crossings(&(gokore_numa_policy) { .fallback = GOKORE_NUMA_WAIT }, 10);
+    check_crossings(&(gokore_numa_policy) { .has_allowed_distance = true, .allowed_distance = 0 }, 10);
+    check_crossings(&(gokore_numa_policy) { .has_allowed_distance = true, .allowed_distance = 16 }, 16);
+    check_crossings(&(gokore_numa_policy) { .has_allowed_distance = true, .allowed_distance = 2 }, 22); // steps
+    check_crossings(&(gokore_numa_policy) { .fallback = GOKORE_NUMA_STEAL }, 28);
+}
+
 // ---- files of the kernel
 
 static bool put(const char *path, const char *text) {
