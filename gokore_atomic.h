@@ -278,7 +278,9 @@ typedef enum gokore_qos {
 #else
 #define GOKORE_PRINTF_(f) __attribute__((format(printf, f, f + 1)))
 #endif
+#ifndef GOKORE_CALLER_ // the coverage build, which inlines nothing, has a farther one
 #define GOKORE_CALLER_    __builtin_return_address(0)
+#endif
 #define GOKORE_LIKELY_(x) __builtin_expect(!!(x), 1)
 #define GOKORE_COLD_      __attribute__((cold, noinline)) // so that callers don't save registers for it
 #define GOKORE_CACHE_LINE 64 // what objects of different threads are kept apart by
@@ -1203,7 +1205,7 @@ gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, v
     begin->fn = fn;
     begin->arg = arg;
     pthread_attr_t attributes;
-    int rc = pthread_attr_init(&attributes);
+    int made = pthread_attr_init(&attributes), rc = made;
     if (rc == 0 && stack_size) rc = pthread_attr_setstacksize(&attributes, stack_size);
     sigset_t most, before;
     gokore_thread_signals_(&most);
@@ -1211,7 +1213,7 @@ gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, v
     pthread_t thread;
     if (rc == 0) rc = pthread_create(&thread, &attributes, gokore_thread_main_, begin);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
+    if (made == 0) (void)pthread_attr_destroy(&attributes);
     if (rc != 0) {
         GOKORE_SEAM_FREE_(begin);
         return rc == EINVAL ? GOKORE_INVALID : GOKORE_SYSTEM;

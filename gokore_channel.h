@@ -250,7 +250,6 @@ template <typename T> GOKORE_NODISCARD inline gokore_status gokore_recv(gokore_c
 
 #include <string.h>
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
-#include <sched.h>
 #include <sys/resource.h>
 #endif
 
@@ -463,26 +462,13 @@ enum { GOKORE_CHANNEL_LOOKS_FIRST_ = GOKORE_CHANNEL_SPIN_MAX / 32, GOKORE_CHANNE
 enum { GOKORE_CHANNEL_ASK_FIRST_ = 64, GOKORE_CHANNEL_ASK_LAST_ = 65536, GOKORE_CHANNEL_PAUSES_ = 32 };
 
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
-static uint32_t gokore_channel_cpus_(void) { // that this process may use
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
-}
-
 static long gokore_channel_evictions_(void) { // how often this thread was taken off its CPU
     struct rusage usage;
     return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
 #else
-static uint32_t gokore_channel_cpus_(void) { return 2; } // not known: whether looking pays will show
 static long gokore_channel_evictions_(void) { return 0; }
 #endif
-
-static bool gokore_channel_is_parallel_(void) {
-    static gokore_atomic_u32 known;
-    uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
-    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = gokore_channel_cpus_());
-    return cpus > 1;
-}
 
 static bool gokore_channel_is_crowded_(void) { // was this thread taken off its CPU since it last asked?
     static _Thread_local long before;
@@ -493,7 +479,7 @@ static bool gokore_channel_is_crowded_(void) { // was this thread taken off its 
 }
 
 static uint32_t gokore_channel_patience_(gokore_channel *ch) { // relaxed, here and below: hints
-    if (GOKORE_CHANNEL_SPIN_MAX == 0 || !gokore_channel_is_parallel_()) return 0;
+    if (GOKORE_CHANNEL_SPIN_MAX == 0 || !gokore_is_parallel_()) return 0;
     uint32_t looks = gokore_atomic_load_relaxed(&ch->looks), left = gokore_atomic_load_relaxed(&ch->until_asked);
     if (left > 0) {
         gokore_atomic_store_relaxed(&ch->until_asked, left - 1);

@@ -52,9 +52,14 @@
 //                by the watch (gokore_deadlock_watch_start) otherwise. Called a deadlock only when two looks, one after the
 //                other, find each thread in the same wait: a slow holder is none, and a lock whose holder has ended is
 //                LOCK_ORPHANED instead.
+//                Who can end a wait: of a lock, who holds it; of a task, who runs it, or as long as it is queued the pool's
+//                workers; of a group or a pool, each one that runs work of it; of a channel, of a semaphore, who has used the
+//                other end before; of a wait group, who has done work of an earlier round of it and none yet of this one. Where
+//                nobody is known there is no deadlock.
 //   Limits       None that drops what was seen. When memory can't be had, one LOCK_TABLE report says so, and what is known
 //                is kept. A search for a mild cycle's serious sister ends after 100000 steps.
-//   Cost         A pair that this thread has seen before: one look at what it held in this place the last time, or into a table of
+//   Cost         A pair that this thread has seen before: one look at what it held in this place the last time, or into a
+//                table of
 //                its own; no shared cache line written. Memory: some 280 bytes per lock and 75 per edge (64-bit), kept until
 //                the lock is destroyed; a class counts as one lock.
 
@@ -135,7 +140,8 @@ enum { GOKORE_LOCKORDER_STRICT = 1, GOKORE_LOCKORDER_BY_INSTANCE = 2, GOKORE_LOC
 // STRICT: mild cycles are errors. BY_INSTANCE: each lock is a node of its own, also where it has a class. BY_CLASS: locks with a
 // name and no class are of the class of that name. 0 = neither. Applies to acquisitions from now on.
 GOKORE_API void gokore_lockorder_set_mode(unsigned flags);
-// More locks held at once than this are LOCK_LIMIT: max_locks by the whole process, max_held by one thread. 0 = no limit.
+// More locks held at once than this are LOCK_LIMIT: max_locks by the whole process, max_held by one thread. 0 = no limit. With
+// GOKORE_POLICY max_locks is at first that of gokore_limit_locks, when the first lock is taken: the container's GOKORE_MAX_LOCKS.
 GOKORE_API void gokore_lockorder_set_limits(uint32_t max_locks, uint32_t max_held);
 
 typedef struct gokore_lock_verdict {
@@ -144,7 +150,8 @@ typedef struct gokore_lock_verdict {
 } gokore_lock_verdict;
 // Would a thread that holds these classes be allowed to take the incoming one? GOKORE_OK or GOKORE_ORDER; out may be NULL.
 // A name that no rule has is free.
-GOKORE_API gokore_status gokore_lockorder_check_names(const char *const *held, size_t n, const char *incoming, gokore_lock_verdict *out);
+GOKORE_API gokore_status gokore_lockorder_check_names(const char *const *held, size_t n, const char *incoming,
+                                                      gokore_lock_verdict *out);
 
 // >>questions
 // Would taking the lock now be legal? GOKORE_OK, GOKORE_ORDER (rule or cycle), GOKORE_DEADLOCK (held already), GOKORE_LIMIT;
@@ -195,7 +202,8 @@ GOKORE_API gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g
 
 // >>deadlocks
 #define GOKORE_DEADLOCK_MAX 16
-// Threads and what they wait for, threads[i] for resources[i], which threads[i + 1] holds. Counts are full, also beyond the arrays.
+// Threads and what they wait for, threads[i] for resources[i], which threads[i + 1] holds. Counts are full, also beyond the
+// arrays.
 typedef struct gokore_deadlock {
     const void *resources[GOKORE_DEADLOCK_MAX];
     const char *names[GOKORE_DEADLOCK_MAX];   // of the resources
@@ -230,16 +238,18 @@ typedef enum gokore_resolve {
 typedef struct gokore_resolution {
     gokore_resolve type;
     const char *target;        // whom to notify
-    uint64_t victim;           // a thread of the deadlock; 0 = who blocked last
+    uint64_t victim;           // a thread of the deadlock; 0 = who blocked last among those whose waits can be given up
     int64_t timeout_ns;        // leave it for this long first: a younger deadlock is not touched
     gokore_retry_policy retry; // how the victim may try again; all-zero = the class's, filled in
 } gokore_resolution;
 typedef gokore_status gokore_deadlock_strategy(const gokore_deadlock *deadlock, gokore_resolution *out, void *user);
 // Strategies are asked in the order of their names' first registration, until one returns GOKORE_OK. fn NULL removes the name.
 // Called on the watching or the blocking thread, whose locks are not watched meanwhile. The name is copied. GOKORE_NO_MEMORY.
-GOKORE_API GOKORE_NODISCARD gokore_status gokore_deadlock_register_strategy(const char *name, gokore_deadlock_strategy *fn, void *user);
+GOKORE_API GOKORE_NODISCARD gokore_status gokore_deadlock_register_strategy(const char *name, gokore_deadlock_strategy *fn,
+                                                                            void *user);
 // Asks the strategies, and after them a provider that has an answer of its own (gokore_provider_set), and does what they say. A
-// deadlock that is over is left alone (type NONE); out may be NULL. GOKORE_NOT_FOUND if nobody has an answer: then nobody is cancelled.
+// deadlock that is over is left alone (type NONE); out may be NULL. GOKORE_NOT_FOUND if nobody has an answer: then nobody is
+// cancelled.
 GOKORE_API gokore_status gokore_deadlock_resolve(const gokore_deadlock *deadlock, gokore_resolution *out);
 
 // >>private shared part
@@ -272,7 +282,12 @@ GOKORE_API void gokore_lock_title_(const void *lock, const gokore_lock_class *cl
 // A thread that is about to sleep says for what, and says so when it goes on. Nothing of this runs with GOKORE_LOCKORDER 0.
 // EXCLUSIVE, SHARED: a lock's, ended by those who hold it. PARTY: ended by those who have been at that end of the object before.
 // PERMITS: a semaphore's: by those who hold permits, or, where a holder has asked for more, by those who have released some.
-enum { GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, GOKORE_WAIT_PARTY_, GOKORE_WAIT_PERMITS_ };
+// ROUND: a wait group's: by those who have done work of an earlier round and none yet of this one: they are about to.
+// ALL: ended once all have gone that are at that end of the object: one of them that can't go on is enough.
+enum {
+    GOKORE_WAIT_NONE_, GOKORE_WAIT_EXCLUSIVE_, GOKORE_WAIT_SHARED_, GOKORE_WAIT_SHARED_RECURSIVE_, // locks: these first
+    GOKORE_WAIT_ALL_, GOKORE_WAIT_PARTY_, GOKORE_WAIT_PERMITS_, GOKORE_WAIT_ROUND_ // up to ALL one that is stuck is enough
+};
 typedef struct gokore_wait_end_of_ {
     const void *object;
     const char *name;
@@ -281,7 +296,8 @@ typedef struct gokore_wait_end_of_ {
 typedef struct gokore_wait_ {
     const void *object;
     const char *name;          // NULL = the lock's, or the address; must live as long as the object
-    uint32_t kind, end;        // end: of PARTY, which end's users can end it
+    uint32_t kind, end;        // end: of PARTY and ALL, which end's users can end it
+    const void *instead;       // of these: while nobody is at that end, those at end 0 of this object can; NULL = nobody
     const gokore_wait_end_of_ *others; // of PARTY: more ends whose users can end it; read until gokore_wait_end_
     uint32_t other_count;
     int64_t deadline_ns;       // INT64_MAX = none: a wait that ends by itself is no part of a deadlock of such waits only
@@ -293,7 +309,12 @@ GOKORE_API void gokore_wait_begin_(const gokore_wait_ *wait);
 GOKORE_API void gokore_wait_end_(void);
 GOKORE_API void gokore_wait_party_(const void *object, uint32_t end); // this thread uses that end of it
 GOKORE_API void gokore_wait_left_(const void *object, uint32_t end);  // it will no more
+GOKORE_API void gokore_wait_enter_(const void *object, uint32_t end); // this thread is at that end until it has left as often
+GOKORE_API void gokore_wait_leave_(const void *object, uint32_t end);
+// a wait group's: a round begins, or this thread has done work of it
+GOKORE_API void gokore_wait_round_(const void *object, bool begins);
 GOKORE_API void gokore_wait_permits_(const void *object, bool taken); // this thread has taken permits, or gives some back
+GOKORE_API void gokore_wait_strangers_(const void *object, int change); // so many more are at its end 0, and not to be known
 GOKORE_API void gokore_wait_forget_(const void *object);              // the object is gone
 
 #ifdef __cplusplus
@@ -388,7 +409,8 @@ static uint32_t gokore_lock_map_get_(gokore_lock_map_ *map, uint64_t key) {
 
 static uint64_t gokore_lock_map_live_(const gokore_lock_slots_ *t) {
     uint64_t live = 0;
-    for (uint64_t i = 0; t && i <= t->mask; i++) live += gokore_atomic_load_relaxed(&t->slot[i].value) != 0; // relaxed: under the latch
+    // relaxed: under the latch
+    for (uint64_t i = 0; t && i <= t->mask; i++) live += gokore_atomic_load_relaxed(&t->slot[i].value) != 0;
     return live;
 }
 
@@ -439,8 +461,8 @@ static void gokore_lock_map_remove_(gokore_lock_map_ *map, uint64_t key) {
 
 // Forgets everything, its readers notwithstanding.
 static void gokore_lock_map_forget_(gokore_lock_map_ *map) {
-    gokore_lock_slots_ *t = (gokore_lock_slots_ *)gokore_atomic_load_relaxed(&map->slots);                       // relaxed, and below:
-    for (uint64_t i = 0; t && i <= t->mask; i++) gokore_atomic_store_relaxed(&t->slot[i].value, 0); // under the latch
+    gokore_lock_slots_ *t = (gokore_lock_slots_ *)gokore_atomic_load_relaxed(&map->slots); // relaxed, and below: under the latch
+    for (uint64_t i = 0; t && i <= t->mask; i++) gokore_atomic_store_relaxed(&t->slot[i].value, 0);
 }
 
 // Frees it; nobody may read meanwhile.
@@ -547,11 +569,14 @@ static struct { // all of it under the latch, but for the tables' lock-free read
     gokore_latch_ latch;
     gokore_chunks_ records, edges, deps, stacks, threads;
     gokore_lock_map_ by_address, by_edge, by_class, by_subclass, by_stack, told, deadlocks;
+    gokore_lock_map_ rounds, strangers; // of a wait group: which it is; at an object's end 0: how many; by their addresses
     uint32_t free_record, free_edge, free_dep, mark;
     uint64_t last_id, edges_gone; // edges_gone: how many have been unlinked
     bool compiled_read;
     gokore_atomic_bool memory_told;
     gokore_atomic_u32 held_total; // counted while max_locks is set
+    gokore_atomic_bool limited;   // max_locks has been set, or is being asked for
+    uint32_t max_locks;           // what was found then: a reset returns to it
     gokore_lock_name_ *names;
     gokore_lock_rule_ *rules[GOKORE_ORIGINS_];
     gokore_lock_clause_ *clauses;
@@ -559,7 +584,7 @@ static struct { // all of it under the latch, but for the tables' lock-free read
     uint32_t width;               // classes that rules name
     const char **order;           // [before * width + after] = the name of the rule that says so, or NULL
     gokore_lock_strategy_ *strategies;
-} gokore_lockorder_ = { .by_address = { .shared = true } };
+} gokore_lockorder_ = { .by_address = { .shared = true }, .rounds = { .shared = true } };
 
 static struct { // what every acquisition reads, alone on its cache line; written under the latch
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u32 epoch; // raised by whatever may change a verdict; not 0
@@ -588,11 +613,14 @@ static gokore_lock_record_ *gokore_lock_record_of_(uint64_t id) { // what is the
 }
 static uint64_t gokore_edge_key_(uint64_t from, uint64_t to) { return gokore_lock_hash_(from * 0x9e3779b97f4a7c15u + to) | 1; }
 static uint64_t gokore_address_key_(const void *lock) { return (uint64_t)(uintptr_t)lock; }
-static void gokore_verdicts_change_(void) { (void)gokore_atomic_fetch_add_release(&gokore_lock_settings_.epoch, 1); } // pairs with before_
+static void gokore_verdicts_change_(void) { // pairs with before_
+    (void)gokore_atomic_fetch_add_release(&gokore_lock_settings_.epoch, 1);
+}
 
 static void gokore_lock_out_of_memory_(void) {
     if (!gokore_atomic_exchange(&gokore_lockorder_.memory_told, true))
-        gokore_reportf_(GOKORE_REPORT_LOCK_TABLE, NULL, "no memory for the lock checker's tables: new locks and orders go unseen");
+        gokore_reportf_(GOKORE_REPORT_LOCK_TABLE, NULL,
+                        "no memory for the lock checker's tables: new locks and orders go unseen");
 }
 
 static char *gokore_lock_copy_(const char *text, size_t len) {
@@ -624,7 +652,8 @@ static uint32_t gokore_lock_record_new_(void) {
     if (!i) return 0;
     uint64_t id = ++gokore_lockorder_.last_id << GOKORE_ID_NUMBER_BITS_ | i;
     *gokore_lock_record_at_(i) =
-        (gokore_lock_record_) { .id = id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1, .page_node = GOKORE_ATOMIC_INIT(-1) };
+        (gokore_lock_record_) { .id = id, .rule_class = GOKORE_NO_RULE_CLASS_, .numa_node = -1,
+                                .page_node = GOKORE_ATOMIC_INIT(-1) };
     return i;
 }
 
@@ -646,7 +675,8 @@ static uint64_t gokore_class_key_(const char *name, size_t len) {
 static uint32_t gokore_lock_class_find_(const char *name, size_t len, uint64_t *key) {
     for (*key = gokore_class_key_(name, len);; *key += 2) { // another name's hash may be the same
         uint32_t i = gokore_lock_map_get_(&gokore_lockorder_.by_class, *key);
-        if (!i || (strncmp(gokore_lock_record_at_(i)->name, name, len) == 0 && gokore_lock_record_at_(i)->name[len] == 0)) return i;
+        if (!i || (strncmp(gokore_lock_record_at_(i)->name, name, len) == 0 && gokore_lock_record_at_(i)->name[len] == 0))
+            return i;
     }
 }
 
@@ -732,18 +762,36 @@ static uint32_t gokore_stack_keep_(const gokore_stack_ *stack) {
     return i;
 }
 
+// Where the program has called the library: frames further in are the library's own, and no part of a stack that is kept. Said by
+// the functions that may learn, wait or report, in their own frames, before anything that is slow; where it does not lie on the
+// stack, as in a call of one that does not say it, stacks begin further in.
+static _Thread_local const void *gokore_called_from_;
+#define GOKORE_CALLED_() ((void)(GOKORE_LOCKORDER && (gokore_called_from_ = GOKORE_CALLER_)))
+#define GOKORE_ENTRY_    __attribute__((noinline)) // of these functions: whose caller is the program
+
+static void gokore_stack_trim_to_caller_(gokore_stack_ *stack) {
+    uint32_t i = 0;
+    while (i < stack->depth && stack->frames[i] != gokore_called_from_) i++;
+    if (i == stack->depth) return;
+    stack->depth -= i;
+    memmove(stack->frames, stack->frames + i, stack->depth * sizeof stack->frames[0]);
+}
+
 // What a thread has captured last. Unwinding takes a microsecond, and locks are often learnt in a loop: the stack is the same
 // if it begins at the same frame and every return address still lies where it lay.
 typedef struct gokore_trace_ {
     gokore_stack_ stack;
-    uintptr_t at[GOKORE_STACK_MAX_]; // where the return address of each frame but the first lies
+    uintptr_t at[GOKORE_STACK_MAX_]; // where the return address of each frame lies
+    uint32_t first;                  // 1: that of the first frame is not known, because it is no return address
     const void *frame;               // NULL = they do not lie where they were looked for: nothing is kept
     uint32_t kept;                   // its number; 0 = none yet
 } gokore_trace_;
 
 #if defined(__x86_64__)
 #define GOKORE_RETURN_LIES_KNOWN_ 1 // at the word below the frame's canonical address
-static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) { return (uintptr_t)_Unwind_GetCFA(context) - sizeof(void *); }
+static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) {
+    return (uintptr_t)_Unwind_GetCFA(context) - sizeof(void *);
+}
 #else
 #define GOKORE_RETURN_LIES_KNOWN_ 0
 static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) { return (void)context, 0; }
@@ -752,6 +800,7 @@ static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) { return (
 static _Unwind_Reason_Code gokore_trace_frame_(struct _Unwind_Context *context, void *user) {
     gokore_trace_ *t = (gokore_trace_ *)user;
     uintptr_t pc = _Unwind_GetIP(context);
+    if (t->first && pc == (uintptr_t)gokore_called_from_) t->stack.depth = t->first = 0; // the frames so far are ours
     if (pc == 0 || t->stack.depth == GOKORE_STACK_MAX_) return _URC_END_OF_STACK;
     t->at[t->stack.depth] = gokore_return_lies_(context);
     memcpy(&t->stack.frames[t->stack.depth++], &pc, sizeof pc);
@@ -760,17 +809,18 @@ static _Unwind_Reason_Code gokore_trace_frame_(struct _Unwind_Context *context, 
 
 // The words may belong to other frames by now; the sanitizers must not mind.
 __attribute__((noinline, no_sanitize_address, no_sanitize_thread)) static bool gokore_trace_lies_there_(const gokore_trace_ *t) {
-    for (uint32_t i = 1; i < t->stack.depth; i++) {
+    for (uint32_t i = t->first; i < t->stack.depth; i++) {
         void *word = *(void *volatile const *)t->at[i];
         if (word != t->stack.frames[i]) return false;
     }
-    return t->stack.depth > 1;
+    return t->stack.depth > t->first;
 }
 
 __attribute__((noinline)) static void gokore_trace_capture_(gokore_trace_ *t) {
     const void *frame = __builtin_frame_address(0);
     if (GOKORE_RETURN_LIES_KNOWN_ && t->frame == frame && gokore_trace_lies_there_(t)) return;
     t->stack.depth = 0;
+    t->first = 1;
     t->kept = 0;
     (void)_Unwind_Backtrace(gokore_trace_frame_, t);
     t->frame = GOKORE_RETURN_LIES_KNOWN_ && gokore_trace_lies_there_(t) ? frame : NULL;
@@ -873,6 +923,7 @@ static void gokore_deadlock_look_(void);
 static void gokore_lock_not_held_(const void *lock, const char *what);
 static void gokore_lock_part_set_(uint32_t record);
 static void gokore_settings_look_(void);
+static void gokore_lent_max_locks_(uint32_t max_locks);
 
 // >>locks
 // A lock's record goes, and what was learnt of it if it is a node of its own.
@@ -926,7 +977,8 @@ void gokore_lock_describe_(gokore_lock_identity_ who, const char *name, gokore_l
     gokore_free_(NULL, before, 0);
     if (numa_node >= 0) r->numa_node = numa_node;
     r->observer = observer;
-    bool by_name = !r->cls && copy && gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_CLASS; // relaxed: latch
+    // relaxed: latch
+    bool by_name = !r->cls && copy && gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_CLASS;
     if (by_name) r->cls = gokore_lock_class_record_(copy, strlen(copy));
     gokore_lock_part_set_(i);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -980,7 +1032,8 @@ static bool gokore_rule_name_ok_(const char *s, size_t len) {
 }
 
 static gokore_lock_rule_ *gokore_rule_new_(const char *name, size_t name_len, size_t n) {
-    gokore_lock_rule_ *rule = (gokore_lock_rule_ *)gokore_alloc_zeroed_(NULL, sizeof *rule + n * sizeof rule->classes[0], sizeof(void *));
+    gokore_lock_rule_ *rule = (gokore_lock_rule_ *)gokore_alloc_zeroed_(NULL, sizeof *rule + n * sizeof rule->classes[0],
+                                                                        sizeof(void *));
     const char *kept = rule ? gokore_rule_name_(name, name_len) : NULL;
     if (kept) {
         rule->name = kept;
@@ -1057,7 +1110,8 @@ static bool gokore_order_add_rules_(const char **order, uint32_t width, const go
     for (; rules; rules = rules->next)
         for (uint32_t n = rules->count, i = 0; i < n * n; i++) { // each pair of the chain: a reversed one must not cut it
             if (i / n >= i % n) continue;
-            uint32_t a = gokore_lock_record_at_(rules->classes[i / n])->rule_class, b = gokore_lock_record_at_(rules->classes[i % n])->rule_class;
+            uint32_t a = gokore_lock_record_at_(rules->classes[i / n])->rule_class;
+            uint32_t b = gokore_lock_record_at_(rules->classes[i % n])->rule_class;
             if (gokore_order_add_(order, width, a, b, rules->name)) continue;
             clash[0] = a == b ? rules->name : order[b * width + a];
             clash[1] = rules->name;
@@ -1156,7 +1210,8 @@ gokore_status gokore_lockorder_add_rule(const char *name, const char *const *ord
 
 // >>clauses
 // Adds or replaces one in a list; false = no memory. Under the latch.
-static bool gokore_clause_put_(gokore_lock_clause_ **list, int kind, int origin, const char *const names[3], int64_t max_hold_ns) {
+static bool gokore_clause_put_(gokore_lock_clause_ **list, int kind, int origin, const char *const names[3],
+                               int64_t max_hold_ns) {
     uint32_t cls[3] = { 0 };
     for (int i = 0; i < 3 && names[i]; i++)
         if (!(cls[i] = gokore_lock_class_record_(names[i], strlen(names[i])))) return false;
@@ -1225,7 +1280,8 @@ static bool gokore_limits_set_(void) {
     bool exempts = false;
     const char *whose;
     gokore_limit_least_(gokore_hold_limit_of_all_(&whose), &least);
-    for (uint32_t i = 1; i <= gokore_lockorder_.records.count; i++) gokore_limit_least_(gokore_lock_record_at_(i)->max_hold_ns, &least);
+    for (uint32_t i = 1; i <= gokore_lockorder_.records.count; i++)
+        gokore_limit_least_(gokore_lock_record_at_(i)->max_hold_ns, &least);
     for (const gokore_lock_clause_ *c = gokore_lockorder_.clauses; c; c = c->next) {
         gokore_limit_least_(c->max_hold_ns, &least);
         exempts |= c->kind == GOKORE_CLAUSE_EXEMPT_;
@@ -1238,8 +1294,10 @@ static bool gokore_limits_set_(void) {
 }
 
 static void gokore_settings_look_(void) { // after any setting has changed
-    bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed), exempts = gokore_atomic_load_relaxed(&gokore_lock_settings_.exempts);
-    bool limits = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks) || gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held);
+    bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed); // relaxed, all: from now on
+    bool exempts = gokore_atomic_load_relaxed(&gokore_lock_settings_.exempts);
+    bool limits = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks) ||
+                  gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held);
     bool mode = gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_INSTANCE;
     bool before = gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual), now = timed || exempts || limits || mode;
     gokore_atomic_store_relaxed(&gokore_lock_settings_.unusual, now); // relaxed, all: from now on
@@ -1259,7 +1317,9 @@ static void gokore_clause_say_(int kind, const char *a, const char *b, const cha
     if (limits) gokore_lock_watch_wanted_();
 }
 
-void gokore_lockorder_exempt(const char *cls, const char *from, const char *to) { gokore_clause_say_(GOKORE_CLAUSE_EXEMPT_, cls, from, to, 0); }
+void gokore_lockorder_exempt(const char *cls, const char *from, const char *to) {
+    gokore_clause_say_(GOKORE_CLAUSE_EXEMPT_, cls, from, to, 0);
+}
 void gokore_lockorder_bless(const char *a, const char *b) { gokore_clause_say_(GOKORE_CLAUSE_BLESS_, a, b, NULL, 0); }
 void gokore_lockorder_pair_limit(const char *a, const char *b, int64_t max_hold_ns) {
     gokore_clause_say_(GOKORE_CLAUSE_LIMIT_, a, b, NULL, max_hold_ns > 0 ? max_hold_ns : 0);
@@ -1309,7 +1369,8 @@ static bool gokore_load_clauses_(gokore_lock_load_ *load, const gokore_lock_poli
     }
     for (size_t i = 0; ok && i < policy->pair_limit_count; i++) {
         const char *const names[3] = { policy->pair_limits[i].a, policy->pair_limits[i].b, NULL };
-        ok = gokore_clause_put_(&load->clauses, GOKORE_CLAUSE_LIMIT_, GOKORE_ORIGIN_MANIFEST_, names, policy->pair_limits[i].max_hold_ns);
+        ok = gokore_clause_put_(&load->clauses, GOKORE_CLAUSE_LIMIT_, GOKORE_ORIGIN_MANIFEST_, names,
+                                policy->pair_limits[i].max_hold_ns);
     }
     return ok;
 }
@@ -1356,7 +1417,8 @@ static gokore_status gokore_lent_load_(const gokore_policy_set *set, void (*publ
     bool limits = gokore_limits_set_();
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (status == GOKORE_ORDER)
-        gokore_reportf_(GOKORE_REPORT_POLICY, clash[1], "policies are refused: rule '%s' contradicts rule '%s'", clash[1], clash[0]);
+        gokore_reportf_(GOKORE_REPORT_POLICY, clash[1], "policies are refused: rule '%s' contradicts rule '%s'", clash[1],
+                        clash[0]);
     if (limits && set) gokore_lock_watch_wanted_();
     return status;
 }
@@ -1401,7 +1463,8 @@ typedef struct gokore_held_ {
     uint64_t warm;               // the record's
     uint64_t hash, instances;    // of this entry and those below, see gokore_chain_
     struct gokore_chain_ *chain; // of a warm entry: what counts; NULL = it is the first one held
-    uint32_t record, epoch;      // epoch: of the settings under which this entry may just be held again; 0 = it has to be looked at
+    // epoch: of the settings under which this entry may just be held again; 0 = it has to be looked at
+    uint32_t record, epoch;
     bool exempt;
     gokore_atomic_u32 mode;      // of the acquisition, without GOKORE_LOCK_TRY
     gokore_atomic_u32 told;      // limits that the watch has told of
@@ -1458,7 +1521,9 @@ static gokore_lock_thread_ *gokore_lock_thread_at_(uint32_t i) {
     return (gokore_lock_thread_ *)gokore_chunk_item_(&gokore_lockorder_.threads, i, sizeof(gokore_lock_thread_));
 }
 
-static uint32_t gokore_held_count_(const gokore_lock_thread_ *t) { return t ? gokore_atomic_load_relaxed(&t->count) : 0; } // relaxed: its own
+static uint32_t gokore_held_count_(const gokore_lock_thread_ *t) { // relaxed: its own
+    return t ? gokore_atomic_load_relaxed(&t->count) : 0;
+}
 
 static const void *gokore_held_lock_(const gokore_held_ *h) { return gokore_atomic_load_relaxed(&h->lock); } // relaxed: a look
 
@@ -1516,12 +1581,14 @@ static void gokore_thread_ends_(void *arg) {
         gokore_held_ *h = &t->held[i];
         char title[64];
         gokore_lock_title_(gokore_held_lock_(h), NULL, h->record, title, sizeof title);
-        gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "thread %llu ends while it holds '%s'", (unsigned long long)t->id, title);
+        gokore_reportf_(GOKORE_REPORT_LOCK_LEAKED, title, "thread %llu ends while it holds '%s'", (unsigned long long)t->id,
+                        title);
     }
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (uint32_t i = 0; i < gokore_held_count_(t); i++) {
         gokore_lock_record_ *r = gokore_lock_record_at_(t->held[i].record);
-        if (t->held[i].record && r->id == t->held[i].id) gokore_atomic_store_relaxed(&r->orphan, t->id); // relaxed: under the latch
+        // relaxed: under the latch
+        if (t->held[i].record && r->id == t->held[i].id) gokore_atomic_store_relaxed(&r->orphan, t->id);
     }
     gokore_thread_free_now_(t);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -1556,9 +1623,20 @@ static void gokore_threads_prepare_(void) {
     gokore_fork_watched_();
 }
 
+// Where limits are enforced, those of the container and of its class of service count from the first lock on. Without the latch:
+// files are read for it.
+static void gokore_limit_locks_ready_(void) {
+    // relaxed: once
+    if (!GOKORE_LOCKORDER || !GOKORE_POLICY || gokore_atomic_exchange_relaxed(&gokore_lockorder_.limited, true)) return;
+    int64_t limit = gokore_limit_locks().value;
+    gokore_lockorder_.max_locks = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
+    if (limit > 0) gokore_lent_max_locks_(gokore_lockorder_.max_locks);
+}
+
 // This thread's state; NULL if there is no memory.
 static gokore_lock_thread_ *gokore_lock_thread_new_(void) {
     static bool ready; // under the latch
+    gokore_limit_locks_ready_();
     (void)pthread_once(&gokore_thread_once_, gokore_threads_prepare_);
     gokore_latch_lock_(&gokore_lockorder_.latch);
     if (!ready) gokore_limits_ready_(GOKORE_QOS_DEFAULT);
@@ -1671,13 +1749,16 @@ static uint64_t gokore_lock_part_(uint32_t record, uint32_t node, unsigned mode,
 }
 
 // The key of the chain that taking this one would be, and the hash of those held once it is: the same but for timed waits.
-static uint64_t gokore_chain_key_(const gokore_held_ *top, uint64_t part) { return gokore_lock_hash_((top ? top->hash : 0) + part) | 1; }
+static uint64_t gokore_chain_key_(const gokore_held_ *top, uint64_t part) {
+    return gokore_lock_hash_((top ? top->hash : 0) + part) | 1;
+}
 
 // After an entry or one below it has changed.
 static void gokore_held_hash_set_(gokore_held_ *h, const gokore_held_ *below) {
     h->epoch = h[1].epoch = 0;
     uint64_t exempt = h->exempt ? 32 : 0; // its own bit: outer counts from 64
-    h->hash = gokore_chain_key_(below, gokore_lock_part_(h->record, h->node, gokore_atomic_load_relaxed(&h->mode) & 7, h->outer) + exempt); // relaxed: its own
+    uint32_t mode = gokore_atomic_load_relaxed(&h->mode) & 7; // relaxed: its own
+    h->hash = gokore_chain_key_(below, gokore_lock_part_(h->record, h->node, mode, h->outer) + exempt);
     h->instances = (below ? below->instances : 1) + (h->node != h->record ? gokore_lock_hash_(h->id) | 1 : 0);
 }
 
@@ -1710,7 +1791,8 @@ static uint32_t gokore_held_mode_(const gokore_held_ *h) { return gokore_atomic_
 // A plain reader's second lock may wait behind a writer, so a plain shared want stops at shared holds, too.
 static uint32_t gokore_pair_kinds_(const gokore_acquisition_ *a, const gokore_held_ *h) {
     unsigned mode = a->mode;
-    return (a->exempt || h->exempt ? GOKORE_DEP_EXEMPT_ : 0) | (gokore_mode_is_shared_(gokore_held_mode_(h)) ? GOKORE_DEP_HELD_SHARED_ : 0) |
+    return (a->exempt || h->exempt ? GOKORE_DEP_EXEMPT_ : 0) |
+           (gokore_mode_is_shared_(gokore_held_mode_(h)) ? GOKORE_DEP_HELD_SHARED_ : 0) |
            ((mode & 7) == GOKORE_LOCK_SHARED_RECURSIVE ? GOKORE_DEP_WANT_SHARED_ : 0) |
            (mode & GOKORE_LOCK_TIMED_ ? GOKORE_DEP_TIMED_ : 0);
 }
@@ -1945,7 +2027,8 @@ static void gokore_finding_place_(gokore_finding_ *f, size_t len) {
         len = sizeof f->message - 120;
         memcpy(f->message + len - 4, "...'", 4);
     }
-    (void)snprintf(f->message + len, sizeof f->message - len, " (numa:%d, pod:%.80s)", gokore_thread_node_(), gokore_pod_title_());
+    (void)snprintf(f->message + len, sizeof f->message - len, " (numa:%d, pod:%.80s)", gokore_thread_node_(),
+                   gokore_pod_title_());
 }
 
 static void gokore_finding_step_(gokore_finding_ *f, uint32_t held, uint32_t wanted, uint64_t thread, uint32_t stack) {
@@ -1982,7 +2065,8 @@ static void gokore_finding_order_(gokore_finding_ *f, const gokore_acquisition_ 
     char h[32], w[32];
     const char *wanted = gokore_node_title_(a->node, w);
     gokore_finding_begin_(f, GOKORE_REPORT_LOCK_ORDER, a);
-    int n = snprintf(f->message, sizeof f->message, "lock order violation: '%s' taken while '%s' is held, rule '%s' wants '%s' first", wanted,
+    int n = snprintf(f->message, sizeof f->message,
+                     "lock order violation: '%s' taken while '%s' is held, rule '%s' wants '%s' first", wanted,
                      gokore_node_title_(held, h), rule, wanted);
     gokore_finding_step_(f, held, a->node, a->thread->id, 0);
     gokore_finding_place_(f, (size_t)n);
@@ -1991,7 +2075,8 @@ static void gokore_finding_order_(gokore_finding_ *f, const gokore_acquisition_ 
 static void gokore_finding_twins_(gokore_finding_ *f, const gokore_acquisition_ *a) {
     char name[32];
     gokore_finding_begin_(f, GOKORE_REPORT_LOCK_INVERSION, a);
-    int n = snprintf(f->message, sizeof f->message, "lock order inversion: two locks of class '%s' held together, and nothing says which comes first",
+    int n = snprintf(f->message, sizeof f->message,
+                     "lock order inversion: two locks of class '%s' held together, and nothing says which comes first",
                      gokore_node_title_(a->node, name));
     gokore_finding_step_(f, a->node, a->node, a->thread->id, 0);
     gokore_finding_place_(f, (size_t)n);
@@ -2029,7 +2114,8 @@ static const char *gokore_search_gate_(const gokore_search_ *s, char out[32]) {
 }
 
 // The cycle held -> wanted -> ... -> held, as the search left it in the records' via.
-static void gokore_finding_cycle_(gokore_finding_ *f, const gokore_acquisition_ *a, const gokore_search_ *s, enum gokore_way_ way) {
+static void gokore_finding_cycle_(gokore_finding_ *f, const gokore_acquisition_ *a, const gokore_search_ *s,
+                                  enum gokore_way_ way) {
     char path[256], w[32], h[32], g[32], why[96] = "";
     bool bounded = s->last.kinds & GOKORE_DEP_TIMED_;
     gokore_finding_begin_(f, way == GOKORE_WAY_GATED_ ? GOKORE_REPORT_LOCK_GATED : GOKORE_REPORT_LOCK_INVERSION, a);
@@ -2045,8 +2131,10 @@ static void gokore_finding_cycle_(gokore_finding_ *f, const gokore_acquisition_ 
     gokore_finding_step_(f, s->goal, s->start, a->thread->id, 0);
     if (way == GOKORE_WAY_ALONE_) (void)snprintf(why, sizeof why, ", by this thread alone");
     if (way == GOKORE_WAY_GATED_) (void)snprintf(why, sizeof why, ", always under '%.60s'", gokore_search_gate_(s, g));
-    int n = snprintf(f->message, sizeof f->message, "lock order %s: '%.100s' taken while '%.100s' is held, but '%.100s'%s was seen before%s%s",
-                     way == GOKORE_WAY_GATED_ ? "cycle" : "inversion", gokore_node_title_(s->start, w), gokore_node_title_(s->goal, h),
+    int n = snprintf(f->message, sizeof f->message,
+                     "lock order %s: '%.100s' taken while '%.100s' is held, but '%.100s'%s was seen before%s%s",
+                     way == GOKORE_WAY_GATED_ ? "cycle" : "inversion", gokore_node_title_(s->start, w),
+                     gokore_node_title_(s->goal, h),
                      gokore_node_title_(s->start, w), gokore_finding_path_(s, path, sizeof path), why,
                      bounded ? ", bounded: every wait of it gives up in time" : "");
     gokore_finding_place_(f, (size_t)n);
@@ -2170,8 +2258,9 @@ static void gokore_pairs_weigh_(const gokore_acquisition_ *a) { // an acquisitio
     }
 }
 
-// All pairs of an acquisition that may go on, and, if that says nothing new, its chain, so that the next one like it is warm: many
-// locks are taken together once and never again. Where those held vary behind their classes it has to be known from the first.
+// All pairs of an acquisition that may go on, and, if that says nothing new, its chain, so that the next one like it is warm:
+// many locks are taken together once and never again. Where those held vary behind their classes it has to be known from the
+// first.
 static bool gokore_pairs_learn_(gokore_acquisition_ *a, uint64_t key, uint64_t instances) {
     gokore_lock_thread_ *t = a->thread;
     uint32_t n = gokore_held_count_(t);
@@ -2254,7 +2343,8 @@ static gokore_status gokore_acquisition_learn_(gokore_acquisition_ *a, uint64_t 
 
 // >>holding
 static const char *gokore_held_title_(const gokore_held_ *h, char *out, size_t cap) {
-    gokore_lock_title_(gokore_held_lock_(h), NULL, gokore_lock_record_at_(h->record ? h->record : 1)->id == h->id ? h->record : 0, out, cap);
+    bool known = gokore_lock_record_at_(h->record ? h->record : 1)->id == h->id;
+    gokore_lock_title_(gokore_held_lock_(h), NULL, known ? h->record : 0, out, cap);
     return out;
 }
 
@@ -2288,6 +2378,7 @@ static gokore_status gokore_lock_again_(const gokore_held_ *held, gokore_lock_id
     gokore_finding_ f;
     gokore_stack_ stack;
     gokore_stack_capture_(&stack);
+    gokore_stack_trim_to_caller_(&stack);
     gokore_finding_start_(&f, GOKORE_REPORT_LOCK_RECURSION, &stack);
     gokore_lock_title_(who.lock, who.cls, gokore_lock_find_(who), f.resource, sizeof f.resource);
     int n = snprintf(f.message, sizeof f.message, "lock recursion: '%s' taken by the thread that holds it", f.resource);
@@ -2300,6 +2391,7 @@ static gokore_status gokore_limit_tell_(const char *whose, uint32_t held, uint32
     gokore_finding_ f;
     gokore_stack_ stack;
     gokore_stack_capture_(&stack);
+    gokore_stack_trim_to_caller_(&stack);
     gokore_finding_start_(&f, GOKORE_REPORT_LOCK_LIMIT, &stack);
     f.resource[0] = 0;
     int n = snprintf(f.message, sizeof f.message, "container lock limit exceeded (%u/%u), held by %s", held, limit, whose);
@@ -2308,7 +2400,8 @@ static gokore_status gokore_limit_tell_(const char *whose, uint32_t held, uint32
 }
 
 static gokore_status gokore_limits_check_(const gokore_lock_thread_ *t, bool tell) {
-    uint32_t most = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held), mine = gokore_held_count_(t); // relaxed: a setting
+    // relaxed: a setting
+    uint32_t most = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_held), mine = gokore_held_count_(t);
     if (most && mine >= most) return tell ? gokore_limit_tell_("this thread", mine, most) : GOKORE_LIMIT;
     most = gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks); // relaxed: a setting
     uint32_t all = gokore_atomic_load_relaxed(&gokore_lockorder_.held_total); // relaxed: a count
@@ -2335,7 +2428,8 @@ gokore_status gokore_lockorder_before_(gokore_lock_identity_ who, unsigned mode)
     if (status != GOKORE_OK || count == 0 || (mode & GOKORE_LOCK_TRY)) return status;
     uint32_t record = gokore_lock_find_(who), node = record ? gokore_lock_node_(record, who.subclass) : 0;
     if (!node) return GOKORE_OK;
-    uint64_t key = gokore_chain_key_(&t->held[count - 1], gokore_lock_part_(record, node, mode, who.outer)), instances = t->held[count - 1].instances;
+    const gokore_held_ *top = &t->held[count - 1];
+    uint64_t key = gokore_chain_key_(top, gokore_lock_part_(record, node, mode, who.outer)), instances = top->instances;
     gokore_chain_ *c = gokore_chain_find_(t, key);
     bool varied = c && c->instances != instances;
     uint32_t epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch); // pairs with gokore_verdicts_change_
@@ -2351,7 +2445,8 @@ gokore_status gokore_lockorder_before_(gokore_lock_identity_ who, unsigned mode)
 static bool gokore_held_by_(const gokore_lock_thread_ *t, const void *lock, bool exclusively) {
     uint32_t n = t->id ? gokore_atomic_load_acquire(&t->count) : 0; // pairs with the releases of push and drop
     for (uint32_t i = 0; i < n; i++)
-        if (gokore_held_lock_(&t->held[i]) == lock && !(exclusively && gokore_mode_is_shared_(gokore_held_mode_(&t->held[i])))) return true;
+        if (gokore_held_lock_(&t->held[i]) == lock && !(exclusively && gokore_mode_is_shared_(gokore_held_mode_(&t->held[i]))))
+            return true;
     return false;
 }
 
@@ -2376,7 +2471,9 @@ static int64_t gokore_hold_limit_of_(uint32_t cls, const char **whose) {
     return own;
 }
 
-static uint32_t gokore_lock_known_(const void *lock) { return gokore_lock_map_get_(&gokore_lockorder_.by_address, gokore_address_key_(lock)); }
+static uint32_t gokore_lock_known_(const void *lock) {
+    return gokore_lock_map_get_(&gokore_lockorder_.by_address, gokore_address_key_(lock));
+}
 
 // By its address, because the watch asks, too: only what is atomic in an entry may be read by others.
 static uint32_t gokore_held_class_(const gokore_held_ *h) {
@@ -2385,13 +2482,15 @@ static uint32_t gokore_held_class_(const gokore_held_ *h) {
 }
 
 // The pair limit that this lock has broken together with another of the thread; NULL = none. *ns = for how long.
-static const gokore_lock_clause_ *gokore_hold_pair_(const gokore_lock_thread_ *t, const gokore_held_ *h, int64_t now, int64_t *ns) {
+static const gokore_lock_clause_ *gokore_hold_pair_(const gokore_lock_thread_ *t, const gokore_held_ *h, int64_t now,
+                                                    int64_t *ns) {
     uint32_t cls = gokore_held_class_(h);
     for (const gokore_lock_clause_ *c = gokore_lockorder_.clauses; cls && c; c = c->next) {
         if (c->kind != GOKORE_CLAUSE_LIMIT_ || c->max_hold_ns == 0 || (c->a != cls && c->b != cls)) continue;
         for (uint32_t i = 0; i < gokore_atomic_load_relaxed(&t->count); i++) { // relaxed: a look
             const gokore_held_ *other = &t->held[i];
-            int64_t a = gokore_atomic_load_relaxed(&h->since_ns), b = gokore_atomic_load_relaxed(&other->since_ns); // relaxed: a look
+            // relaxed: a look
+            int64_t a = gokore_atomic_load_relaxed(&h->since_ns), b = gokore_atomic_load_relaxed(&other->since_ns);
             if (other == h || !b || gokore_held_class_(other) != (c->a == cls ? c->b : c->a)) continue;
             *ns = now - (a > b ? a : b);
             if (*ns > c->max_hold_ns) return c;
@@ -2403,7 +2502,8 @@ static const gokore_lock_clause_ *gokore_hold_pair_(const gokore_lock_thread_ *t
 // One report of a hold that is too long; told = what was said of it before, new bits are added. False: nothing to say. Under the
 // latch; the text is for after it.
 enum { GOKORE_HOLD_OWN_ = 1, GOKORE_HOLD_PAIR_ = 2 };
-static bool gokore_hold_judge_(const gokore_lock_thread_ *t, const gokore_held_ *h, int64_t now, uint32_t *told, const char *when, char text[256]) {
+static bool gokore_hold_judge_(const gokore_lock_thread_ *t, const gokore_held_ *h, int64_t now, uint32_t *told,
+                               const char *when, char text[256]) {
     const char *whose = "";
     char title[64];
     int64_t ns = now - gokore_atomic_load_relaxed(&h->since_ns), both = 0; // relaxed: a look
@@ -2411,7 +2511,8 @@ static bool gokore_hold_judge_(const gokore_lock_thread_ *t, const gokore_held_ 
     gokore_lock_title_(gokore_held_lock_(h), NULL, gokore_lock_known_(gokore_held_lock_(h)), title, sizeof title);
     if (ns > limit && !(*told & GOKORE_HOLD_OWN_)) {
         *told |= GOKORE_HOLD_OWN_;
-        (void)snprintf(text, 256, "'%s' %s for %lld us by thread %llu: more than the %lld us of %s", title, when, (long long)(ns / 1000),
+        (void)snprintf(text, 256, "'%s' %s for %lld us by thread %llu: more than the %lld us of %s", title, when,
+                       (long long)(ns / 1000),
                        (unsigned long long)t->id, (long long)(limit / 1000), whose);
         return true;
     }
@@ -2437,7 +2538,8 @@ static void gokore_hold_end_(const gokore_lock_thread_ *t, const gokore_held_ *h
     }
     if (ns <= GOKORE_REMOTE_HOLD_NS_ || !h->record) return;
     gokore_lock_record_ *r = gokore_lock_record_at_(h->record);
-    int lies = r->numa_node > 0 ? r->numa_node : gokore_atomic_load_relaxed(&r->page_node), runs = gokore_thread_node_(); // relaxed: a fact
+    // relaxed: a fact
+    int lies = r->numa_node > 0 ? r->numa_node : gokore_atomic_load_relaxed(&r->page_node), runs = gokore_thread_node_();
     if (lies < 0) {
         lies = gokore_page_node_(gokore_held_lock_(h));
         gokore_atomic_store_relaxed(&r->page_node, lies); // relaxed: whoever asks gets the same answer
@@ -2454,7 +2556,8 @@ static inline void gokore_lock_owner_set_(gokore_lock_record_ *r, gokore_lock_th
 }
 
 static void gokore_held_push_(gokore_lock_thread_ *t, gokore_lock_identity_ who, unsigned mode) {
-    uint32_t n = gokore_held_count_(t), record = gokore_lock_find_(who), node = record ? gokore_lock_node_(record, who.subclass) : 0;
+    uint32_t n = gokore_held_count_(t), record = gokore_lock_find_(who);
+    uint32_t node = record ? gokore_lock_node_(record, who.subclass) : 0;
     gokore_held_ *h = &t->held[n], *below = n ? h - 1 : NULL;
     gokore_lock_record_ *r = record ? gokore_lock_record_at_(record) : NULL;
     bool timed = gokore_atomic_load_relaxed(&gokore_lock_settings_.timed) || (r && r->numa_node > 0); // relaxed: a setting
@@ -2531,18 +2634,21 @@ bool gokore_lockorder_released_(const void *lock) {
     if (!t || !h) return false;
     if (h->pins) {
         char title[64];
-        gokore_reportf_(GOKORE_REPORT_LOCK_PINNED, gokore_held_title_(h, title, sizeof title), "'%s' released while it is pinned", title);
+        gokore_reportf_(GOKORE_REPORT_LOCK_PINNED, gokore_held_title_(h, title, sizeof title),
+                        "'%s' released while it is pinned", title);
     }
     if (gokore_atomic_load_relaxed(&h->since_ns)) gokore_hold_end_(t, h); // relaxed: its own
     gokore_held_drop_(t, h);
-    if (gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks)) (void)gokore_atomic_dec_if_positive(&gokore_lockorder_.held_total);
+    if (gokore_atomic_load_relaxed(&gokore_lock_settings_.max_locks))
+        (void)gokore_atomic_dec_if_positive(&gokore_lockorder_.held_total);
     return true;
 }
 
-// >>the warm path of our own mutex, in one look: an exclusive lock in the place where this thread has held it before, under the same
-// locks. Our own mutex alone takes it; what differs takes the next, or the functions above.
+// >>the warm path of our own mutex, in one look: an exclusive lock in the place where this thread has held it before, under
+// the same locks. Our own mutex alone takes it; what differs takes the next, or the functions above.
 // In a report hook, too: it says nothing.
-static inline gokore_held_ *gokore_lock_again_is_(const void *lock, const gokore_atomic_u32 *slot, gokore_lock_thread_ *t) { // NULL: no
+static inline gokore_held_ *gokore_lock_again_is_(const void *lock, const gokore_atomic_u32 *slot, // NULL: no
+                                                  gokore_lock_thread_ *t) {
     if (!t) return NULL;
     gokore_held_ *h = &t->held[gokore_atomic_load_relaxed(&t->count)];         // relaxed: its own
     uint32_t epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch); // pairs with gokore_verdicts_change_
@@ -2553,11 +2659,12 @@ static inline gokore_held_ *gokore_lock_again_is_(const void *lock, const gokore
 static inline void gokore_lock_again_held_(gokore_lock_thread_ *t, gokore_held_ *h) { // after it was taken
     gokore_lock_owner_set_(h->at, t);
     if (h->chain) gokore_chain_count_(h->chain);
-    gokore_atomic_store_release(&t->count, gokore_atomic_load_relaxed(&t->count) + 1); // pairs with the acquire in gokore_held_by_
+    // pairs with the acquire in gokore_held_by_
+    gokore_atomic_store_release(&t->count, gokore_atomic_load_relaxed(&t->count) + 1);
 }
 
-// >>the second look: nothing unusual, an exclusive lock seen before, under locks that this thread has taken it under before, but not
-// as the last one in this place.
+// >>the second look: nothing unusual, an exclusive lock seen before, under locks that this thread has taken it under before,
+// but not as the last one in this place.
 typedef struct gokore_warm_ {
     gokore_lock_thread_ *thread;
     gokore_held_ *held;   // where it goes
@@ -2568,8 +2675,10 @@ typedef struct gokore_warm_ {
 
 static inline bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 *slot, gokore_warm_ *w) {
     gokore_lock_thread_ *t = w->thread = gokore_mine_;
-    uint32_t record = gokore_atomic_load_acquire(slot);                                             // pairs with gokore_lock_find_
-    w->epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch);                           // pairs with gokore_verdicts_change_
+    // pairs with gokore_lock_find_
+    uint32_t record = gokore_atomic_load_acquire(slot);
+    // pairs with gokore_verdicts_change_
+    w->epoch = gokore_atomic_load_acquire(&gokore_lock_settings_.epoch);
     if (!t || !record || gokore_atomic_load_relaxed(&gokore_lock_settings_.unusual)) return false; // relaxed: a setting
     const gokore_lock_record_ *r = gokore_lock_record_at_(record);
     uint32_t n = gokore_atomic_load_relaxed(&t->count); // relaxed: its own
@@ -2584,7 +2693,8 @@ static inline bool gokore_lock_warms_(const void *lock, const gokore_atomic_u32 
     return c && c->epoch == w->epoch && (c->instances == 0 || c->instances == t->held[n - 1].instances);
 }
 
-static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) { // after it was taken
+// After it was taken.
+static inline void gokore_lock_warmed_(const void *lock, const gokore_atomic_u32 *slot, const gokore_warm_ *w) {
     uint32_t record = gokore_atomic_load_relaxed(slot); // relaxed: seen above
     gokore_held_ *h = w->held;
     gokore_lock_record_ *r = h->at = gokore_lock_record_at_(record);
@@ -2620,6 +2730,10 @@ static inline bool gokore_lock_cools_(const void *lock) {
     return true;
 }
 
+static inline void gokore_lock_cools_not_(void) { // it is not given up in this way after all: its entry is still there
+    gokore_atomic_store_release(&gokore_mine_->count, gokore_atomic_load_relaxed(&gokore_mine_->count) + 1); // pairs likewise
+}
+
 bool gokore_lock_is_mine_(const void *lock) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return true;
     return gokore_unseen_ || gokore_held_find_(lock);
@@ -2633,7 +2747,7 @@ void gokore_lockorder_pin(const void *lock) {
     if (h) h->epoch = 0;
     if (h)
         h->pins++;
-    else
+    else if (!gokore_unseen_) // else it may be one of those that there was no memory for
         gokore_lock_not_held_(lock, "pinned");
 }
 
@@ -2642,7 +2756,7 @@ void gokore_lockorder_unpin(const void *lock) {
     gokore_held_ *h = gokore_held_find_(lock);
     if (h && h->pins)
         h->pins--;
-    else
+    else if (h || !gokore_unseen_)
         gokore_lock_not_held_(lock, h ? "unpinned without a pin" : "unpinned");
 }
 
@@ -2651,8 +2765,10 @@ static void gokore_limits_put_(uint32_t max_locks, const uint32_t *max_held) {
     uint32_t total = 0;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
-        if (gokore_lock_thread_at_(i)->id) total += gokore_atomic_load_relaxed(&gokore_lock_thread_at_(i)->count); // relaxed: a count
+        // relaxed: a count
+        if (gokore_lock_thread_at_(i)->id) total += gokore_atomic_load_relaxed(&gokore_lock_thread_at_(i)->count);
     gokore_atomic_store_relaxed(&gokore_lockorder_.held_total, total);   // relaxed: settings, from now on
+    gokore_atomic_store_relaxed(&gokore_lockorder_.limited, true);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, max_locks);
     if (max_held) gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, *max_held);
     gokore_settings_look_();
@@ -2671,7 +2787,8 @@ void gokore_lockorder_set_mode(unsigned flags) {
 }
 
 // >>foreign locks
-gokore_status gokore_lockorder_before(const void *lock, gokore_lock_class *cls, unsigned mode) {
+GOKORE_ENTRY_ gokore_status gokore_lockorder_before(const void *lock, gokore_lock_class *cls, unsigned mode) {
+    GOKORE_CALLED_();
     return gokore_lockorder_before_((gokore_lock_identity_) { .lock = lock, .cls = cls }, mode);
 }
 
@@ -2684,7 +2801,8 @@ static uint64_t gokore_lock_other_holder_(const void *lock) {
     uint64_t id = 0;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (uint32_t i = 1; !id && i <= gokore_lockorder_.threads.count; i++)
-        if (gokore_lock_thread_at_(i) != gokore_mine_ && gokore_held_by_(gokore_lock_thread_at_(i), lock, false)) id = gokore_lock_thread_at_(i)->id;
+        if (gokore_lock_thread_at_(i) != gokore_mine_ && gokore_held_by_(gokore_lock_thread_at_(i), lock, false))
+            id = gokore_lock_thread_at_(i)->id;
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     return id;
 }
@@ -2694,7 +2812,8 @@ static void gokore_lock_not_held_(const void *lock, const char *what) {
     uint64_t holder = gokore_lock_other_holder_(lock);
     gokore_lock_title_(lock, NULL, gokore_lock_known_(lock), title, sizeof title);
     if (holder)
-        gokore_reportf_(GOKORE_REPORT_LOCK_WRONG_THREAD, title, "'%s' %s by a thread that does not hold it: thread %llu does", title, what,
+        gokore_reportf_(GOKORE_REPORT_LOCK_WRONG_THREAD, title, "'%s' %s by a thread that does not hold it: thread %llu does",
+                        title, what,
                         (unsigned long long)holder);
     else
         gokore_reportf_(GOKORE_REPORT_LOCK_NOT_HELD, title, "'%s' %s by a thread that does not hold it", title, what);
@@ -2911,7 +3030,8 @@ void gokore_lockorder_levels(void (*fn)(void *user, const void *lock, const char
     gokore_rules_ready_();
     gokore_levels_set_();
     size_t n = 0;
-    gokore_level_ *out = (gokore_level_ *)gokore_alloc_zeroed_(NULL, (gokore_lockorder_.records.count + 1) * sizeof *out, sizeof(void *));
+    gokore_level_ *out = (gokore_level_ *)gokore_alloc_zeroed_(NULL, (gokore_lockorder_.records.count + 1) * sizeof *out,
+                                                               sizeof(void *));
     for (uint32_t i = 1; out && i <= gokore_lockorder_.records.count; i++) {
         const gokore_lock_record_ *r = gokore_lock_record_at_(i);
         char title[32];
@@ -2963,7 +3083,8 @@ static gokore_status gokore_write_stack_(gokore_writer w, void *const *frames, u
 gokore_status gokore_lockorder_explain(gokore_writer w) {
     const gokore_finding_ *f = gokore_finding_now_;
     if (!f) return GOKORE_EMPTY;
-    gokore_status s = gokore_writef_(w, "%s\n  thread %llu, numa node %d, pod %s\n", f->message, (unsigned long long)gokore_thread_id_(),
+    gokore_status s = gokore_writef_(w, "%s\n  thread %llu, numa node %d, pod %s\n", f->message,
+                                     (unsigned long long)gokore_thread_id_(),
                                      gokore_thread_node_(), gokore_pod_title_());
     for (size_t i = 0; i < f->step_count && i < GOKORE_STORY_MAX_ && s == GOKORE_OK; i++) {
         const gokore_story_step_ *step = &f->step[i];
@@ -2981,49 +3102,98 @@ gokore_status gokore_lockorder_explain(gokore_writer w) {
 }
 
 // >>waiting
+// Which end of a semaphore: those who release, those who hold permits; of a wait group: those who do work.
+enum { GOKORE_END_RELEASES_, GOKORE_END_HOLDS_, GOKORE_ENDS_, GOKORE_END_ROUNDS_ = 0 };
+
 static uint64_t gokore_party_key_(const void *object, uint32_t end) {
     return gokore_lock_hash_((uint64_t)(uintptr_t)object ^ (uint64_t)end << 60) | 1;
 }
 
-void gokore_wait_party_(const void *object, uint32_t end) {
+// This thread is at that end so often more; 0: as often as said.
+static void gokore_party_set_(const void *object, uint32_t end, uint32_t more, uint32_t value) {
     if (!GOKORE_LOCKORDER || gokore_report_running_()) return;
     gokore_lock_thread_ *t = gokore_mine_ ? gokore_mine_ : gokore_lock_thread_new_();
-    if (!t || gokore_lock_map_get_(&t->parties, gokore_party_key_(object, end))) return;
+    uint64_t key = gokore_party_key_(object, end);
+    uint32_t before = t ? gokore_lock_map_get_(&t->parties, key) : 0;
+    if (more) value = before + more;
+    if (!t || before == value) return;
     gokore_latch_lock_(&t->latch);
-    bool ok = gokore_lock_map_put_(&t->parties, gokore_party_key_(object, end), 1);
+    bool ok = gokore_lock_map_put_(&t->parties, key, value);
     gokore_latch_unlock_(&t->latch);
     if (!ok) gokore_lock_out_of_memory_();
 }
 
-static void gokore_party_leave_(gokore_lock_thread_ *t, const void *object, uint32_t end) {
+void gokore_wait_party_(const void *object, uint32_t end) { gokore_party_set_(object, end, 0, 1); }
+void gokore_wait_enter_(const void *object, uint32_t end) { gokore_party_set_(object, end, 1, 0); }
+
+static void gokore_party_leave_(gokore_lock_thread_ *t, const void *object, uint32_t end, uint32_t times) { // 0 = for good
+    uint64_t key = gokore_party_key_(object, end);
     gokore_latch_lock_(&t->latch);
-    if (gokore_lock_map_get_(&t->parties, gokore_party_key_(object, end))) gokore_lock_map_remove_(&t->parties, gokore_party_key_(object, end));
+    uint32_t before = gokore_lock_map_get_(&t->parties, key);
+    if (before > times && times > 0)
+        (void)gokore_lock_map_put_(&t->parties, key, before - times); // it is there: no memory is needed
+    else if (before)
+        gokore_lock_map_remove_(&t->parties, key);
     gokore_latch_unlock_(&t->latch);
 }
 
-void gokore_wait_left_(const void *object, uint32_t end) {
-    if (GOKORE_LOCKORDER && gokore_mine_) gokore_party_leave_(gokore_mine_, object, end);
+void gokore_wait_leave_(const void *object, uint32_t end) {
+    if (GOKORE_LOCKORDER && gokore_mine_ && !gokore_report_running_()) gokore_party_leave_(gokore_mine_, object, end, 1);
 }
 
-// Which end of a semaphore: those who release, those who hold permits.
-enum { GOKORE_END_RELEASES_, GOKORE_END_HOLDS_, GOKORE_ENDS_ };
+// Rounds are counted once somebody has done work, from 1.
+static uint32_t gokore_round_of_(const void *object) {
+    return gokore_lock_map_get_(&gokore_lockorder_.rounds, gokore_address_key_(object));
+}
+
+void gokore_wait_round_(const void *object, bool begins) {
+    uint32_t round = GOKORE_LOCKORDER ? gokore_round_of_(object) : 0;
+    bool ok = true;
+    if (!GOKORE_LOCKORDER || (begins && !round)) return;
+    if (begins || !round) {
+        gokore_latch_lock_(&gokore_lockorder_.latch);
+        round = gokore_round_of_(object) + 1;
+        ok = gokore_lock_map_put_(&gokore_lockorder_.rounds, gokore_address_key_(object), round);
+        gokore_latch_unlock_(&gokore_lockorder_.latch);
+    }
+    if (!ok) gokore_lock_out_of_memory_();
+    if (ok && !begins) gokore_party_set_(object, GOKORE_END_ROUNDS_, 0, round);
+}
+
+void gokore_wait_left_(const void *object, uint32_t end) {
+    if (GOKORE_LOCKORDER && gokore_mine_) gokore_party_leave_(gokore_mine_, object, end, 0);
+}
 
 void gokore_wait_permits_(const void *object, bool taken) {
     gokore_wait_party_(object, taken ? GOKORE_END_HOLDS_ : GOKORE_END_RELEASES_);
     if (!taken) gokore_wait_left_(object, GOKORE_END_HOLDS_);
 }
 
+// A pool says so when a worker of it is started or a cluster is joined. No memory: it is told, and they stay unknown.
+void gokore_wait_strangers_(const void *object, int change) {
+    if (!GOKORE_LOCKORDER) return;
+    uint64_t key = gokore_address_key_(object);
+    gokore_latch_lock_(&gokore_lockorder_.latch);
+    uint32_t before = gokore_lock_map_get_(&gokore_lockorder_.strangers, key);
+    bool ok = change < 0 && !before;
+    if (!ok) ok = gokore_lock_map_put_(&gokore_lockorder_.strangers, key, before + (uint32_t)change);
+    gokore_latch_unlock_(&gokore_lockorder_.latch);
+    if (!ok) gokore_lock_out_of_memory_();
+}
+
 void gokore_wait_forget_(const void *object) {
     if (!GOKORE_LOCKORDER) return;
     gokore_latch_lock_(&gokore_lockorder_.latch);
+    gokore_lock_map_remove_(&gokore_lockorder_.strangers, gokore_address_key_(object));
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++)
         for (uint32_t end = 0; end < GOKORE_ENDS_; end++)
-            if (gokore_lock_thread_at_(i)->id) gokore_party_leave_(gokore_lock_thread_at_(i), object, end);
+            if (gokore_lock_thread_at_(i)->id) gokore_party_leave_(gokore_lock_thread_at_(i), object, end, 0);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
 }
 
 static bool gokore_wait_goes_on_(const gokore_lock_thread_ *t) { // under its latch
-    return t->wait.kind != GOKORE_WAIT_NONE_ && (!t->wait.state || gokore_atomic_load_relaxed(t->wait.state) == t->wait.idle); // relaxed: a look
+    // relaxed: a look
+    return t->wait.kind != GOKORE_WAIT_NONE_ && (!t->wait.state || gokore_atomic_load_relaxed(t->wait.state) == t->wait.idle);
 }
 
 // From lock to owner to the lock that it waits for, and so on: back to this thread? Mutexes only; without the checker's latch.
@@ -3031,7 +3201,8 @@ static bool gokore_wait_closes_(const gokore_lock_thread_ *me, const void *lock)
     for (int steps = 0; steps < 64; steps++) {
         uint32_t record = gokore_lock_known_(lock);
         if (!record) return false;
-        gokore_lock_thread_ *t = (gokore_lock_thread_ *)gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner); // pairs with owner_set_
+        // pairs with owner_set_
+        gokore_lock_thread_ *t = (gokore_lock_thread_ *)gokore_atomic_load_acquire(&gokore_lock_record_at_(record)->owner);
         if (!t) return false;
         if (t == me) return steps > 0;
         if (!gokore_atomic_load_relaxed(&t->waits)) return false; // relaxed: the fence in gokore_wait_begin_
@@ -3055,7 +3226,8 @@ static void gokore_orphan_tell_(const void *lock) {
     char title[64];
     gokore_lock_title_(lock, NULL, record, title, sizeof title);
     if (!told)
-        gokore_reportf_(GOKORE_REPORT_LOCK_ORPHANED, title, "'%s' is waited for, but thread %llu, which holds it, has ended", title,
+        gokore_reportf_(GOKORE_REPORT_LOCK_ORPHANED, title, "'%s' is waited for, but thread %llu, which holds it, has ended",
+                        title,
                         (unsigned long long)ended);
 }
 
@@ -3076,9 +3248,9 @@ void gokore_wait_begin_(const gokore_wait_ *wait) {
     t->wait_since_ns = gokore_now_ns();
     t->wait_stack = kept;
     gokore_latch_unlock_(&t->latch);
-    gokore_atomic_store_relaxed(&t->waits, true);
+    gokore_atomic_store_relaxed(&t->waits, true); // relaxed: the fence
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with itself: of two that wait for each other one sees that the other owns and waits
-    if (wait->kind == GOKORE_WAIT_PARTY_) return;
+    if (wait->kind >= GOKORE_WAIT_ALL_) return; // no lock
     if (!wait->passes_on) gokore_orphan_tell_(wait->object);
     if (wait->kind == GOKORE_WAIT_EXCLUSIVE_ && gokore_wait_closes_(t, wait->object)) gokore_deadlock_look_();
 }
@@ -3109,9 +3281,9 @@ typedef struct gokore_scene_ {
     uint32_t count;
 } gokore_scene_;
 
-static bool gokore_thread_uses_(gokore_lock_thread_ *u, const void *object, uint32_t end) {
+static uint32_t gokore_thread_uses_(gokore_lock_thread_ *u, const void *object, uint32_t end) { // 0 = it does not
     gokore_latch_lock_(&u->latch);
-    bool uses = gokore_lock_map_get_(&u->parties, gokore_party_key_(object, end));
+    uint32_t uses = gokore_lock_map_get_(&u->parties, gokore_party_key_(object, end));
     gokore_latch_unlock_(&u->latch);
     return uses;
 }
@@ -3131,30 +3303,59 @@ static bool gokore_permits_are_held_(const gokore_scene_ *scene, const void *obj
 
 static bool gokore_thread_ends_wait_(gokore_lock_thread_ *u, const gokore_scene_ *scene, uint32_t i) {
     const gokore_stuck_ *s = &scene->stuck[i];
-    if (!u->id || u == s->thread) return false;
+    if (!u->id || (u == s->thread && s->wait.kind != GOKORE_WAIT_ALL_)) return false;
     if (s->wait.kind == GOKORE_WAIT_EXCLUSIVE_) return gokore_held_by_(u, s->wait.object, false);
-    if (s->wait.kind == GOKORE_WAIT_PARTY_) return gokore_thread_uses_(u, s->wait.object, s->wait.end);
-    if (s->wait.kind == GOKORE_WAIT_PERMITS_) return gokore_thread_uses_(u, s->wait.object, s->held ? GOKORE_END_HOLDS_ : GOKORE_END_RELEASES_);
+    if (s->wait.kind == GOKORE_WAIT_PARTY_ || s->wait.kind == GOKORE_WAIT_ALL_)
+        return gokore_thread_uses_(u, s->wait.object, s->wait.end);
+    if (s->wait.kind == GOKORE_WAIT_ROUND_) {
+        uint32_t round = gokore_thread_uses_(u, s->wait.object, GOKORE_END_ROUNDS_);
+        return round && round != gokore_round_of_(s->wait.object);
+    }
+    if (s->wait.kind == GOKORE_WAIT_PERMITS_)
+        return gokore_thread_uses_(u, s->wait.object, s->held ? GOKORE_END_HOLDS_ : GOKORE_END_RELEASES_);
     if (gokore_held_by_(u, s->wait.object, true)) return true;
-    for (uint32_t k = 0; k < scene->count && s->wait.kind == GOKORE_WAIT_SHARED_; k++) // a plain reader also waits behind a writer that waits
-        if (scene->stuck[k].thread == u && scene->stuck[k].wait.object == s->wait.object) return scene->stuck[k].wait.kind == GOKORE_WAIT_EXCLUSIVE_;
+    // a plain reader also waits behind a writer that waits
+    for (uint32_t k = 0; k < scene->count && s->wait.kind == GOKORE_WAIT_SHARED_; k++)
+        if (scene->stuck[k].thread == u && scene->stuck[k].wait.object == s->wait.object)
+            return scene->stuck[k].wait.kind == GOKORE_WAIT_EXCLUSIVE_;
     return false;
 }
 
-// Is this one still stuck, as far as is known of the others?
+static uint32_t gokore_strangers_(const void *object) {
+    return gokore_lock_map_get_(&gokore_lockorder_.strangers, gokore_address_key_(object));
+}
+
+// Those who can end a wait, as far as is known of them.
+typedef struct gokore_enders_ {
+    uint32_t count, stuck;
+    uint32_t next; // one that is stuck
+} gokore_enders_;
+
+static void gokore_enders_add_(gokore_enders_ *e, const gokore_scene_ *scene, const gokore_lock_thread_ *u) {
+    uint32_t k = 0;
+    while (k < scene->count && (scene->stuck[k].thread != u || scene->stuck[k].out)) k++;
+    e->count++;
+    if (k == scene->count) return;
+    if (e->stuck++ == 0) e->next = k;
+}
+
+// Is this one still stuck?
 static bool gokore_stuck_stays_(gokore_scene_ *scene, uint32_t i) {
     gokore_stuck_ *s = &scene->stuck[i];
-    bool any = false, all = true;
+    gokore_enders_ own = { 0 }, others = { 0 };
     for (uint32_t n = 1; n <= gokore_lockorder_.threads.count; n++) {
         gokore_lock_thread_ *u = gokore_lock_thread_at_(n);
-        if (!gokore_thread_ends_wait_(u, scene, i)) continue;
-        uint32_t k = 0;
-        while (k < scene->count && (scene->stuck[k].thread != u || scene->stuck[k].out)) k++;
-        if (k < scene->count && !any) s->next = k;
-        any |= k < scene->count;
-        all &= k < scene->count;
+        if (gokore_thread_ends_wait_(u, scene, i))
+            gokore_enders_add_(&own, scene, u);
+        else if (s->wait.instead && u->id && u != s->thread && gokore_thread_uses_(u, s->wait.instead, 0))
+            gokore_enders_add_(&others, scene, u);
     }
-    return s->wait.kind >= GOKORE_WAIT_PARTY_ ? any && all : any;
+    if (s->wait.kind == GOKORE_WAIT_PARTY_) own.count += gokore_strangers_(s->wait.object);
+    if (s->wait.instead) others.count += gokore_strangers_(s->wait.instead);
+    bool any = own.count && s->wait.kind < GOKORE_WAIT_PARTY_;
+    const gokore_enders_ *e = own.count ? &own : &others;
+    s->next = e->next;
+    return e->stuck > 0 && (any || e->stuck == e->count);
 }
 
 static uint32_t gokore_thread_waits_(gokore_lock_thread_ *t) { // for so many objects
@@ -3173,7 +3374,8 @@ static void gokore_scene_add_(gokore_scene_ *scene, uint32_t room, gokore_lock_t
     uint32_t n = gokore_wait_goes_on_(t) ? 1 + t->wait.other_count : 0;
     for (uint32_t i = 0; i < n && n <= room - scene->count; i++) {
         gokore_stuck_ *s = &scene->stuck[scene->count + i];
-        *s = (gokore_stuck_) { .thread = t, .wait = t->wait, .number = t->wait_number, .since_ns = t->wait_since_ns, .stack = t->wait_stack };
+        *s = (gokore_stuck_) { .thread = t, .wait = t->wait, .number = t->wait_number, .since_ns = t->wait_since_ns,
+                               .stack = t->wait_stack };
         const gokore_wait_end_of_ *other = i > 0 ? &t->wait.others[i - 1] : NULL;
         if (other) s->wait.object = other->object, s->wait.name = other->name, s->wait.end = other->end;
     }
@@ -3194,7 +3396,8 @@ static bool gokore_scene_set_(gokore_scene_ *scene) {
     scene->stuck = (gokore_stuck_ *)gokore_alloc_zeroed_(NULL, room * sizeof *scene->stuck, sizeof(void *));
     if (!scene->stuck) return false;
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++) gokore_scene_add_(scene, room, gokore_lock_thread_at_(i));
-    for (uint32_t i = 0; i < scene->count; i++) scene->stuck[i].held = gokore_permits_are_held_(scene, scene->stuck[i].wait.object);
+    for (uint32_t i = 0; i < scene->count; i++)
+        scene->stuck[i].held = gokore_permits_are_held_(scene, scene->stuck[i].wait.object);
     for (bool changed = scene->count > 0; changed;) {
         changed = false;
         for (uint32_t i = 0; i < scene->count; i++) {
@@ -3230,7 +3433,8 @@ static const char *gokore_wait_name_(const gokore_wait_ *w) { // kept as long as
 
 static void gokore_deadlock_fill_(gokore_deadlock *d, const gokore_scene_ *scene, uint32_t first) {
     int64_t last = 0;
-    *d = (gokore_deadlock) { .container = (const char *)gokore_atomic_load_acquire(&gokore_report_container_), .qos = (gokore_qos)GOKORE_QOS };
+    *d = (gokore_deadlock) { .container = (const char *)gokore_atomic_load_acquire(&gokore_report_container_),
+                             .qos = (gokore_qos)GOKORE_QOS };
     uint32_t at = first;
     do {
         const gokore_stuck_ *s = &scene->stuck[at];
@@ -3253,7 +3457,8 @@ static void gokore_deadlock_fill_(gokore_deadlock *d, const gokore_scene_ *scene
 // The same threads in the same waits, wherever one begins.
 static uint64_t gokore_deadlock_ticket_(const gokore_deadlock *d) {
     uint64_t sum = d->thread_count;
-    for (size_t i = 0; i < d->thread_count && i < GOKORE_DEADLOCK_MAX; i++) sum += gokore_lock_hash_(d->threads[i] << 32 ^ d->waits_[i]);
+    for (size_t i = 0; i < d->thread_count && i < GOKORE_DEADLOCK_MAX; i++)
+        sum += gokore_lock_hash_(d->threads[i] << 32 ^ d->waits_[i]);
     return gokore_lock_hash_(sum) | 1;
 }
 
@@ -3294,7 +3499,8 @@ static void gokore_deadlock_tell_(const gokore_deadlock *d) {
     for (size_t i = 0; i < d->thread_count && i < GOKORE_DEADLOCK_MAX; i++) {
         len = strlen(f.message);
         if (len > 300) break;
-        (void)snprintf(f.message + len, sizeof f.message - len, "%s thread %llu waits for '%.40s'", i ? "," : "", (unsigned long long)d->threads[i], d->names[i]);
+        (void)snprintf(f.message + len, sizeof f.message - len, "%s thread %llu waits for '%.40s'", i ? "," : "",
+                       (unsigned long long)d->threads[i], d->names[i]);
         if (i == 0) memcpy(stack.frames, d->stacks[i], (stack.depth = d->stack_depths[i]) * sizeof stack.frames[0]);
     }
     gokore_latch_lock_(&gokore_lockorder_.latch);
@@ -3318,7 +3524,8 @@ static void gokore_deadlock_tell_(const gokore_deadlock *d) {
 static bool gokore_deadlock_news_(const gokore_deadlock *d) {
     uint64_t ticket = gokore_deadlock_ticket_(d);
     gokore_latch_lock_(&gokore_lockorder_.latch);
-    bool known = gokore_lock_map_get_(&gokore_lockorder_.deadlocks, ticket) || !gokore_lock_map_put_(&gokore_lockorder_.deadlocks, ticket, 1);
+    bool known = gokore_lock_map_get_(&gokore_lockorder_.deadlocks, ticket) ||
+                 !gokore_lock_map_put_(&gokore_lockorder_.deadlocks, ticket, 1);
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     if (known) return false;
     const gokore_cluster_operator *o = gokore_cluster_operator_get();
@@ -3388,16 +3595,23 @@ static bool gokore_deadlock_lasts_(const gokore_deadlock *d) {
     return same;
 }
 
-// The one that blocked last, by when their waits began.
+// The one that blocked last, by when their waits began; one whose wait can be given up, if there is any.
 static uint64_t gokore_deadlock_last_(const gokore_deadlock *d) {
     uint64_t last = 0;
     int64_t since = INT64_MIN;
+    bool can = false;
     gokore_latch_lock_(&gokore_lockorder_.latch);
     for (size_t i = 0; i < d->thread_count && i < GOKORE_DEADLOCK_MAX; i++) {
-        const gokore_lock_thread_ *t = gokore_lock_thread_of_(d->threads[i]);
-        if (!t || t->wait_since_ns < since) continue;
-        since = t->wait_since_ns;
-        last = t->id;
+        gokore_lock_thread_ *t = gokore_lock_thread_of_(d->threads[i]);
+        if (!t) continue;
+        gokore_latch_lock_(&t->latch);
+        bool this_can = t->wait.state && t->wait.doomed != t->wait.idle;
+        if (this_can == can ? t->wait_since_ns >= since : this_can) {
+            since = t->wait_since_ns;
+            can = this_can;
+            last = t->id;
+        }
+        gokore_latch_unlock_(&t->latch);
     }
     gokore_latch_unlock_(&gokore_lockorder_.latch);
     return last;
@@ -3552,7 +3766,8 @@ static void gokore_lock_watch_holds_(void) {
                 if (!gokore_atomic_load_relaxed(&h->since_ns)) continue; // relaxed: a look
                 more = gokore_hold_judge_(t, h, now, &told, "is still held", text);
                 gokore_atomic_store_relaxed(&h->told, told);
-                if (more) gokore_lock_title_(gokore_held_lock_(h), NULL, gokore_lock_known_(gokore_held_lock_(h)), title, sizeof title);
+                if (more)
+                    gokore_lock_title_(gokore_held_lock_(h), NULL, gokore_lock_known_(gokore_held_lock_(h)), title, sizeof title);
             }
         }
         gokore_latch_unlock_(&gokore_lockorder_.latch);
@@ -3575,7 +3790,9 @@ static void gokore_lock_watch_main_(void *arg) {
 static gokore_status gokore_lock_watch_run_(int64_t interval_ns, bool asked) {
     gokore_latch_lock_(&gokore_lock_watch_.latch);
     gokore_status status = gokore_lock_watch_.runs && gokore_lock_watch_.asked && asked ? GOKORE_BUSY : GOKORE_OK;
-    if (status == GOKORE_OK && (asked || !gokore_lock_watch_.runs)) gokore_atomic_store_relaxed(&gokore_lock_watch_.interval_ns, interval_ns); // relaxed: a setting
+    // relaxed: a setting
+    if (status == GOKORE_OK && (asked || !gokore_lock_watch_.runs))
+        gokore_atomic_store_relaxed(&gokore_lock_watch_.interval_ns, interval_ns);
     if (status == GOKORE_OK && !gokore_lock_watch_.runs) {
         gokore_atomic_store_relaxed(&gokore_lock_watch_.stop, 0); // relaxed: the thread's start publishes it
         status = GOKORE_SEAM_THREAD_START_(&gokore_lock_watch_.thread, gokore_lock_watch_main_, NULL, 0);
@@ -3604,7 +3821,8 @@ void gokore_deadlock_watch_stop(void) {
 
 // A limit on holds is useless unless somebody looks while they go on.
 static void gokore_lock_watch_wanted_(void) {
-    int64_t shortest = gokore_atomic_load_relaxed(&gokore_lock_settings_.shortest_ns), interval = shortest / 4; // relaxed: a setting
+    // relaxed: a setting
+    int64_t shortest = gokore_atomic_load_relaxed(&gokore_lock_settings_.shortest_ns), interval = shortest / 4;
     if (!GOKORE_LOCKORDER) return;
     if (interval < 1000000) interval = 1000000;
     if (interval > 5000000) interval = 5000000;
@@ -3630,7 +3848,8 @@ void gokore_lockorder_reset(void) {
     }
     for (uint32_t i = 1; i <= gokore_lockorder_.threads.count; i++) {
         gokore_lock_thread_ *t = gokore_lock_thread_at_(i);
-        for (uint64_t k = 0; t->chains && k <= t->chain_mask; k++) gokore_atomic_store_relaxed(&t->chains[k].count, 0); // relaxed: at rest
+        // relaxed: at rest
+        for (uint64_t k = 0; t->chains && k <= t->chain_mask; k++) gokore_atomic_store_relaxed(&t->chains[k].count, 0);
     }
     for (int origin = GOKORE_ORIGIN_CALLED_; origin < GOKORE_ORIGINS_; origin++) {
         gokore_rules_free_(gokore_lockorder_.rules[origin]);
@@ -3642,7 +3861,7 @@ void gokore_lockorder_reset(void) {
     gokore_rules_read_compiled_();
     (void)gokore_rules_install_(GOKORE_ORIGIN_COMPILED_, gokore_lockorder_.rules[GOKORE_ORIGIN_COMPILED_], clash);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.mode, 0); // relaxed: settings
-    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, 0);
+    gokore_atomic_store_relaxed(&gokore_lock_settings_.max_locks, gokore_lockorder_.max_locks);
     gokore_atomic_store_relaxed(&gokore_lock_settings_.max_held, 0);
     gokore_limits_ready_(GOKORE_QOS_DEFAULT);
     (void)gokore_limits_set_();
@@ -3664,8 +3883,10 @@ static int gokore_lock_edge_compare_(const void *a, const void *b) {
 
 // Learnt of, or held: a lock that has a class, only where it is a node of its own.
 static bool gokore_node_is_shown_(const gokore_lock_record_ *r) {
-    bool alone = r->is_class || !r->cls || gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_INSTANCE; // relaxed: latch
-    return r->id && (r->out || r->in || (alone && gokore_atomic_load_relaxed(&r->seen)));                                 // relaxed: a hint
+    // relaxed: latch
+    bool alone = r->is_class || !r->cls || gokore_atomic_load_relaxed(&gokore_lock_settings_.mode) & GOKORE_LOCKORDER_BY_INSTANCE;
+    // relaxed: a hint
+    return r->id && (r->out || r->in || (alone && gokore_atomic_load_relaxed(&r->seen)));
 }
 
 // What every thread has counted, together.
@@ -3703,7 +3924,8 @@ static void gokore_lock_graph_node_(gokore_lock_graph *out, uint32_t node, char 
     char name[32];
     const char *title = gokore_node_title_(node, name);
     size_t len = strlen(title) + 1;
-    gokore_lock_node n = { gokore_node_address_(node), (const char *)memcpy(*names, title, len), r->numa_node, (gokore_qos)GOKORE_QOS };
+    gokore_lock_node n = { gokore_node_address_(node), (const char *)memcpy(*names, title, len), r->numa_node,
+                           (gokore_qos)GOKORE_QOS };
     *names += len;
     out->nodes[out->node_count++] = n;
     for (uint32_t e = r->out; e; e = gokore_lock_edge_at_(e)->next_out) {
@@ -3734,7 +3956,8 @@ static int gokore_graph_place_compare_(const void *a, const void *b) {
 }
 
 static gokore_graph_place_ *gokore_graph_places_(const gokore_lock_graph *g) {
-    gokore_graph_place_ *places = (gokore_graph_place_ *)gokore_alloc_(NULL, (g->node_count + 1) * sizeof *places, sizeof(void *));
+    gokore_graph_place_ *places = (gokore_graph_place_ *)gokore_alloc_(NULL, (g->node_count + 1) * sizeof *places,
+                                                                       sizeof(void *));
     for (size_t i = 0; places && i < g->node_count; i++) places[i] = (gokore_graph_place_) { g->nodes[i].address, i };
     if (places) qsort(places, g->node_count, sizeof *places, gokore_graph_place_compare_);
     return places;
@@ -3913,11 +4136,13 @@ gokore_status gokore_lock_graph_write_dot(const gokore_lock_graph *g, gokore_wri
     if (!gokore_drawing_begin_(&d, g)) return GOKORE_NO_MEMORY;
     gokore_status s = gokore_write_(w, "digraph lock_order {\n    node [shape=box];\n");
     for (size_t i = 0; i < g->node_count && s == GOKORE_OK; i++) {
-        if ((s = gokore_writef_(w, "    n%zu [label=", i)) == GOKORE_OK && (s = gokore_write_quoted_(w, g->nodes[i].name, "\\\"")) == GOKORE_OK)
+        if ((s = gokore_writef_(w, "    n%zu [label=", i)) == GOKORE_OK &&
+            (s = gokore_write_quoted_(w, g->nodes[i].name, "\\\"")) == GOKORE_OK)
             s = gokore_write_(w, "];\n");
     }
     for (size_t i = 0; i < g->edge_count && s == GOKORE_OK; i++)
-        s = gokore_writef_(w, "    n%zu -> n%zu [label=\"%llu\"%s];\n", d.from[i], d.to[i], (unsigned long long)g->edges[i].weight,
+        s = gokore_writef_(w, "    n%zu -> n%zu [label=\"%llu\"%s];\n", d.from[i], d.to[i],
+                           (unsigned long long)g->edges[i].weight,
                            gokore_drawing_cycle_(&d, i) ? " color=red" : "");
     gokore_drawing_end_(&d);
     return s == GOKORE_OK ? gokore_write_(w, "}\n") : s;
@@ -3928,7 +4153,8 @@ gokore_status gokore_lock_graph_write_mermaid(const gokore_lock_graph *g, gokore
     if (!gokore_drawing_begin_(&d, g)) return GOKORE_NO_MEMORY;
     gokore_status s = gokore_write_(w, "graph TD\n");
     for (size_t i = 0; i < g->node_count && s == GOKORE_OK; i++) {
-        if ((s = gokore_writef_(w, "    n%zu[", i)) == GOKORE_OK && (s = gokore_write_quoted_(w, g->nodes[i].name, "#quot;")) == GOKORE_OK)
+        if ((s = gokore_writef_(w, "    n%zu[", i)) == GOKORE_OK &&
+            (s = gokore_write_quoted_(w, g->nodes[i].name, "#quot;")) == GOKORE_OK)
             s = gokore_write_(w, "]\n");
     }
     for (size_t i = 0; i < g->edge_count && s == GOKORE_OK; i++)
@@ -3958,7 +4184,8 @@ gokore_status gokore_lock_graph_write_json(const gokore_lock_graph *g, gokore_wr
 }
 
 // >>lent to gokore_policy.h
-static const gokore_lent_locks_ gokore_lent_locks_order_ = { gokore_lockorder_check_names, gokore_lent_max_locks_, gokore_lockorder_levels,
+static const gokore_lent_locks_ gokore_lent_locks_order_ = { gokore_lockorder_check_names, gokore_lent_max_locks_,
+                                                             gokore_lockorder_levels,
                                                              gokore_deadlock_resolve, gokore_lent_load_ };
 static const gokore_lent_locks_ *gokore_lent_locks_here_ = &gokore_lent_locks_order_;
 

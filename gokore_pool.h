@@ -124,8 +124,8 @@ GOKORE_INLINE_ void gokore_join(gokore_worker *worker, gokore_task *task);
 // The same with the function named, so that the compiler can inline it where the task was not stolen:
 // GOKORE_JOIN(worker, fib_run, &a.task). fn must be the task's own.
 #define GOKORE_JOIN(worker, fn, task) gokore_join_with_((worker), (fn), (task))
-// The same, but it runs nothing that is not its own: where the task was stolen its worker sleeps until it has run. For a task
-// that holds a lock which others may want.
+// The same, but it runs nothing that is not its own: where the task was stolen its worker sleeps until it has run, and another
+// stands in. For a task that holds a lock which others may want.
 GOKORE_API void gokore_join_passive(gokore_worker *worker, gokore_task *task);
 
 // On a worker, around what blocks outside the library (a read, a foreign lock): another worker, started if need be, stands in
@@ -217,6 +217,7 @@ struct gokore_group {
     gokore_waitgroup pending_;
     gokore_atomic_u32 status_; // the first failure
     bool cancel_on_failure_;
+    gokore_atomic_ptr pool_;   // of all members, for the lock checker; NULL = there were none, itself = several
     gokore_context context_;   // of members that bring none
 };
 typedef struct gokore_group_desc {
@@ -231,7 +232,8 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_submit(gokore_group *grou
 // The group has failed; only the first why counts, GOKORE_OK never does. From a member's function, before it returns.
 GOKORE_API void gokore_group_fail(gokore_group *group, gokore_status why);
 // Waits until all members have run or were cancelled: the first failure, GOKORE_OK if there was none. A member that was cancelled
-// failed with what on_cancel is told. If ctx is over first: its status, and the group goes on. A worker helps meanwhile.
+// failed with what on_cancel is told. If ctx is over first: its status, and the group goes on; likewise GOKORE_DEADLOCK, where
+// this wait is chosen to end one. A worker helps meanwhile.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_group_wait(gokore_group *group, gokore_context *ctx);
 
 // >>stealers and observers
@@ -719,6 +721,12 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #ifndef GOKORE_IDLE_ROUNDS_ // looks for work before a worker sleeps; the explorer has fewer
 #define GOKORE_IDLE_ROUNDS_   64
 #endif
+#ifndef GOKORE_WATCH_NS_ // how long one of the idle workers looks on; the explorer's looks once
+#define GOKORE_WATCH_NS_      20000
+#endif
+#define GOKORE_WATCH_NONE_    0
+#define GOKORE_WATCHES_       1
+#define GOKORE_WATCH_TOLD_    2 // of one task: who stops watching looks for it, or tells another
 #define GOKORE_TASK_PENDING_  0
 #define GOKORE_TASK_DONE_     1
 #define GOKORE_TASK_AWAITED_  2
@@ -731,17 +739,25 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_LEVELS_        25         // chunks of a worker's stack of tasks
 #define GOKORE_STACK_KEEP_NS_ 1000000000 // that are not needed any more
 #define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
+#define GOKORE_GROUP_NAP_NS_  1000000    // of a worker for which none can stand in
 
-typedef struct gokore_lane_ { // under its inbox's latch
-    gokore_task *head, *tail;
-    gokore_atomic_u64 queued; // read without: a hint
-} gokore_lane_;
-
-// What was submitted on one node: its workers look here first.
+// What was submitted on one node: its workers look here first. M. Michael, M. Scott, "Simple, fast, and practical non-blocking
+// and blocking concurrent queue algorithms", PODC 1996, the one with two locks, so that who submits and who takes seldom meet.
+// Deviation: no dummy; who finds nothing at out's end moves all of in's end there, holding both latches, out's first.
+typedef struct gokore_lane_in_ { // in a line of its own: who takes from another lane looks at the count only
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_task *head;
+    gokore_task *tail;
+    gokore_atomic_u64 came; // ever. Counts are written under the end's latch; read without they are hints
+} gokore_lane_in_;
+typedef struct gokore_lane_out_ {
+    gokore_task *head;
+    gokore_atomic_u64 moved, went;
+} gokore_lane_out_;
 typedef struct gokore_inbox_ {
-    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ latch;
-    gokore_lane_ lanes[GOKORE_LANES_];
-    gokore_atomic_u64 submitted; // written under the latch
+    gokore_lane_in_ in[GOKORE_LANES_];
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ in_latch;
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ out_latch;
+    gokore_lane_out_ out[GOKORE_LANES_];
 } gokore_inbox_;
 
 typedef struct gokore_frames_ gokore_frames_;
@@ -817,11 +833,11 @@ struct gokore_pool {
     gokore_inbox_ *inboxes[64];    // one for each of these nodes, in its memory; or one for all
     unsigned inbox_count;
     gokore_pool_homes_ inbox_nodes;
-    gokore_atomic_bool accepting;  // read under an inbox's latch; once it is false, each of them is held
+    gokore_atomic_bool accepting;  // read under an inbox's in_latch; once it is false, each of them is held
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ sleep_latch; // guards the queues of sleepers
     gokore_atomic_u32 watch;       // see gokore_worker_watches_
     gokore_atomic_u32 sleeping;    // workers in sleepers
-    gokore_atomic_u32 joining;     // workers in joiners: they take spawned tasks only
+    gokore_atomic_u32 joining;     // workers in joiners
     gokore_atomic_u32 idle_waiters;
     gokore_atomic_bool ending;     // workers leave once all is done
     gokore_wait_queue_ sleepers, joiners, waiting_for_idle;
@@ -1253,10 +1269,15 @@ static void gokore_pool_count_steal_(gokore_pool *p, bool crossed) {
     if (i->steal) i->steal(i->user, p->name, crossed);
 }
 
-static uint64_t gokore_pool_queued_(const gokore_pool *p) { // a hint, unless a fence orders it
+static uint64_t gokore_inbox_queued_(const gokore_inbox_ *in, int lane) { // a hint, unless a fence orders it
+    uint64_t came = gokore_atomic_load_relaxed(&in->in[lane].came), went = gokore_atomic_load_relaxed(&in->out[lane].went);
+    return came > went ? came - went : 0;
+}
+
+static uint64_t gokore_pool_queued_(const gokore_pool *p) { // likewise
     uint64_t sum = 0;
     for (unsigned i = 0; i < p->inbox_count; i++)
-        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_atomic_load_relaxed(&p->inboxes[i]->lanes[k].queued); // relaxed: likewise
+        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_inbox_queued_(p->inboxes[i], k);
     return sum;
 }
 
@@ -1281,9 +1302,24 @@ static void gokore_tally_leave_(gokore_pool *p, gokore_tally_ *tally) {
     (void)gokore_atomic_fetch_add_release(&tally->left, 1); // pairs with gokore_pool_let_go_
 }
 
+// What the lock checker knows of who can end a wait: for a task, who runs it, or while nobody does, who takes tasks of its
+// pool; for a group, all that run members of it; for a pool that is to be idle, its workers, and others that run tasks of
+// it. A pool's strangers: a cluster, and workers that have just been started.
+enum { GOKORE_END_TAKES_, GOKORE_END_RUNS_ };
+
+static void gokore_work_begins_(const void *task, gokore_group *group) { // on this thread
+    if (GOKORE_LOCKORDER && task) gokore_wait_enter_(task, 0);
+    if (GOKORE_LOCKORDER && group) gokore_wait_enter_(&group->pending_, GOKORE_END_RUNS_);
+}
+
+static void gokore_work_ends_(const void *task, gokore_group *group) {
+    if (GOKORE_LOCKORDER && task) gokore_wait_leave_(task, 0);
+    if (GOKORE_LOCKORDER && group) gokore_wait_leave_(&group->pending_, GOKORE_END_RUNS_);
+}
+
 static void gokore_group_leave_(gokore_group *group, gokore_status status) {
     if (status != GOKORE_OK) gokore_group_fail(group, status);
-    gokore_waitgroup_done(&group->pending_);
+    gokore_waitgroup_less_(&group->pending_);
 }
 
 static gokore_status gokore_submitted_status_(const gokore_task *task) { // may it start?
@@ -1337,6 +1373,8 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
     bool shared = tally == &p->outside;
     gokore_status status = gokore_submitted_status_(task);
     gokore_entry_ entry;
+    gokore_work_begins_(waiter ? waiter->key_ : NULL, group);
+    if (GOKORE_LOCKORDER && shared) gokore_wait_enter_(p, GOKORE_END_RUNS_);
     if (w) gokore_worker_enter_(w, &entry, status == GOKORE_OK ? task->context_ : gokore_worker_context_(w),
                                 &(gokore_bottom_) { p, NULL, waiter, group });
     if (status == GOKORE_OK) {
@@ -1348,6 +1386,8 @@ static void gokore_worker_run_submitted_(gokore_worker *w, gokore_pool *p, gokor
         if (task->on_cancel) task->on_cancel(task, status);
     }
     if (w) gokore_worker_leave_(w, &entry);
+    gokore_work_ends_(waiter ? waiter->key_ : NULL, group);
+    if (GOKORE_LOCKORDER && shared) gokore_wait_leave_(p, GOKORE_END_RUNS_);
     gokore_count_up_add_(&tally->finished, shared);
     if (group) gokore_group_leave_(group, status);
     if (waiter) gokore_task_complete_(waiter, status);
@@ -1375,9 +1415,11 @@ static void gokore_worker_run_spawned_(gokore_worker *w, gokore_task *task) {
     gokore_tally_ *tally = gokore_tally_of_(w, p);
     bool shared = tally == &p->outside;
     gokore_entry_ entry;
+    gokore_work_begins_(task, NULL);
     if (w) gokore_worker_enter_(w, &entry, task->context_, &(gokore_bottom_) { p, task, NULL, NULL });
     gokore_worker_call_(w, p, task);
     if (w) gokore_worker_leave_(w, &entry);
+    gokore_work_ends_(task, NULL);
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
     // pairs with gokore_task_is_done_
@@ -1450,13 +1492,20 @@ static bool gokore_worker_may_steal_(const gokore_worker *w, const gokore_worker
 // >>sleeping and waking
 // No wake-up is lost: a worker announces itself in sleeping and then looks once more; who brings work puts it down and then
 // looks at sleeping. The seq_cst fence on both sides makes at least one of them see the other.
-// owner: for what it spawned, which not everybody may steal; NULL = for anything.
-static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
+
+static bool gokore_worker_is_surplus_(const gokore_worker *w) { return w->index >= gokore_atomic_load(&w->pool->target); }
+
+// owner: for what it spawned, which not everybody may steal; NULL = for a lane, where no surplus worker takes anything.
+static bool gokore_worker_may_take_(const gokore_worker *w, const gokore_worker *owner) {
+    return owner ? gokore_worker_may_steal_(w, owner) : !gokore_worker_is_surplus_(w);
+}
+
+static bool gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
                                   const gokore_worker *owner) {
-    if (gokore_atomic_load_relaxed(count) == 0) return; // relaxed: ordered by the caller's fence
+    if (gokore_atomic_load_relaxed(count) == 0) return false; // relaxed: ordered by the caller's fence
     gokore_latch_lock_(&p->sleep_latch);
     gokore_waiter_ *sleeper = line->head;
-    while (sleeper && owner && !gokore_worker_may_steal_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
+    while (sleeper && !gokore_worker_may_take_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
     gokore_atomic_u32 *state = sleeper ? &sleeper->state_ : NULL;
     if (sleeper) {
         gokore_wait_queue_remove_(line, sleeper);
@@ -1465,18 +1514,23 @@ static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, goko
     }
     gokore_latch_unlock_(&p->sleep_latch);
     if (state) gokore_waiter_kick_(state);
+    return state != NULL;
 }
 
-static void gokore_pool_wake_(gokore_pool *p) { // for a task in a lane
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL);
+// For a task in a lane. The watcher, if there is one, is told of one; a joiner takes it where no worker sleeps.
+static void gokore_pool_wake_(gokore_pool *p) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_ and gokore_worker_watches_
+    if (gokore_atomic_load_relaxed(&p->watch) == GOKORE_WATCHES_ && // relaxed: the fence
+        gokore_atomic_cas(&p->watch, GOKORE_WATCHES_, GOKORE_WATCH_TOLD_))
+        return;
+    if (!gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL)) (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, NULL);
 }
 
 // a sleeper may prefer a lane: a joiner too
 static void gokore_pool_wake_for_spawned_(gokore_pool *p, const gokore_worker *owner) {
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
-    gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
+    (void)gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
+    (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
 }
 
 // Spawned and not taken, as far as the policy lets w have it; w NULL = anybody.
@@ -1490,7 +1544,8 @@ static bool gokore_pool_has_spawned_(gokore_pool *p, const gokore_worker *w) {
 }
 
 static bool gokore_pool_has_work_(gokore_pool *p, const gokore_worker *w) {
-    return gokore_pool_queued_(p) != 0 || gokore_pool_has_spawned_(p, w); // ordered by the caller's fence
+    // ordered by the caller's fence
+    return (gokore_pool_queued_(p) != 0 && (!w || !gokore_worker_is_surplus_(w))) || gokore_pool_has_spawned_(p, w);
 }
 
 // Who has announced that it sleeps: each spawn from now on finds it, or is seen when it looks once more.
@@ -1523,8 +1578,8 @@ static uint64_t gokore_pool_finished_(gokore_pool *p) {
 
 static uint64_t gokore_pool_submitted_(const gokore_pool *p) {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < p->inbox_count; i++)
-        sum += gokore_atomic_load_relaxed(&p->inboxes[i]->submitted); // relaxed: who has run a task had the latch after its submitter
+    for (unsigned i = 0; i < p->inbox_count; i++) // relaxed: who has run a task had the latches after its submitter
+        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_atomic_load_relaxed(&p->inboxes[i]->in[k].came);
     return sum;
 }
 
@@ -1586,8 +1641,6 @@ static void gokore_worker_set_busy_(gokore_worker *w, bool busy) {
     if (!busy) gokore_atomic_store_relaxed(&w->busy_ns, gokore_atomic_load_relaxed(&w->busy_ns) + now - since);
 }
 
-static bool gokore_worker_is_surplus_(gokore_worker *w) { return w->index >= gokore_atomic_load(&w->pool->target); }
-
 static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
     gokore_pool *p = w->pool;
     gokore_waiter_ me = { .key_ = p, .item_ = w };
@@ -1631,14 +1684,31 @@ static int gokore_lane_at_(uint32_t pick, int i) {
     return orders[pick % 16 == 15 ? 1 + pick / 16 % 2 : 0][i];
 }
 
-static gokore_task *gokore_inbox_take_(gokore_inbox_ *in, gokore_lane_ *lane) {
-    if (gokore_atomic_load_relaxed(&lane->queued) == 0) return NULL; // relaxed: who sleeps on it looks again after a fence
-    gokore_latch_lock_(&in->latch);
-    gokore_task *task = lane->head;
-    if (task) lane->head = task->next_;
-    // relaxed, both: under the latch
-    if (task) gokore_atomic_store_relaxed(&lane->queued, gokore_atomic_load_relaxed(&lane->queued) - 1);
-    gokore_latch_unlock_(&in->latch);
+static void gokore_inbox_shift_(gokore_inbox_ *in, int lane) { // under out_latch: all that came in meanwhile
+    gokore_latch_lock_(&in->in_latch);
+    in->out[lane].head = in->in[lane].head;
+    in->in[lane].head = NULL;
+    gokore_atomic_store_relaxed(&in->out[lane].moved, gokore_atomic_load_relaxed(&in->in[lane].came)); // relaxed, both: latches
+    gokore_latch_unlock_(&in->in_latch);
+}
+
+static bool gokore_inbox_has_(const gokore_inbox_ *in, int lane) { // a hint; in's end is looked at only where out's has nothing
+    uint64_t went = gokore_atomic_load_relaxed(&in->out[lane].went), moved = gokore_atomic_load_relaxed(&in->out[lane].moved);
+    return went != moved || went != gokore_atomic_load_relaxed(&in->in[lane].came);
+}
+
+// w, unless it is NULL, is not one too many: what is submitted after the pool was made smaller is not for it.
+static gokore_task *gokore_inbox_take_(gokore_inbox_ *in, int lane, const gokore_worker *w) {
+    gokore_lane_out_ *out = &in->out[lane];
+    if (!gokore_inbox_has_(in, lane)) return NULL; // who sleeps on it looks again after a fence
+    gokore_latch_lock_(&in->out_latch);
+    if (!out->head) gokore_inbox_shift_(in, lane);
+    gokore_task *task = w && gokore_worker_is_surplus_(w) ? NULL : out->head;
+    if (task) {
+        out->head = task->next_;
+        gokore_atomic_store_relaxed(&out->went, gokore_atomic_load_relaxed(&out->went) + 1); // relaxed, both: the latch
+    }
+    gokore_latch_unlock_(&in->out_latch);
     return task;
 }
 
@@ -1657,14 +1727,14 @@ static void gokore_pool_make_room_(gokore_pool *p) { // something was taken
     if (state) gokore_waiter_kick_(state);
 }
 
-static gokore_task *gokore_pool_take_(gokore_pool *p, int node, uint32_t pick) {
+static gokore_task *gokore_pool_take_(gokore_pool *p, gokore_worker *w, uint32_t pick) { // w NULL: for anybody
     gokore_task *task = NULL;
-    unsigned first = gokore_pool_inbox_(p, node);
+    unsigned first = w ? gokore_pool_inbox_(p, gokore_atomic_load_relaxed(&w->node)) : 0; // relaxed: a setting
     for (int i = 0; i < GOKORE_LANES_ && !task; i++) {
         int lane = gokore_lane_at_(pick, i);
         for (unsigned k = 0; k < p->inbox_count && !task; k++) {
             gokore_inbox_ *in = p->inboxes[(first + k) % p->inbox_count];
-            task = gokore_inbox_take_(in, &in->lanes[lane]);
+            task = gokore_inbox_take_(in, lane, w);
         }
     }
     if (task && gokore_atomic_load_relaxed(&p->queue_limit)) gokore_pool_make_room_(p); // relaxed: a setting
@@ -1750,7 +1820,7 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
 
 // A task of any kind for somebody else; tried counts the calls.
 static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
-    gokore_task *task = gokore_pool_take_(p, -1, (uint32_t)tried);
+    gokore_task *task = gokore_pool_take_(p, NULL, (uint32_t)tried);
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n && !task; i++) {
         gokore_worker *w = p->workers[i];
         task = gokore_stack_steal_(w, NULL);
@@ -1760,13 +1830,12 @@ static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
 }
 
 static gokore_task *gokore_worker_take_(gokore_worker *w) { // from a lane
-    gokore_task *task = gokore_pool_take_(w->pool, gokore_atomic_load_relaxed(&w->node), w->picks); // relaxed: a setting
+    gokore_task *task = gokore_pool_take_(w->pool, w, w->picks);
     w->picks += task != NULL;
     return task;
 }
 
-// Runs one task, whatever is nearest; false if there is none.
-static bool gokore_worker_step_(gokore_worker *w) {
+static gokore_task *gokore_worker_find_(gokore_worker *w) { // whatever is nearest
     gokore_task *task = NULL;
     if (w->picks % 16 == 7) { // now and then the others first: lanes that never run dry must not keep them waiting
         task = gokore_worker_steal_(w);
@@ -1776,8 +1845,34 @@ static bool gokore_worker_step_(gokore_worker *w) {
         task = gokore_worker_take_(w);
     }
     if (!task) task = gokore_worker_steal_(w);
-    if (!task) task = gokore_cluster_steal_(w);
+    return task ? task : gokore_cluster_steal_(w);
+}
+
+static bool gokore_worker_step_(gokore_worker *w) { // runs one task; false if there is none
+    gokore_task *task = gokore_worker_find_(w);
     if (!task) return false;
+    gokore_worker_set_busy_(w, true);
+    gokore_task_run(w, task);
+    return true;
+}
+
+// One idle worker, and only one, looks on for a while before it sleeps: what comes next then needs no system call, and no idle
+// CPU. Not where there is one CPU. What it was told of, and did not take, is left to another.
+static bool gokore_worker_watches_(gokore_worker *w) {
+    gokore_pool *p = w->pool;
+    gokore_task *task = NULL;
+    if (!gokore_is_parallel_() || !gokore_atomic_cas(&p->watch, GOKORE_WATCH_NONE_, GOKORE_WATCHES_)) return false;
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wait_idle
+    gokore_pool_tell_idle_(p);
+    int64_t end = gokore_now_ns() + GOKORE_WATCH_NS_;
+    do {
+        GOKORE_SEAM_PAUSE_();
+        task = gokore_worker_find_(w);
+    } while (!task && gokore_now_ns() < end && !gokore_worker_is_surplus_(w) && !gokore_atomic_load(&p->ending));
+    // pairs with gokore_pool_wake_
+    bool told = gokore_atomic_exchange(&p->watch, GOKORE_WATCH_NONE_) == GOKORE_WATCH_TOLD_;
+    if (told && task && gokore_pool_queued_(p) != 0) gokore_pool_wake_(p);
+    if (!task) return told; // if it slept now, it could take another's wake-up, too
     gokore_worker_set_busy_(w, true);
     gokore_task_run(w, task);
     return true;
@@ -1832,7 +1927,7 @@ static void gokore_worker_main_(gokore_worker *w) {
             gokore_worker_set_busy_(w, false);
             gokore_stack_trim_(w);
             if (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) break;
-            gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
+            if (!gokore_worker_watches_(w)) gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
             idle = 0;
         }
     }
@@ -1860,6 +1955,7 @@ static void gokore_worker_ended_(void *arg) {
     gokore_atomic_store_relaxed(&w->context, NULL); // relaxed: published with head
     gokore_count_add_(&tally->executed, shared);
     gokore_count_up_add_(&tally->finished, shared);
+    gokore_work_ends_(bottom.waiter ? bottom.waiter->key_ : bottom.spawned, bottom.group);
     if (bottom.group) gokore_group_leave_(bottom.group, GOKORE_SYSTEM);
     if (bottom.waiter) gokore_task_complete_(bottom.waiter, GOKORE_SYSTEM);
     gokore_pool *p = bottom.pool;
@@ -1883,6 +1979,9 @@ static void gokore_worker_begin_(void *arg) {
     gokore_worker_here_ = w;
     w->pinned = -1;
     w->stack_top = (uintptr_t)__builtin_frame_address(0);
+    gokore_wait_party_(w->pool, GOKORE_END_TAKES_);
+    gokore_wait_party_(w->pool, GOKORE_END_RUNS_);
+    gokore_wait_strangers_(w->pool, -1);
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_ and gokore_pool_hook_
     gokore_latch_lock_(&w->gate);
     gokore_stack_reckon_(w);
@@ -1936,7 +2035,7 @@ static bool gokore_task_is_done_(gokore_task *task) {
     return state == GOKORE_TASK_DONE_ || state == GOKORE_TASK_INLINE_;
 }
 
-// Sleeps until the stolen task is done, or something was spawned anywhere: the joiner may be the only one who can take it.
+// Sleeps until the stolen task is done, or something was spawned or submitted: the joiner may be the only one who can take it.
 static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_pool *p = w->pool;
     (void)gokore_atomic_cas(&task->state_, GOKORE_TASK_PENDING_, GOKORE_TASK_AWAITED_);
@@ -1947,7 +2046,7 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_latch_unlock_(&p->sleep_latch);
     gokore_pool_stop_all_(p); // its fence pairs with that in gokore_pool_wake_for_spawned_
     bool done = gokore_task_is_done_(task);
-    if (!done && !gokore_pool_has_spawned_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    if (!done && !gokore_pool_has_work_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
     gokore_latch_lock_(&p->sleep_latch);
     if (w->rest.queued_) {
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
@@ -1957,7 +2056,7 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     if (!done) gokore_pool_open_(p, w);
 }
 
-// Sleeps until the stolen task is done, whatever is spawned.
+// Sleeps until the stolen task is done, whatever is spawned; another worker stands in.
 static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
     gokore_pool *p = w->pool;
     (void)gokore_atomic_cas(&task->state_, GOKORE_TASK_PENDING_, GOKORE_TASK_AWAITED_);
@@ -1965,7 +2064,11 @@ static void gokore_join_rest_(gokore_worker *w, gokore_task *task) {
     gokore_atomic_store_relaxed(&w->rest.state_, GOKORE_WAITER_WAITING_); // relaxed: under the latch
     w->passive = true;
     gokore_latch_unlock_(&p->sleep_latch);
-    if (!gokore_task_is_done_(task)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    if (!gokore_task_is_done_(task)) {
+        gokore_worker_blocking_begin(w); // what is queued may be what the task waits for
+        (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+        gokore_worker_blocking_end(w);
+    }
     gokore_latch_lock_(&p->sleep_latch);
     w->passive = false;
     gokore_latch_unlock_(&p->sleep_latch);
@@ -1984,20 +2087,37 @@ static gokore_task *gokore_join_find_(gokore_worker *w, const gokore_slot_ *slot
     gokore_task *task = NULL;
     if (thief && thief != w && (void *)thief != (void *)w->pool)
         task = gokore_worker_steal_from_(w, thief, gokore_worker_distance_(w, thief));
-    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_steal_(w);
+    if (!task && gokore_worker_has_room_(w)) task = gokore_worker_steal_(w);
+    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_take_(w);
 }
 
-// The task was stolen: works on what others have spawned until it is done.
+// The lock checker: this thread waits for whoever runs the task, when it sleeps; it can't give up. Until told once more.
+static bool gokore_join_tell_(gokore_worker *w, gokore_task *task) {
+    gokore_wait_ wait = { .object = task, .name = "task", .kind = GOKORE_WAIT_PARTY_, .deadline_ns = INT64_MAX,
+                          .state = &w->rest.state_, .idle = GOKORE_WAITER_ASLEEP_, .doomed = GOKORE_WAITER_ASLEEP_ };
+    gokore_wait_begin_(&wait);
+    return true;
+}
+
+static void gokore_join_told_(bool *told) {
+    if (*told) gokore_wait_end_();
+    *told = false;
+}
+
+// The task was stolen: works on what others have spawned or submitted until it is done.
 static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task) {
     gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
-    bool slept = false;
+    bool slept = false, told = false;
     for (unsigned idle = 0; !gokore_task_is_done_(task);) {
         gokore_task *other = gokore_join_find_(w, slot);
         if (other) {
-            gokore_worker_run_spawned_(w, other);
+            gokore_join_told_(&told);
+            gokore_task_run(w, other);
             idle = 0;
         } else if (++idle < GOKORE_IDLE_ROUNDS_) {
             GOKORE_SEAM_PAUSE_();
+        } else if (GOKORE_LOCKORDER && !told) {
+            told = gokore_join_tell_(w, task);
         } else if (gokore_worker_has_room_(w)) {
             gokore_join_sleep_(w, task);
             slept = true;
@@ -2005,13 +2125,17 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
             gokore_join_rest_(w, task);
         }
     }
+    gokore_join_told_(&told);
     // it may have been woken for that
     if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL);
+    if (slept && gokore_pool_queued_(w->pool) != 0) gokore_pool_wake_(w->pool);
 }
 
 static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
     if (!passive && !gokore_task_is_done_(task)) gokore_join_stolen_(w, slot, task);
+    bool told = GOKORE_LOCKORDER && !gokore_task_is_done_(task) && gokore_join_tell_(w, task);
     while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
+    gokore_join_told_(&told);
 }
 
 // The task is not on top: what lies there becomes public, and is run, the oldest first, by whoever comes. Its slot, if it has
@@ -2251,8 +2375,10 @@ static gokore_status gokore_worker_start_(gokore_pool *p, unsigned i) { // unles
     gokore_worker *w = p->workers[i];
     if (w->alive) return GOKORE_OK;
     if (w->started) GOKORE_SEAM_THREAD_JOIN_(&w->thread); // it is on its way out, and needs no latch that is held here
+    gokore_wait_strangers_(p, 1);
     status = GOKORE_SEAM_THREAD_START_(&w->thread, gokore_worker_begin_, w, p->stack_size);
     w->alive = w->started = status == GOKORE_OK;
+    if (!w->alive) gokore_wait_strangers_(p, -1);
     return status;
 }
 
@@ -2300,15 +2426,24 @@ unsigned gokore_pool_worker_count(const gokore_pool *p) {
     return gokore_atomic_load_relaxed(&p->width); // relaxed: a setting
 }
 
+static gokore_status gokore_worker_block_(gokore_worker *w) { // anything but GOKORE_OK: nobody stands in
+    gokore_pool *p = w->pool;
+    gokore_latch_lock_(&p->scale_latch);
+    if (w->blocking++ == 0) p->blocked++;
+    gokore_status started = gokore_pool_set_target_(p, gokore_pool_worker_count(p), p->blocked);
+    gokore_latch_unlock_(&p->scale_latch);
+    return started;
+}
+
 void gokore_worker_blocking_begin(gokore_worker *w) {
     if (!w) return;
     gokore_worker_check_(w, "gokore_worker_blocking_begin");
-    gokore_pool *p = w->pool;
-    if (w->blocking++ != 0) return;
-    gokore_latch_lock_(&p->scale_latch);
-    gokore_status started = gokore_pool_set_target_(p, gokore_pool_worker_count(p), ++p->blocked);
+    if (w->blocking != 0) { // who stands in is there
+        w->blocking++;
+        return;
+    }
+    gokore_status started = gokore_worker_block_(w);
     (void)started; // refused: one worker fewer meanwhile
-    gokore_latch_unlock_(&p->scale_latch);
 }
 
 void gokore_worker_blocking_end(gokore_worker *w) {
@@ -2358,11 +2493,13 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     gokore_atomic_store(&p->ending, true);
     unsigned slots = gokore_pool_slots_(p);
     if (!forked) gokore_latch_unlock_(&p->scale_latch);
+    if (!forked) gokore_pool_wake_surplus_(p);
     for (unsigned i = 0; i < slots && !forked; i++) gokore_pool_wake_(p);
     for (unsigned i = 0; i < slots; i++) {
         if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
     }
     if (!forked) gokore_pool_let_go_(p, gokore_pool_finished_(p)); // threads that had stolen from it
+    gokore_wait_forget_(p);
     gokore_allocator allocator = p->allocator;
     for (unsigned i = 0; i < slots; i++) {
         gokore_stack_deinit_(p->workers[i]);
@@ -2513,8 +2650,10 @@ uint64_t gokore_pool_report_cross_node(gokore_pool *p, uint64_t n) {
 
 static void gokore_pool_pass_inboxes_(gokore_pool *p) { // who submits or takes from now on sees what was stored before
     for (unsigned i = 0; i < p->inbox_count; i++) {
-        gokore_latch_lock_(&p->inboxes[i]->latch);
-        gokore_latch_unlock_(&p->inboxes[i]->latch);
+        gokore_latch_lock_(&p->inboxes[i]->out_latch);
+        gokore_latch_lock_(&p->inboxes[i]->in_latch);
+        gokore_latch_unlock_(&p->inboxes[i]->in_latch);
+        gokore_latch_unlock_(&p->inboxes[i]->out_latch);
     }
 }
 
@@ -2549,9 +2688,9 @@ gokore_status gokore_pool_set_config(gokore_pool *p, const gokore_pool_desc *con
 }
 
 // >>submitting
-static void gokore_inbox_push_(gokore_pool *p, gokore_inbox_ *in, gokore_task *task, gokore_context *ctx) { // under its latch
+static void gokore_inbox_push_(gokore_pool *p, gokore_inbox_ *in, gokore_task *task, gokore_context *ctx) { // under in_latch
     unsigned qos = task->qos ? (unsigned)task->qos : gokore_atomic_load_relaxed(&p->qos); // relaxed: a setting
-    gokore_lane_ *lane = &in->lanes[(qos - 1) % GOKORE_LANES_];
+    gokore_lane_in_ *lane = &in->in[(qos - 1) % GOKORE_LANES_];
     task->context_ = ctx;
     task->pool_ = p;
     gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_SUBMITTED_); // relaxed: published with the lane
@@ -2562,18 +2701,15 @@ static void gokore_inbox_push_(gokore_pool *p, gokore_inbox_ *in, gokore_task *t
         lane->head = task;
     lane->tail = task;
     // relaxed: ordered by the latch, and by the fence in gokore_pool_wake_
-    gokore_atomic_store_relaxed(&lane->queued, gokore_atomic_load_relaxed(&lane->queued) + 1);
+    gokore_atomic_store_relaxed(&lane->came, gokore_atomic_load_relaxed(&lane->came) + 1);
 }
 
 static gokore_status gokore_pool_put_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
     gokore_inbox_ *in = p->inboxes[p->inbox_count > 1 ? gokore_pool_inbox_(p, gokore_thread_node_()) : 0];
-    gokore_latch_lock_(&in->latch);
+    gokore_latch_lock_(&in->in_latch);
     bool accepting = gokore_atomic_load_relaxed(&p->accepting); // relaxed: the latch, see gokore_pool_stop_accepting_
-    if (accepting) {
-        for (size_t i = 0; i < n; i++) gokore_inbox_push_(p, in, tasks[i], ctx);
-        gokore_atomic_store_relaxed(&in->submitted, gokore_atomic_load_relaxed(&in->submitted) + n); // relaxed, both: the latch
-    }
-    gokore_latch_unlock_(&in->latch);
+    for (size_t i = 0; accepting && i < n; i++) gokore_inbox_push_(p, in, tasks[i], ctx);
+    gokore_latch_unlock_(&in->in_latch);
     return accepting ? GOKORE_OK : GOKORE_SHUTDOWN;
 }
 
@@ -2613,7 +2749,7 @@ static gokore_status gokore_pool_wait_for_room_(gokore_pool *p, gokore_waiter_ *
 
 static gokore_status gokore_pool_put_in_turn_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
     for (bool waited = false;; waited = true) {
-        gokore_waiter_ me = { .key_ = p };
+        gokore_waiter_ me = { .key_ = p, .name_ = "room in a pool", .kind_ = GOKORE_WAIT_PARTY_, .end_ = GOKORE_END_TAKES_ };
         gokore_status status = GOKORE_OK;
         gokore_latch_lock_(&p->room_latch);
         bool full = gokore_pool_is_full_(p, n, waited);
@@ -2704,12 +2840,13 @@ static gokore_status gokore_pool_run_here_(gokore_worker *w, gokore_task *task, 
     return status;
 }
 
-gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
+    GOKORE_CALLED_();
     if (!gokore_task_is_sound_(task)) return GOKORE_INVALID;
     gokore_worker *here = gokore_worker_here_;
     if (here && here->pool == p) return gokore_pool_run_here_(here, task, ctx);
     gokore_lock_none_held_("while its thread waits for a task");
-    gokore_waiter_ me = { .key_ = task };
+    gokore_waiter_ me = { .key_ = task, .name_ = "task", .kind_ = GOKORE_WAIT_PARTY_, .instead_ = p, .steadfast_ = true };
     task->waiter_ = &me;
     task->group_ = NULL;
     gokore_status status = gokore_pool_queue_(p, &task, 1, ctx);
@@ -2721,14 +2858,16 @@ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, gokore_context 
 // >>parallel for
 // A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its
 // stack is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by
-// the clock.
+// the clock, for all workers, and nothing is halved before a piece has taken long enough to be worth another's wake-up.
 #define GOKORE_FOR_PIECE_NS_ 10000
 typedef struct gokore_for_ {
     gokore_for_fn *fn;
     void *user;
     gokore_context *ctx;
-    size_t grain;             // 0 = by the clock
-    gokore_atomic_u32 status; // why pieces were left out
+    bool by_clock;
+    gokore_atomic_size length; // of a piece. Relaxed, it and ripe: hints
+    gokore_atomic_bool ripe;   // may it be halved?
+    gokore_atomic_u32 status;  // why pieces were left out
 } gokore_for_;
 typedef struct gokore_for_part_ {
     gokore_task task;
@@ -2736,41 +2875,52 @@ typedef struct gokore_for_part_ {
     size_t begin, end;
 } gokore_for_part_;
 
-static size_t gokore_for_next_(size_t length, int64_t took_ns) { // so that a piece takes a quarter to all of the time meant
-    if (took_ns > GOKORE_FOR_PIECE_NS_) return length > 1 ? length / 2 : 1;
-    return took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length <= SIZE_MAX / 4 ? length * 4 : length;
+// A piece takes a quarter to all of the time meant. One that was cut short tells less.
+static void gokore_for_learn_(gokore_for_ *whole, size_t length, int64_t took_ns) {
+    size_t now = gokore_atomic_load_relaxed(&whole->length);
+    if (took_ns >= GOKORE_FOR_PIECE_NS_ / 4) gokore_atomic_store_relaxed(&whole->ripe, true);
+    if (took_ns > GOKORE_FOR_PIECE_NS_ && length > 1 && length / 2 < now) gokore_atomic_store_relaxed(&whole->length, length / 2);
+    if (took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length > now / 4 && length <= SIZE_MAX / 4) gokore_atomic_store_relaxed(&whole->length, length * 4);
 }
 
-static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length);
+static void gokore_for_piece_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
+    if (!whole->by_clock) {
+        whole->fn(w, begin, end, whole->user);
+        return;
+    }
+    int64_t began = gokore_now_ns();
+    whole->fn(w, begin, end, whole->user);
+    gokore_for_learn_(whole, end - begin, gokore_now_ns() - began);
+}
+
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end);
 
 static void gokore_for_part_run_(gokore_worker *w, gokore_task *task) {
     gokore_for_part_ *part = (gokore_for_part_ *)task;
-    gokore_for_work_(w, part->whole, part->begin, part->end, part->whole->grain ? part->whole->grain : 1);
+    gokore_for_work_(w, part->whole, part->begin, part->end);
 }
 
-static void gokore_for_split_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+static void gokore_for_halve_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
     size_t middle = begin + (end - begin) / 2;
     gokore_for_part_ upper = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = whole, .begin = middle, .end = end };
     gokore_spawn(w, &upper.task);
-    gokore_for_work_(w, whole, begin, middle, length);
+    gokore_for_work_(w, whole, begin, middle);
     gokore_join(w, &upper.task);
 }
 
-static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
     while (begin < end) {
         gokore_status status = gokore_context_status(whole->ctx);
         if (status != GOKORE_OK) {
             gokore_atomic_store_relaxed(&whole->status, (uint32_t)status); // relaxed: published by the join
             return;
         }
-        size_t left = end - begin, piece = left < length ? left : length;
-        if (left > length && w && gokore_stack_len_(w) == 0) {
-            gokore_for_split_(w, whole, begin, end, length);
+        size_t left = end - begin, length = gokore_atomic_load_relaxed(&whole->length), piece = left < length ? left : length;
+        if (left > length && w && gokore_atomic_load_relaxed(&whole->ripe) && gokore_stack_len_(w) == 0) {
+            gokore_for_halve_(w, whole, begin, end);
             return;
         }
-        int64_t began = whole->grain ? 0 : gokore_now_ns();
-        whole->fn(w, begin, begin + piece, whole->user);
-        if (!whole->grain) length = gokore_for_next_(length, gokore_now_ns() - began);
+        gokore_for_piece_(w, whole, begin, begin + piece);
         begin += piece;
     }
 }
@@ -2779,7 +2929,8 @@ gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t be
                                   void *user) {
     if (begin >= end) return GOKORE_OK;
     if (!fn) return GOKORE_INVALID;
-    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .grain = grain };
+    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .by_clock = grain == 0, .length = GOKORE_ATOMIC_INIT(grain ? grain : 1),
+                          .ripe = GOKORE_ATOMIC_INIT(grain != 0) };
     gokore_for_part_ all = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = &whole, .begin = begin, .end = end };
     gokore_status status = gokore_pool_run(p, &all.task, ctx);
     // relaxed: all has been joined
@@ -2803,8 +2954,11 @@ gokore_status gokore_group_submit(gokore_group *g, gokore_pool *p, gokore_task *
     task->waiter_ = NULL;
     task->group_ = g;
     gokore_waitgroup_add(&g->pending_, 1);
+    void *only = NULL;
+    if (GOKORE_LOCKORDER && !gokore_atomic_compare_exchange_relaxed(&g->pool_, &only, p) && only != p) // relaxed: a note
+        gokore_atomic_store_relaxed(&g->pool_, g);
     gokore_status status = gokore_pool_queue_(p, &task, 1, ctx ? ctx : &g->context_);
-    if (status != GOKORE_OK) gokore_waitgroup_done(&g->pending_);
+    if (status != GOKORE_OK) gokore_waitgroup_less_(&g->pending_);
     return status;
 }
 
@@ -2812,25 +2966,45 @@ static bool gokore_group_is_done_(gokore_group *g) {
     return (gokore_atomic_load_acquire(&g->pending_.sync_.word_) & GOKORE_SYNC_COUNT_) == 0; // pairs with gokore_waitgroup_done
 }
 
-// On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps.
-static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
-    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && gokore_worker_has_room_(w);) {
-        if (gokore_group_is_done_(g)) return GOKORE_OK;
-        gokore_status status = gokore_context_status(ctx);
-        if (status != GOKORE_OK) return status;
-        idle = gokore_worker_step_(w) ? 0 : idle + 1;
-        GOKORE_SEAM_PAUSE_();
-    }
-    gokore_worker_blocking_begin(w);
-    gokore_status status = gokore_waitgroup_wait(&g->pending_, ctx);
-    gokore_worker_blocking_end(w);
+static gokore_status gokore_group_sleep_(gokore_group *g, gokore_context *ctx) {
+    const void *pool = gokore_atomic_load_relaxed(&g->pool_); // relaxed: a note. It may be gone, but for its address
+    const gokore_waiter_ as = { .key_ = &g->pending_, .name_ = "group", .kind_ = GOKORE_WAIT_ALL_, .end_ = GOKORE_END_RUNS_,
+                                .instead_ = pool != g ? pool : NULL };
+    return gokore_waitgroup_wait_as_(&g->pending_, ctx, &as);
+}
+
+static gokore_status gokore_group_nap_(gokore_group *g, gokore_context *ctx) {
+    gokore_context nap;
+    gokore_context_init_timeout(&nap, ctx, GOKORE_GROUP_NAP_NS_);
+    gokore_status status = gokore_group_sleep_(g, &nap);
+    gokore_context_deinit(&nap);
     return status;
 }
 
-gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
+// On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps. If none can be had this
+// one looks now and then, however deep its stack is.
+static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
+    bool alone = false;
+    for (;;) {
+        for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && (alone || gokore_worker_has_room_(w));) {
+            gokore_status status = gokore_group_is_done_(g) ? GOKORE_OK : gokore_context_status(ctx);
+            if (status != GOKORE_OK || gokore_group_is_done_(g)) return status;
+            idle = gokore_worker_step_(w) ? 0 : idle + 1;
+            GOKORE_SEAM_PAUSE_();
+        }
+        alone = gokore_worker_block_(w) != GOKORE_OK;
+        gokore_status status = alone ? gokore_group_nap_(g, ctx) : gokore_group_sleep_(g, ctx);
+        gokore_worker_blocking_end(w);
+        if (!alone || status == GOKORE_OK) return status;
+    }
+}
+
+GOKORE_ENTRY_ gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_worker *w = gokore_worker_here_;
-    gokore_status status = w ? gokore_group_help_(w, g, ctx) : gokore_waitgroup_wait(&g->pending_, ctx);
+    gokore_status status = w ? gokore_group_help_(w, g, ctx) : gokore_group_sleep_(g, ctx);
     if (status != GOKORE_OK) return status;
+    if (GOKORE_LOCKORDER) gokore_atomic_store_relaxed(&g->pool_, NULL); // relaxed: likewise
     gokore_status failure = (gokore_status)gokore_atomic_exchange_relaxed(&g->status_, GOKORE_OK); // relaxed: ordered by the wait
     if (failure != GOKORE_OK && g->cancel_on_failure_) gokore_context_init(&g->context_, NULL);
     return failure;
@@ -2843,6 +3017,7 @@ gokore_status gokore_pool_try_steal(gokore_pool *p, gokore_context *ctx, gokore_
     bool shared = tally == &p->outside;
     *out = NULL;
     if (gokore_pool_is_forked_(p)) return GOKORE_EMPTY;
+    gokore_wait_party_(p, GOKORE_END_TAKES_);
     gokore_latch_lock_(&p->config_latch);
     gokore_retry_policy retry = p->retry;
     gokore_latch_unlock_(&p->config_latch);
@@ -2969,7 +3144,9 @@ static gokore_status gokore_pool_join_cluster_(gokore_pool *p, gokore_cluster_co
     gokore_cluster_coordinator *before = (gokore_cluster_coordinator *)gokore_atomic_exchange(&p->coordinator, NULL);
     while (before && gokore_atomic_load(&p->coordinating) != 0) GOKORE_SEAM_YIELD_();
     if (before && before->unregister_pool) before->unregister_pool(before->user, p);
+    if (before) gokore_wait_strangers_(p, -1);
     gokore_status status = c && c->register_pool ? c->register_pool(c->user, p) : GOKORE_OK;
+    if (c && status == GOKORE_OK) gokore_wait_strangers_(p, 1);
     if (status == GOKORE_OK) gokore_atomic_store(&p->coordinator, c);
     return status;
 }
@@ -3033,14 +3210,15 @@ gokore_mutex *gokore_scheduler_lock(const char *name) {
 }
 
 // >>waiting, ending
-gokore_status gokore_pool_wait_idle(gokore_pool *p, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_pool_wait_idle(gokore_pool *p, gokore_context *ctx) {
+    GOKORE_CALLED_();
     if (gokore_pool_is_forked_(p)) return GOKORE_SHUTDOWN;
     if (gokore_worker_here_ && gokore_worker_here_->pool == p) return GOKORE_INVALID;
     gokore_lock_none_held_("while its thread waits for a pool");
     gokore_status status = GOKORE_OK;
     (void)gokore_atomic_fetch_add(&p->idle_waiters, 1);
     for (;;) {
-        gokore_waiter_ me = { .key_ = p };
+        gokore_waiter_ me = { .key_ = p, .name_ = "idle pool", .kind_ = GOKORE_WAIT_ALL_, .end_ = GOKORE_END_RUNS_ };
         gokore_latch_lock_(&p->sleep_latch);
         gokore_wait_queue_push_(&p->waiting_for_idle, &me, false);
         gokore_latch_unlock_(&p->sleep_latch);
@@ -3065,7 +3243,7 @@ static void gokore_pool_stop_accepting_(gokore_pool *p) {
 }
 
 static void gokore_pool_cancel_queued_(gokore_pool *p) {
-    for (gokore_task *task = gokore_pool_take_(p, -1, 0); task; task = gokore_pool_take_(p, -1, 0)) {
+    for (gokore_task *task = gokore_pool_take_(p, NULL, 0); task; task = gokore_pool_take_(p, NULL, 0)) {
         if (GOKORE_METRICS) gokore_pool_tell_cancel_(p, GOKORE_SHUTDOWN);
         gokore_task_cancel_(task, GOKORE_SHUTDOWN);
         (void)gokore_atomic_fetch_add_release(&p->cancels, 1); // pairs with gokore_pool_is_idle_

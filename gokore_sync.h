@@ -234,7 +234,9 @@ typedef struct gokore_waitgroup { gokore_sync_ sync_; } gokore_waitgroup;
 GOKORE_API void gokore_waitgroup_add(gokore_waitgroup *w, uint32_t n); // SYNC_COUNT, and nothing added, beyond the most
 // One less (release); the last one wakes all who wait, and does not touch the wait group afterwards. SYNC_COUNT at 0 already.
 GOKORE_API void gokore_waitgroup_done(gokore_waitgroup *w);
-// Blocks until the count is 0 (GOKORE_OK, acquire) or the context is over. Locks held meanwhile are LOCK_WAIT_HELD.
+// Blocks until the count is 0 (GOKORE_OK, acquire), the context is over, or this wait is chosen to end a deadlock
+// (GOKORE_DEADLOCK). Locks held meanwhile are LOCK_WAIT_HELD. Who can end it is known of threads that have done work of an
+// earlier round, from the count's leaving 0 to its return there, and none yet of this one.
 GOKORE_API GOKORE_NODISCARD gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx);
 GOKORE_API void gokore_waitgroup_set_observer(gokore_waitgroup *w, gokore_lock_observer *observer);
 
@@ -373,6 +375,7 @@ typedef struct gokore_waiter_ {
     uint32_t need_, bars_;                             // a lock's: what is added to its word, which bits forbid it
     int64_t since_ns_;                                 // when the call began to wait
     uint32_t kind_, end_;                              // what the lock checker is told of it, see gokore_wait_; 0 = nothing
+    const void *instead_;                              // likewise
     const gokore_wait_end_of_ *others_;                // likewise
     uint32_t other_count_;
     bool queued_;                                      // under the queue's latch
@@ -393,6 +396,10 @@ GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
 // chosen to end a deadlock (GOKORE_DEADLOCK).
 GOKORE_API gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns);
 GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout, saturating
+GOKORE_API bool gokore_is_parallel_(void); // may this process use more than one CPU? As it was when first asked
+// A wait group of somebody who tells the lock checker himself who is to do the work. as: the waiter, but for its state.
+GOKORE_API void gokore_waitgroup_less_(gokore_waitgroup *w);
+GOKORE_API gokore_status gokore_waitgroup_wait_as_(gokore_waitgroup *w, gokore_context *ctx, const gokore_waiter_ *as);
 
 #ifdef __cplusplus
 }
@@ -419,6 +426,9 @@ inline void gokore_unlock(const gokore_locker *x) { gokore_locker_unlock(x); }
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sched.h>
+#endif
 #if defined(__has_include) // C11's locks, where libc has them
 #if __has_include(<threads.h>) && !defined(__STDC_NO_THREADS__)
 #include <threads.h>
@@ -512,7 +522,7 @@ static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
 
 // The lock checker is told for what this thread is about to sleep.
 static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
-    gokore_wait_ wait = { .object = w->key_, .name = w->name_, .kind = w->kind_, .end = w->end_, .others = w->others_,
+    gokore_wait_ wait = { .object = w->key_, .name = w->name_, .kind = w->kind_, .end = w->end_, .instead = w->instead_, .others = w->others_,
                           .other_count = w->other_count_, .deadline_ns = deadline_ns, .state = &w->state_, .idle = GOKORE_WAITER_ASLEEP_,
                           .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
     gokore_wait_begin_(&wait);
@@ -522,6 +532,24 @@ static gokore_status gokore_waiter_sleep_on_two_(gokore_waiter_ *w, gokore_conte
     const gokore_futex_two_ on = { { &w->state_, &ctx->status_ }, { GOKORE_WAITER_ASLEEP_, GOKORE_OK } };
     gokore_status why = GOKORE_SEAM_WAIT_TWO_(&on, deadline_ns);
     return why == GOKORE_OK ? gokore_context_status(ctx) : why;
+}
+
+#if !defined(GOKORE_SEAM_CPUS_) && GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+static uint32_t gokore_cpus_(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
+}
+#define GOKORE_SEAM_CPUS_() gokore_cpus_() // that this process may use
+#endif
+#ifndef GOKORE_SEAM_CPUS_
+#define GOKORE_SEAM_CPUS_() 2u // not known: whether looking pays will show
+#endif
+
+bool gokore_is_parallel_(void) {
+    static gokore_atomic_u32 known;
+    uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
+    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = GOKORE_SEAM_CPUS_());
+    return cpus > 1;
 }
 
 gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {
@@ -1138,8 +1166,9 @@ __attribute__((noinline)) static gokore_status gokore_mutex_lock_slower_(gokore_
     return gokore_mutex_acquire_(m, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_slow_(gokore_mutex *m, gokore_context *ctx) {
     if (GOKORE_SYNC_WATCHED_ONLY_ && GOKORE_LIKELY_(gokore_context_is_live_(ctx)) && GOKORE_LIKELY_(gokore_mutex_lock_again_(m))) return GOKORE_OK;
+    GOKORE_CALLED_();
     return gokore_mutex_lock_slower_(m, ctx);
 }
 
@@ -1149,19 +1178,22 @@ static gokore_status gokore_mutex_lock_as_(gokore_mutex *m, gokore_lock_identity
     return gokore_sync_lock_as_(&m->sync_, gokore_mutex_kind_of_(m), who, &w, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_rank(gokore_mutex *m, uint32_t subclass, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
     who.subclass = subclass;
     return gokore_mutex_lock_as_(m, who, ctx);
 }
 
-gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_nested(gokore_mutex *m, const void *outer, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_lock_identity_ who = gokore_sync_identity_(&m->sync_);
     who.outer = outer;
     return gokore_mutex_lock_as_(m, who, ctx);
 }
 
-gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_try_lock_slow_(gokore_mutex *m, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_mutex_acquire_(m, NULL, INT64_MAX, GOKORE_LOCK_TRY);
     return gokore_mutex_acquire_(m, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
@@ -1170,15 +1202,7 @@ __attribute__((noinline)) static void gokore_mutex_serve_next_(gokore_mutex *m) 
     gokore_sync_release_(&m->sync_, &gokore_mutex_kind_, GOKORE_SYNC_LOCKED_);
 }
 
-static inline bool gokore_mutex_unlock_watched_(gokore_mutex *m) {
-    uint32_t v = gokore_atomic_load_relaxed(&m->sync_.word_); // relaxed: the CAS decides; observers and inheritance are for the slow path
-    if ((v & ~GOKORE_SYNC_PARKED_) != GOKORE_SYNC_LOCKED_ || !gokore_lock_cools_(m)) return false;
-    if (!gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0)) gokore_mutex_serve_next_(m); // pairs with gokore_sync_take_
-    return true;
-}
-
-__attribute__((noinline))
-static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
+__attribute__((noinline)) static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
     if (!gokore_mutex_is_held(m)) {
         gokore_sync_not_held_(&m->sync_, &gokore_mutex_kind_);
         return;
@@ -1190,9 +1214,22 @@ static void gokore_mutex_unlock_slower_(gokore_mutex *m) {
         gokore_mutex_serve_next_(m);
 }
 
-void gokore_mutex_unlock_slow_(gokore_mutex *m) {
-    if (GOKORE_SYNC_WATCHED_ONLY_ && GOKORE_LIKELY_(gokore_mutex_unlock_watched_(m))) return;
+// The checker has let go of it, but the word is not as plain as that: somebody waits, or observers and inheritance are for the slow path.
+__attribute__((noinline)) static void gokore_mutex_unlock_cooled_(gokore_mutex *m) {
+    if ((gokore_atomic_load_relaxed(&m->sync_.word_) & ~GOKORE_SYNC_PARKED_) == GOKORE_SYNC_LOCKED_) { // relaxed: its own lock
+        gokore_mutex_serve_next_(m);
+        return;
+    }
+    gokore_lock_cools_not_();
     gokore_mutex_unlock_slower_(m);
+}
+
+// The word is not looked at before the CAS: the look would wait for the one before it.
+void gokore_mutex_unlock_slow_(gokore_mutex *m) {
+    if (!GOKORE_SYNC_WATCHED_ONLY_ || !GOKORE_LIKELY_(gokore_lock_cools_(m)))
+        gokore_mutex_unlock_slower_(m);
+    else if (!GOKORE_LIKELY_(gokore_atomic_cas_release(&m->sync_.word_, GOKORE_SYNC_LOCKED_, 0))) // pairs with gokore_sync_take_
+        gokore_mutex_unlock_cooled_(m);
 }
 
 bool gokore_mutex_is_held(const gokore_mutex *m) {
@@ -1254,7 +1291,8 @@ static bool gokore_lock_is_too_far_(const gokore_numa_policy *numa, int node) {
     return here >= 0 && !gokore_numa_policy_allows_(topology, numa, here, node);
 }
 
-gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_mutex_lock_policy(gokore_mutex *m, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_lock_policy policy = gokore_lock_policy_now_();
     int node = gokore_lock_numa_node_(gokore_atomic_load_acquire(&m->sync_.record_)); // pairs with gokore_lock_find_
     int64_t until = policy.retry.max_wait_ns > 0 ? gokore_deadline_after_(policy.retry.max_wait_ns) : INT64_MAX;
@@ -1307,7 +1345,8 @@ static void gokore_cond_relock_(gokore_mutex *m) {
     if (GOKORE_METRICS) gokore_sync_tell_acquired_(m, gokore_sync_name_(&m->sync_), GOKORE_OK, waited_ns);
 }
 
-gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_cond_wait(gokore_cond *c, gokore_mutex *m, gokore_context *ctx) {
+    GOKORE_CALLED_();
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
     if (!gokore_mutex_is_held(m)) {
@@ -1418,7 +1457,8 @@ static gokore_status gokore_rwlock_read_slow_(gokore_rwlock *rw, gokore_context 
     return status;
 }
 
-gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+    GOKORE_CALLED_();
     uint32_t v = gokore_atomic_load_relaxed(&rw->sync_.word_); // relaxed: the CAS decides
     if (GOKORE_SYNC_UNTOLD_ && !(v & ~GOKORE_SYNC_COUNT_) && v != GOKORE_SYNC_COUNT_ && gokore_context_is_live_(ctx) &&
         gokore_atomic_cas_acquire(&rw->sync_.word_, v, v + GOKORE_SYNC_ONE_)) // others read too; pairs with write_unlock
@@ -1426,7 +1466,8 @@ gokore_status gokore_rwlock_read_lock_slow_(gokore_rwlock *rw, gokore_context *c
     return gokore_rwlock_read_slow_(rw, ctx, INT64_MAX, 0);
 }
 
-gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_try_read_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_rwlock_read_slow_(rw, NULL, INT64_MAX, GOKORE_LOCK_TRY);
     return gokore_rwlock_read_slow_(rw, NULL, gokore_deadline_after_(timeout_ns), 0);
 }
@@ -1436,11 +1477,13 @@ static gokore_status gokore_rwlock_write_slow_(gokore_rwlock *rw, gokore_context
     return gokore_sync_lock_(&rw->sync_, &gokore_rwlock_kind_, &w, ctx, deadline_ns, mode);
 }
 
-gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_write_lock_slow_(gokore_rwlock *rw, gokore_context *ctx) {
+    GOKORE_CALLED_();
     return gokore_rwlock_write_slow_(rw, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_rwlock_try_write_lock(gokore_rwlock *rw, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_rwlock_write_slow_(rw, NULL, INT64_MAX, GOKORE_LOCK_EXCLUSIVE | GOKORE_LOCK_TRY);
     return gokore_rwlock_write_slow_(rw, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);
 }
@@ -1575,6 +1618,7 @@ static const gokore_sync_kind_ gokore_waitgroup_kind_ = { "wait group", gokore_w
 
 void gokore_waitgroup_add(gokore_waitgroup *w, uint32_t n) {
     uint32_t v = gokore_atomic_load_relaxed(&w->sync_.word_); // relaxed: the CAS decides
+    if (GOKORE_LOCKORDER && !(v & GOKORE_SYNC_COUNT_)) gokore_wait_round_(w, true);
     do {
         if (n <= (GOKORE_SYNC_COUNT_ - (v & GOKORE_SYNC_COUNT_)) / GOKORE_SYNC_ONE_) continue;
         gokore_sync_report_(&w->sync_, &gokore_waitgroup_kind_, GOKORE_REPORT_SYNC_COUNT, "can't count so much work");
@@ -1582,8 +1626,7 @@ void gokore_waitgroup_add(gokore_waitgroup *w, uint32_t n) {
     } while (!gokore_atomic_compare_exchange_weak_relaxed(&w->sync_.word_, &v, v + n * GOKORE_SYNC_ONE_)); // relaxed: done releases
 }
 
-void gokore_waitgroup_done(gokore_waitgroup *w) {
-    gokore_wait_party_(w, 0);
+void gokore_waitgroup_less_(gokore_waitgroup *w) {
     uint32_t v = gokore_atomic_load_relaxed(&w->sync_.word_); // relaxed: the CAS decides
     for (;;) {
         if (!(v & GOKORE_SYNC_COUNT_)) {
@@ -1596,17 +1639,27 @@ void gokore_waitgroup_done(gokore_waitgroup *w) {
     gokore_sync_release_(&w->sync_, &gokore_waitgroup_kind_, GOKORE_SYNC_ONE_);
 }
 
-gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx) {
+void gokore_waitgroup_done(gokore_waitgroup *w) {
+    if (GOKORE_LOCKORDER) gokore_wait_round_(w, false);
+    gokore_waitgroup_less_(w);
+}
+
+gokore_status gokore_waitgroup_wait_as_(gokore_waitgroup *w, gokore_context *ctx, const gokore_waiter_ *as) {
     gokore_status status = gokore_context_status(ctx);
     uint32_t v = gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
     if (status != GOKORE_OK || !(v & GOKORE_SYNC_COUNT_)) return status;
     gokore_lock_none_held_("while its thread waits for a wait group");
-    gokore_waiter_ waiter = { .key_ = w, .kind_ = GOKORE_WAIT_PARTY_ };
+    gokore_waiter_ waiter = *as;
     int64_t since_ns = gokore_now_ns();
     status = gokore_sync_acquire_(&w->sync_, &gokore_waitgroup_kind_, &waiter, ctx, INT64_MAX);
     (void)gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
     gokore_sync_observe_wait_(&w->sync_, since_ns);
     return status;
+}
+
+GOKORE_ENTRY_ gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx) {
+    GOKORE_CALLED_();
+    return gokore_waitgroup_wait_as_(w, ctx, &(gokore_waiter_) { .key_ = w, .kind_ = GOKORE_WAIT_ROUND_ });
 }
 
 void gokore_waitgroup_set_observer(gokore_waitgroup *w, gokore_lock_observer *observer) { gokore_sync_set_observer_(&w->sync_, observer); }
@@ -1650,15 +1703,17 @@ static gokore_status gokore_semaphore_acquire_slow_(gokore_semaphore *s, uint32_
     return status;
 }
 
-gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_semaphore_acquire(gokore_semaphore *s, uint32_t n, gokore_context *ctx) {
     uint32_t v = gokore_atomic_load_relaxed(&s->sync_.word_); // relaxed: the CAS decides
     if (GOKORE_SYNC_UNTOLD_ && n - 1 < GOKORE_SEMAPHORE_MAX && !(v & ~GOKORE_SYNC_COUNT_) && v >= n * GOKORE_SYNC_ONE_ && gokore_context_is_live_(ctx) &&
         gokore_atomic_cas_acquire(&s->sync_.word_, v, v - n * GOKORE_SYNC_ONE_)) // pairs with release
         return GOKORE_OK;
+    GOKORE_CALLED_();
     return gokore_semaphore_acquire_slow_(s, n, ctx, INT64_MAX, 0);
 }
 
-gokore_status gokore_semaphore_try_acquire(gokore_semaphore *s, uint32_t n, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_semaphore_try_acquire(gokore_semaphore *s, uint32_t n, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (timeout_ns <= 0) return gokore_semaphore_acquire_slow_(s, n, NULL, INT64_MAX, GOKORE_LOCK_TRY);
     return gokore_semaphore_acquire_slow_(s, n, NULL, gokore_deadline_after_(timeout_ns), 0);
 }
@@ -1727,11 +1782,13 @@ static gokore_status gokore_locker_take_(const gokore_locker *l, gokore_context 
     return status;
 }
 
-gokore_status gokore_locker_lock(const gokore_locker *l, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_locker_lock(const gokore_locker *l, gokore_context *ctx) {
+    GOKORE_CALLED_();
     return gokore_locker_take_(l, ctx, INT64_MAX, GOKORE_LOCK_EXCLUSIVE);
 }
 
-gokore_status gokore_locker_try_lock(const gokore_locker *l, int64_t timeout_ns) {
+GOKORE_ENTRY_ gokore_status gokore_locker_try_lock(const gokore_locker *l, int64_t timeout_ns) {
+    GOKORE_CALLED_();
     if (!l->try_lock) return GOKORE_UNSUPPORTED;
     if (timeout_ns <= 0) return gokore_locker_take_(l, NULL, INT64_MAX, GOKORE_LOCK_EXCLUSIVE | GOKORE_LOCK_TRY);
     return gokore_locker_take_(l, NULL, gokore_deadline_after_(timeout_ns), GOKORE_LOCK_EXCLUSIVE);

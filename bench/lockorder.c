@@ -36,6 +36,7 @@ typedef pthread_mutex_t lock; // plain, and for helgrind and ThreadSanitizer: al
 
 enum { LOCKS = 131072, WINDOW = 5 };
 typedef struct work {
+    char before[256]; // a thread's locks share no cache line with what another reads
     lock a, b;
     char apart[256];
     long rounds;

@@ -1,17 +1,8 @@
 // test_channel_deadlock.c - gokore_channel.h: what the lock checker sees of threads that wait in channels
 #include "support/channel.h"
-
-#include <sched.h>
+#include "support/watched.h"
 
 // ---- helpers
-
-static void watched(void) {
-    test_only_with("LOCKORDER=1");
-    test_only_with("ON_VIOLATION=0");
-    test_reports_capture();
-    gokore_lockorder_hold_limit(NULL, INT64_MAX);
-    gokore_deadlock_watch_stop(); // the limit has started it
-}
 
 static gokore_channel *named(const char *name, size_t capacity) {
     return channel_made((gokore_channel_desc) { .item_size = sizeof(uint64_t), .capacity = capacity, .name = name });
@@ -103,7 +94,7 @@ static gokore_status cancel_thread(const gokore_deadlock *d, gokore_resolution *
 
 static void found_and_cancelled(pair *p, gokore_atomic_i64 *victim) {
     gokore_deadlock d = { .thread_count = 0 };
-    while (gokore_deadlock_check(&d, 1) == 0) sched_yield();
+    (void)wait_for_deadlock(&d);
     CHECK_UINT(2, d.thread_count);
     bool first = d.resources[0] == p->orders;
     CHECK_PTR(p->orders, d.resources[!first]);

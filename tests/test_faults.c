@@ -55,8 +55,8 @@ static gokore_status start_counted(gokore_thread_ *out, gokore_thread_fn_ *fn, v
 static struct {
     _Atomic uint64_t allocations, starts; // asked for since the fault was set
     _Atomic int64_t live;                 // blocks
-    uint64_t nth_allocation, nth_start;   // fails; 0 = none
-    bool once;                            // only that one, not all later ones too
+    _Atomic uint64_t nth_allocation, nth_start; // fails; 0 = none
+    _Atomic bool once;                    // only that one, not all later ones too
 } fault;
 
 static bool fails(uint64_t n, uint64_t nth) { return nth && (fault.once ? n == nth : n >= nth); }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
@@ -736,6 +737,84 @@ TEST(order, inversion_carries_the_stacks_of_both_sides) {
     CHECK_INT(1, s.calls);
     CHECK(s.own_is_backward);
     CHECK(s.other_is_forward);
+}
+
+// ---- where stacks begin: in the function that has called the library, whichever call it was
+
+static gokore_mutex by_mutexes[2];
+static gokore_rwlock by_rwlocks[2];
+static pthread_mutex_t by_strangers[2] = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER };
+static __attribute__((noinline)) void by_mutex(int first) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&by_mutexes[first], NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&by_mutexes[!first], NULL));
+    gokore_mutex_unlock(&by_mutexes[!first]), gokore_mutex_unlock(&by_mutexes[first]);
+}
+static __attribute__((noinline)) void by_timed_mutex(int first) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_try_lock(&by_mutexes[first], INT64_MAX));
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_try_lock(&by_mutexes[!first], INT64_MAX));
+    gokore_mutex_unlock(&by_mutexes[!first]), gokore_mutex_unlock(&by_mutexes[first]);
+}
+static __attribute__((noinline)) void by_rank(int first) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock_rank(&by_mutexes[first], 0, NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock_rank(&by_mutexes[!first], 0, NULL));
+    gokore_mutex_unlock(&by_mutexes[!first]), gokore_mutex_unlock(&by_mutexes[first]);
+}
+static __attribute__((noinline)) void by_policy(int first) { // tries only: the last lock is a plain one
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock_policy(&by_mutexes[first], NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&by_mutexes[!first], NULL));
+    gokore_mutex_unlock(&by_mutexes[!first]), gokore_mutex_unlock(&by_mutexes[first]);
+}
+static __attribute__((noinline)) void by_reader(int first) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_read_lock(&by_rwlocks[first], NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_read_lock(&by_rwlocks[!first], NULL));
+    gokore_rwlock_read_unlock(&by_rwlocks[!first]), gokore_rwlock_read_unlock(&by_rwlocks[first]);
+}
+static __attribute__((noinline)) void by_writer(int first) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_write_lock(&by_rwlocks[first], NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_write_lock(&by_rwlocks[!first], NULL));
+    gokore_rwlock_write_unlock(&by_rwlocks[!first]), gokore_rwlock_write_unlock(&by_rwlocks[first]);
+}
+static __attribute__((noinline)) void by_locker(int first) {
+    gokore_locker l[2] = { gokore_locker_of_pthread_mutex(&by_strangers[first]), gokore_locker_of_pthread_mutex(&by_strangers[!first]) };
+    REQUIRE_STATUS(GOKORE_OK, gokore_locker_lock(&l[0], NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_locker_lock(&l[1], NULL));
+    gokore_locker_unlock(&l[1]), gokore_locker_unlock(&l[0]);
+}
+static __attribute__((noinline)) void by_notes(int first) {
+    for (int i = 0; i < 2; i++) {
+        REQUIRE_STATUS(GOKORE_OK, gokore_lockorder_before(&by_strangers[first ^ i], NULL, GOKORE_LOCK_EXCLUSIVE));
+        gokore_lockorder_acquired(&by_strangers[first ^ i], NULL, GOKORE_LOCK_EXCLUSIVE);
+    }
+    for (int i = 2; i-- > 0;) gokore_lockorder_released(&by_strangers[first ^ i]);
+}
+static void by_first(void *way) { (*(void (**)(int))way)(0); }
+
+typedef struct beginnings {
+    int calls;
+    void *own, *other;
+} beginnings;
+static void look_where_stacks_begin(const gokore_report *r, void *user) {
+    beginnings *b = (beginnings *)user;
+    b->calls++;
+    b->own = r->stack_depth ? _Unwind_FindEnclosingFunction(r->stack[0]) : NULL;
+    b->other = r->other_stack_depth ? _Unwind_FindEnclosingFunction(r->other_stack[0]) : NULL;
+}
+TEST(order, stacks_of_both_sides_begin_in_the_function_that_called_the_library) {
+    static void (*const ways[])(int) = { by_mutex, by_timed_mutex, by_rank, by_policy, by_reader, by_writer, by_locker, by_notes };
+    watched();
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        void (*way)(int) = ways[i];
+        void *here = NULL;
+        beginnings b = { 0 };
+        memcpy(&here, &way, sizeof here);
+        gokore_lockorder_reset();
+        gokore_report_set(look_where_stacks_begin, &b);
+        test_on_thread(by_first, &way);
+        way(1);
+        CHECK_INT(1, b.calls);
+        CHECK_PTR(here, b.own);
+        CHECK_PTR(here, b.other);
+    }
 }
 
 typedef struct busy_hook {

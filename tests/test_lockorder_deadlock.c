@@ -2,7 +2,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
-#include "support/test.h"
+#include "support/watched.h"
 #include "../gokore_channel.h"
 #include "../gokore_sync.h"
 
@@ -15,14 +15,6 @@
 #include <unistd.h>
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
-
-static void watched(void) {
-    test_only_with("LOCKORDER=1");
-    test_only_with("ON_VIOLATION=0");
-    test_reports_capture();
-    gokore_lockorder_hold_limit(NULL, INT64_MAX);
-    gokore_deadlock_watch_stop(); // the limit has started it
-}
 
 // ---- threads that take one thing each, meet, and then want another's
 
@@ -72,17 +64,6 @@ static int crowd_count(const crowd *c, gokore_status status) {
     return n;
 }
 
-static gokore_status cancel_one(const gokore_deadlock *d, gokore_resolution *out, void *user) {
-    (void)d;
-    if (user) (void)gokore_atomic_add((gokore_atomic_u32 *)user, 1);
-    out->type = GOKORE_RESOLVE_CANCEL_VICTIM;
-    return GOKORE_OK;
-}
-static size_t wait_for_deadlock(gokore_deadlock *d) {
-    size_t n;
-    while ((n = gokore_deadlock_check(d, 1)) == 0) sched_yield();
-    return n;
-}
 // Ends a deadlock by hand and lets everybody finish.
 static void resolve_and_join(crowd *c, const gokore_deadlock *d) {
     gokore_resolution r;

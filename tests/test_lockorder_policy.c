@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MS INT64_C(1000000)
@@ -269,6 +270,35 @@ TEST(operated, adjustment_of_the_lock_limit_is_the_smallest_of_all) {
     CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_LIMIT));
     gokore_mutex_unlock(&q);
     gokore_mutex_unlock(&p);
+}
+
+TEST(operated, containers_lock_limit_counts_from_the_first_lock_on) {
+    test_only_with("LOCKORDER=1");
+    test_only_with("POLICY=1");
+    test_only_with("ON_VIOLATION=0");
+    static gokore_mutex m[3];
+    setenv("GOKORE_MAX_LOCKS", "2", 1);
+    test_reports_capture();
+    for (int again = 1; again <= 2; again++) {
+        for (int i = 0; i < 2; i++) REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&m[i], NULL));
+        CHECK_UINT((unsigned)again - 1, test_reports_count(GOKORE_REPORT_LOCK_LIMIT));
+        REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&m[2], NULL));
+        REQUIRE(test_reports_count(GOKORE_REPORT_LOCK_LIMIT) == (unsigned)again);
+        CHECK_CONTAINS("(2/2), held by the process", test_reports_find(GOKORE_REPORT_LOCK_LIMIT)->message);
+        for (int i = 0; i < 3; i++) gokore_mutex_unlock(&m[i]);
+        gokore_lockorder_reset(); // it was not set, so it stays
+    }
+}
+TEST(operated, lock_limit_that_a_program_sets_first_is_in_place_of_the_containers) {
+    test_only_with("LOCKORDER=1");
+    test_only_with("ON_VIOLATION=0");
+    static gokore_mutex m[3];
+    setenv("GOKORE_MAX_LOCKS", "2", 1);
+    test_reports_capture();
+    gokore_lockorder_set_limits(0, 0);
+    for (int i = 0; i < 3; i++) REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&m[i], NULL));
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_LOCK_LIMIT));
+    for (int i = 0; i < 3; i++) gokore_mutex_unlock(&m[i]);
 }
 
 static void note_level(void *user, const void *lock, const char *name, int level) {

@@ -84,11 +84,15 @@ typedef struct job { // number: what it is called with, then its result
     uint32_t children;
     int *v;
 } job;
+typedef struct fib_task {
+    gokore_task task;
+    uint64_t number; // then the result
+} fib_task;
 static void fib_job(gokore_worker *worker, gokore_task *task) {
-    job *f = (job *)task;
+    fib_task *f = (fib_task *)task;
     if (f->number < 2) return;
-    job a = { .task = GOKORE_TASK_INIT(fib_job), .number = f->number - 1 };
-    job b = { .task = GOKORE_TASK_INIT(fib_job), .number = f->number - 2 };
+    fib_task a = { .task = GOKORE_TASK_INIT(fib_job), .number = f->number - 1 };
+    fib_task b = { .task = GOKORE_TASK_INIT(fib_job), .number = f->number - 2 };
     gokore_spawn(worker, &a.task);
     fib_job(worker, &b.task);
     GOKORE_JOIN(worker, fib_job, &a.task);
@@ -166,7 +170,11 @@ static uint64_t run_job(job j) {
     run(&j.task);
     return j.number;
 }
-static uint64_t intrusive_fib(int n) { return run_job((job) { .task = GOKORE_TASK_INIT(fib_job), .number = (uint64_t)n }); }
+static uint64_t intrusive_fib(int n) {
+    fib_task f = { .task = GOKORE_TASK_INIT(fib_job), .number = (uint64_t)n };
+    run(&f.task);
+    return f.number;
+}
 static uint64_t intrusive_queens(uint32_t n) {
     return run_job((job) { .task = GOKORE_TASK_INIT(place_job), .board = pool_empty_board(n) });
 }

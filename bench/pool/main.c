@@ -324,13 +324,14 @@ static void growth(void) {
 }
 
 static void deque(void) {
-    double pair, batch, steal, exchange;
+    pool_deque_figures f;
     if (peer != &pool_gokore) return;
-    pool_deque(&pair, &batch, &steal, &exchange);
-    say("deque_pair", pair);
-    say("deque_batch", batch);
-    say("deque_steal", steal);
-    say("exchange", exchange);
+    pool_deque(&f);
+    say("deque_pair", f.pair);
+    say("deque_batch", f.batch);
+    say("deque_steal", f.steal);
+    say("published_pair", f.published_pair);
+    say("published_batch", f.published_batch);
 }
 
 int main(int argc, char **argv) {

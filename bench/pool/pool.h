@@ -28,8 +28,11 @@ typedef struct pool_peer { // what is NULL, it has not
 } pool_peer;
 
 void pool_tick(void); // this task has run
-// goKore's deque alone, medians in CPU ns: a push and a pop of one item, of 256 in a row, a steal; and an atomic exchange.
-void pool_deque(double *pair, double *batch, double *steal, double *exchange);
+// goKore's deque alone, medians in CPU ns: a push and a pop of one item, of 256 in a row, a steal; and the published deque's.
+typedef struct pool_deque_figures {
+    double pair, batch, steal, published_pair, published_batch;
+} pool_deque_figures;
+void pool_deque(pool_deque_figures *out);
 
 #define POOL_NOINLINE __attribute__((noinline))
 enum { SORT_CUT = 1000, TREE_FAN = 8, INSIDE_BATCH = 1000 };

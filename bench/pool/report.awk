@@ -42,11 +42,11 @@ function growth(way, text, size, m, low, high) {
     }
     target(text ", as work grows: most / least", ratio(high, low), 1.5)
 }
-function deque(figure, text, bound, m) {
+function deque(figure, text, published, m) {
     m = base(figure, "gokore")
     if (!m) return
     printf "the deque, %s: %.2f CPU ns\n", text, m
-    if (bound) target(text " / an atomic exchange", ratio(m, base("exchange", "gokore")), bound)
+    if (published) target(text " / the published deque's", ratio(m, base(published, "gokore")), 1)
 }
 BEGIN { peers = split("serial gokore intrusive mutex semaphore glib libuv tbb openmp", name, " ") }
 {
@@ -104,10 +104,9 @@ END {
     table("memory_task", "bytes resident per task that is queued from outside, of 1,000,000")
     growth("in", "from inside")
     growth("out", "from outside")
-    deque("deque_pair", "push and pop of one item", 4.6 / 2.3)
-    deque("deque_batch", "push and pop of 256 items", 2.8 / 2.3)
-    deque("deque_steal", "steal", 5 / 2.3)
-    deque("exchange", "an atomic exchange, to compare with", 0)
+    deque("deque_pair", "push and pop of one item", "published_pair")
+    deque("deque_batch", "push and pop of 256 items", "published_batch")
+    deque("deque_steal", "steal", "")
     table("oversubscribed", "unbalanced tree with as many workers as CPUs, and twice as many: ns per node")
     for (p = 1; p <= peers; p++) {
         m = ratio(at("oversubscribed", name[p], 2 * cpus), at("oversubscribed", name[p], cpus))

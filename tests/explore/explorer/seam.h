@@ -62,6 +62,7 @@ void *explore_memset(void *to, int byte, size_t n);
 #define GOKORE_SEAM_ALLOC_(size, align)    explore_alloc((size), (align))
 #define GOKORE_SEAM_FREE_(p)               explore_free(p)
 #define GOKORE_SEAM_NOW_()                 explore_now()
+#define GOKORE_SEAM_CPUS_()                2u
 #define GOKORE_ASSERT(x)                   explore_assert((x), __FILE__, __LINE__, #x)
 
 // Spinning would only be more of the same schedules.
@@ -73,6 +74,7 @@ void *explore_memset(void *to, int byte, size_t n);
 #endif
 #define GOKORE_LATCH_SPINS_ 1
 #define GOKORE_IDLE_ROUNDS_ 1
+#define GOKORE_WATCH_NS_    0
 
 #define memcpy(to, from, n)  explore_memcpy((to), (from), (n)) // gcc leaves these three to a runtime's interceptors
 #define memmove(to, from, n) explore_memmove((to), (from), (n))
