@@ -278,8 +278,11 @@ typedef enum gokore_qos {
 #else
 #define GOKORE_PRINTF_(f) __attribute__((format(printf, f, f + 1)))
 #endif
+#ifndef GOKORE_CALLER_ // the coverage build, which inlines nothing, has a farther one
 #define GOKORE_CALLER_    __builtin_return_address(0)
+#endif
 #define GOKORE_LIKELY_(x) __builtin_expect(!!(x), 1)
+#define GOKORE_COLD_      __attribute__((cold, noinline)) // so that callers don't save registers for it
 #define GOKORE_CACHE_LINE 64 // what objects of different threads are kept apart by
 #ifdef __cplusplus
 #define GOKORE_STATIC_ASSERT_ static_assert
@@ -512,7 +515,7 @@ GOKORE_INLINE_ void gokore_pause_(void) { __asm__ __volatile__("isb" ::: "memory
 GOKORE_INLINE_ void gokore_pause_(void) { __asm__ __volatile__("" ::: "memory"); }
 #endif
 
-GOKORE_API void gokore_assert_failed_(const char *file, int line, const char *text);
+GOKORE_API GOKORE_COLD_ void gokore_assert_failed_(const char *file, int line, const char *text);
 #ifndef GOKORE_ASSERT
 #define GOKORE_ASSERT(x) ((x) ? (void)0 : gokore_assert_failed_(__FILE__, __LINE__, #x))
 #endif
@@ -942,7 +945,7 @@ GOKORE_API gokore_severity gokore_report_severity_(gokore_report_id id); // the 
 // Fills in thread, node and container, and calls the hook.
 GOKORE_API void gokore_report_emit_(gokore_report *report);
 GOKORE_API bool gokore_report_running_(void); // is this thread inside the hook? Its locks are not watched there
-GOKORE_API void gokore_reportf_(gokore_report_id id, const char *resource, const char *format, ...) GOKORE_PRINTF_(3);
+GOKORE_API GOKORE_COLD_ void gokore_reportf_(gokore_report_id id, const char *resource, const char *format, ...) GOKORE_PRINTF_(3);
 // Emits, and does what GOKORE_ON_VIOLATION says: aborts, or returns denied, or returns GOKORE_OK. Info is only reported.
 GOKORE_API gokore_status gokore_violation_(gokore_report *report, gokore_status denied);
 // The container's identity for reports; both strings must live as long as the process.
@@ -1202,7 +1205,7 @@ gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, v
     begin->fn = fn;
     begin->arg = arg;
     pthread_attr_t attributes;
-    int rc = pthread_attr_init(&attributes);
+    int made = pthread_attr_init(&attributes), rc = made;
     if (rc == 0 && stack_size) rc = pthread_attr_setstacksize(&attributes, stack_size);
     sigset_t most, before;
     gokore_thread_signals_(&most);
@@ -1210,7 +1213,7 @@ gokore_status gokore_thread_start_(gokore_thread_ *out, gokore_thread_fn_ *fn, v
     pthread_t thread;
     if (rc == 0) rc = pthread_create(&thread, &attributes, gokore_thread_main_, begin);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
+    if (made == 0) (void)pthread_attr_destroy(&attributes);
     if (rc != 0) {
         GOKORE_SEAM_FREE_(begin);
         return rc == EINVAL ? GOKORE_INVALID : GOKORE_SYSTEM;

@@ -250,7 +250,6 @@ template <typename T> GOKORE_NODISCARD inline gokore_status gokore_recv(gokore_c
 
 #include <string.h>
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
-#include <sched.h>
 #include <sys/resource.h>
 #endif
 
@@ -352,7 +351,7 @@ static inline bool gokore_channel_pushed_(gokore_channel *ch, const void *item, 
     gokore_channel_place_ *place = gokore_channel_place_of_(ch, *tail);
     if (gokore_atomic_load_acquire(&place->stamp) != *tail) return false; // pairs with the release in gokore_channel_pulled_
     uint64_t next = gokore_channel_next_(ch, *tail);
-    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->tail, tail, next)) return false; // relaxed: the stamp publishes
+    if (!gokore_atomic_compare_exchange_weak_release(&ch->tail, tail, next)) return false; // pairs with the acquires of the ends
     gokore_channel_copy_(ch, place->item, item);
     gokore_atomic_store_release(&place->stamp, *tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
     return true;
@@ -364,7 +363,7 @@ static inline bool gokore_channel_pulled_(gokore_channel *ch, void *item, uint64
     gokore_channel_place_ *place = gokore_channel_place_of_(ch, *head);
     if (gokore_atomic_load_acquire(&place->stamp) != (*head | GOKORE_CHANNEL_TAKEN_)) return false; // pairs with gokore_channel_pushed_
     uint64_t next = gokore_channel_next_(ch, *head);
-    if (!gokore_atomic_compare_exchange_weak_relaxed(&ch->head, head, next)) return false; // relaxed: likewise
+    if (!gokore_atomic_compare_exchange_weak_release(&ch->head, head, next)) return false; // pairs likewise
     gokore_channel_copy_(ch, item, place->item);
     gokore_atomic_store_release(&place->stamp, *head + ch->lap); // pairs with the acquires of a stamp
     return true;
@@ -376,10 +375,11 @@ GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_push_(gokore_channel *ch, co
         uint64_t tail;
         if (gokore_channel_pushed_(ch, item, &tail)) return GOKORE_OK;
         if (tail & GOKORE_CHANNEL_SLOW_) break;
-        uint64_t head = gokore_atomic_load_acquire(&ch->head); // acquire: the next load comes after it
-        if (gokore_atomic_load_relaxed(&ch->tail) != tail || (head & GOKORE_CHANNEL_SLOW_)) continue;
-        if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL; // both were so when head was read
-        GOKORE_SEAM_PAUSE_();                                                            // a receiver is about to leave
+        if (gokore_atomic_load_acquire(&ch->tail) != tail) continue; // head is what who moved tail knew, or newer
+        uint64_t head = gokore_atomic_load_relaxed(&ch->head);       // relaxed: tail can't move while it is so far behind
+        if (head & GOKORE_CHANNEL_SLOW_) continue;
+        if (gokore_channel_between_(ch, tail, head) == ch->capacity) return GOKORE_FULL;
+        GOKORE_SEAM_PAUSE_(); // a receiver is about to leave
     }
     return GOKORE_BUSY;
 }
@@ -390,10 +390,10 @@ GOKORE_CHANNEL_COPIES_ gokore_status gokore_channel_pull_(gokore_channel *ch, vo
         uint64_t head;
         if (gokore_channel_pulled_(ch, item, &head)) return GOKORE_OK;
         if (head & GOKORE_CHANNEL_SLOW_) break;
-        uint64_t tail = gokore_atomic_load_acquire(&ch->tail); // acquire: the next loads come after it
-        if (gokore_atomic_load_relaxed(&ch->head) != head) continue;
-        if ((tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head) // both were so when tail was read
-            return gokore_atomic_load_acquire(&ch->closed) ? GOKORE_BUSY : GOKORE_EMPTY; // pairs with gokore_channel_close
+        if (gokore_atomic_load_acquire(&ch->head) != head) continue; // tail, and closed, are what who moved head knew, or newer
+        uint64_t tail = gokore_atomic_load_relaxed(&ch->tail);       // relaxed: head can't move while it is here
+        if ((tail & ~(uint64_t)GOKORE_CHANNEL_SLOW_) == head)
+            return gokore_atomic_load_relaxed(&ch->closed) ? GOKORE_BUSY : GOKORE_EMPTY; // relaxed: likewise
         GOKORE_SEAM_PAUSE_(); // a sender is about to leave
     }
     return GOKORE_BUSY;
@@ -439,7 +439,7 @@ static void gokore_channel_store_(gokore_channel *ch, const void *item) { // the
         gokore_channel_copy_(ch, place->item, item);
         gokore_atomic_store_release(&place->stamp, tail | GOKORE_CHANNEL_TAKEN_); // pairs with the acquires of a stamp
     }
-    gokore_atomic_store_relaxed(&ch->tail, gokore_channel_next_(ch, tail) | GOKORE_CHANNEL_SLOW_); // relaxed: marked
+    gokore_atomic_store_release(&ch->tail, gokore_channel_next_(ch, tail) | GOKORE_CHANNEL_SLOW_); // pairs with the acquires of the ends
 }
 
 static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is one; NULL throws it away
@@ -449,7 +449,7 @@ static void gokore_channel_fetch_(gokore_channel *ch, void *item) { // there is 
         gokore_channel_copy_(ch, item, place->item);
         gokore_atomic_store_release(&place->stamp, head + ch->lap); // pairs with the acquires of a stamp
     }
-    gokore_atomic_store_relaxed(&ch->head, gokore_channel_next_(ch, head) | GOKORE_CHANNEL_SLOW_); // relaxed: marked
+    gokore_atomic_store_release(&ch->head, gokore_channel_next_(ch, head) | GOKORE_CHANNEL_SLOW_); // pairs likewise
 }
 
 // >>patience
@@ -462,26 +462,13 @@ enum { GOKORE_CHANNEL_LOOKS_FIRST_ = GOKORE_CHANNEL_SPIN_MAX / 32, GOKORE_CHANNE
 enum { GOKORE_CHANNEL_ASK_FIRST_ = 64, GOKORE_CHANNEL_ASK_LAST_ = 65536, GOKORE_CHANNEL_PAUSES_ = 32 };
 
 #if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
-static uint32_t gokore_channel_cpus_(void) { // that this process may use
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
-}
-
 static long gokore_channel_evictions_(void) { // how often this thread was taken off its CPU
     struct rusage usage;
     return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
 #else
-static uint32_t gokore_channel_cpus_(void) { return 2; } // not known: whether looking pays will show
 static long gokore_channel_evictions_(void) { return 0; }
 #endif
-
-static bool gokore_channel_is_parallel_(void) {
-    static gokore_atomic_u32 known;
-    uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
-    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = gokore_channel_cpus_());
-    return cpus > 1;
-}
 
 static bool gokore_channel_is_crowded_(void) { // was this thread taken off its CPU since it last asked?
     static _Thread_local long before;
@@ -492,7 +479,7 @@ static bool gokore_channel_is_crowded_(void) { // was this thread taken off its 
 }
 
 static uint32_t gokore_channel_patience_(gokore_channel *ch) { // relaxed, here and below: hints
-    if (GOKORE_CHANNEL_SPIN_MAX == 0 || !gokore_channel_is_parallel_()) return 0;
+    if (GOKORE_CHANNEL_SPIN_MAX == 0 || !gokore_is_parallel_()) return 0;
     uint32_t looks = gokore_atomic_load_relaxed(&ch->looks), left = gokore_atomic_load_relaxed(&ch->until_asked);
     if (left > 0) {
         gokore_atomic_store_relaxed(&ch->until_asked, left - 1);

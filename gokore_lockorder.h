@@ -2747,7 +2747,7 @@ void gokore_lockorder_pin(const void *lock) {
     if (h) h->epoch = 0;
     if (h)
         h->pins++;
-    else
+    else if (!gokore_unseen_) // else it may be one of those that there was no memory for
         gokore_lock_not_held_(lock, "pinned");
 }
 
@@ -2756,7 +2756,7 @@ void gokore_lockorder_unpin(const void *lock) {
     gokore_held_ *h = gokore_held_find_(lock);
     if (h && h->pins)
         h->pins--;
-    else
+    else if (h || !gokore_unseen_)
         gokore_lock_not_held_(lock, h ? "unpinned without a pin" : "unpinned");
 }
 

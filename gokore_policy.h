@@ -97,7 +97,10 @@
 //   and lock classes are 1 to 253 of A-Z a-z 0-9 _ . - in any order. No list has more than 1024 items.
 //   Refused across documents: two policies of one kind, name and namespace; orders that together form a cycle.
 //
-// YAML     A name that ends in .json is read as JSON (RFC 8259, no key twice, lone surrogates refused), all else as YAML:
+// JSON     A name that ends in .json is read as JSON (RFC 8259), all else as YAML. Lone surrogates are refused. A key may be
+//          there twice: gokore_document_to_json writes both, and most readers take the last; a manifest with one is refused.
+//
+// YAML     The part of it on which readers agree:
 //   Accepted     UTF-8, a byte order mark at the start, LF or CRLF; documents with --- and ...; comments; block maps and
 //                lists (also at their key's indent, and "- key: value"); flow maps and lists with a trailing comma; plain
 //                scalars; 'single' and "double" quotes with every escape and folding; | and > scalars with + - and digit.
@@ -998,7 +1001,9 @@ typedef struct gokore_doc_arena_ {
     bool failed; // an allocation was refused: the caller answers GOKORE_NO_MEMORY
 } gokore_doc_arena_;
 #define GOKORE_DOC_HEAD_  ((sizeof(gokore_doc_chunk_) + 15) & ~(size_t)15)
+#ifndef GOKORE_DOC_CHUNK_ // tests have each allocation by itself
 #define GOKORE_DOC_CHUNK_ ((size_t)32768)
+#endif
 
 static void *gokore_doc_alloc_(gokore_doc_arena_ *arena, size_t size) {
     gokore_doc_chunk_ *chunk = arena->chunks;
@@ -1072,7 +1077,7 @@ static void gokore_doc_puts_(gokore_doc_out_ *out, const char *text) { gokore_do
 static size_t gokore_doc_utf8_(const char *p, size_t left, uint32_t *character) {
     const unsigned char *s = (const unsigned char *)p;
     uint32_t c = s[0];
-    *character = c;
+    *character = c; // where it is none, the byte
     if (c < 0x80) return 1;
     size_t n = c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
     if (n == 0 || left < n) return 0;
@@ -1081,9 +1086,10 @@ static size_t gokore_doc_utf8_(const char *p, size_t left, uint32_t *character) 
         if ((s[i] & 0xc0) != 0x80) return 0;
         c = c << 6 | (s[i] & 0x3fu);
     }
-    *character = c;
     bool overlong = (n == 3 && c < 0x800) || (n == 4 && c < 0x10000);
-    return overlong || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n;
+    if (overlong || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return 0;
+    *character = c;
+    return n;
 }
 
 static size_t gokore_doc_encode_(uint32_t c, char out[4]) {
@@ -1115,7 +1121,7 @@ static void gokore_doc_escape_(gokore_doc_out_ *out, const char *text, size_t le
     while (len) {
         uint32_t c;
         size_t n = gokore_doc_utf8_(text, len, &c);
-        const char *s = c < 0x20 && n ? strchr(shorts, (int)c) : NULL;
+        const char *s = c < 0x20 ? strchr(shorts, (int)c) : NULL;
         char coded[16];
         if (n == 0)
             (void)snprintf(coded, sizeof coded, "\\x%02x", (unsigned)(unsigned char)*text);
@@ -1173,6 +1179,12 @@ static void gokore_doc_place_(const gokore_doc_sink_ *sink, size_t at, unsigned 
     }
     *column = 1;
     for (i = start; i < at; i++) *column += ((unsigned char)sink->text[i] & 0xc0) != 0x80;
+}
+
+static unsigned gokore_doc_line_(const gokore_doc_sink_ *sink, size_t at) {
+    unsigned line, column;
+    gokore_doc_place_(sink, at, &line, &column);
+    return line;
 }
 
 // Notes a finding; at is an offset in the text. Errors past the twentieth are neither counted nor kept.
@@ -1330,34 +1342,31 @@ static int gokore_doc_compare_keys_(const void *left, const void *right) {
     return order ? order : (a->key_at > b->key_at) - (a->key_at < b->key_at);
 }
 
-static bool gokore_doc_unique_keys_(gokore_doc_reader_ *r, const gokore_doc_node_ *map) {
-    if (map->count < 2) return true;
-    gokore_doc_node_ **sorted = (gokore_doc_node_ **)gokore_doc_alloc_(r->arena, map->count * sizeof *sorted);
-    if (!sorted) return false;
+// The first key of a map that is there already; its node is the answer, and that of its first place *before. NULL: there is
+// none, or no memory.
+static const gokore_doc_node_ *gokore_doc_find_twice_(gokore_doc_arena_ *arena, const gokore_doc_node_ *map,
+                                                      const gokore_doc_node_ **before) {
+    if (map->count < 2) return NULL;
+    gokore_doc_node_ **sorted = (gokore_doc_node_ **)gokore_doc_alloc_(arena, map->count * sizeof *sorted);
+    if (!sorted) return NULL;
     size_t n = 0;
     for (gokore_doc_node_ *child = map->first; child; child = child->next) sorted[n++] = child;
     qsort(sorted, n, sizeof *sorted, gokore_doc_compare_keys_);
-    const gokore_doc_node_ *twice = NULL, *before = NULL;
+    const gokore_doc_node_ *twice = NULL;
     for (size_t i = 1; i < n; i++) {
         const gokore_doc_node_ *a = sorted[i - 1], *b = sorted[i];
         if (a->key_len != b->key_len || memcmp(a->key, b->key, a->key_len) != 0) continue;
         if (twice && twice->key_at < b->key_at) continue;
         twice = b;
-        before = a;
+        *before = a;
     }
-    if (!twice) return true;
-    unsigned line, column;
-    gokore_doc_place_(r->sink, before->key_at, &line, &column);
-    return gokore_doc_fail_(r, "GOKORE-E-DUPLICATE", twice->key_at, "key '%s' is there already, in line %u",
-                            gokore_doc_show_(twice->key, twice->key_len).text, line);
+    return twice;
 }
 
-static bool gokore_doc_close_(gokore_doc_reader_ *r) {
-    gokore_doc_node_ *done = r->cur;
-    r->cur = done->parent;
+static void gokore_doc_close_(gokore_doc_reader_ *r) {
+    r->cur = r->cur->parent;
     r->depth--;
     r->pending = false;
-    return done->kind != GOKORE_DOC_MAP_ || gokore_doc_unique_keys_(r, done);
 }
 
 // >>scalars under construction
@@ -1490,9 +1499,9 @@ static bool gokore_doc_is_one_of_(const char *text, size_t len, const char *word
     return false;
 }
 
-// The forms in which YAML 1.1, YAML 1.2 and Kubernetes see numbers and JSON does not.
+// The forms in which YAML 1.1, YAML 1.2 and Kubernetes see numbers and JSON does not. len > 0.
 static gokore_doc_type_ gokore_doc_odd_number_(const char *text, size_t len) {
-    size_t at = len && (text[0] == '-' || text[0] == '+');
+    size_t at = text[0] == '-' || text[0] == '+';
     text += at;
     len -= at;
     if (len == 0) return GOKORE_DOC_IS_TEXT_;
@@ -1505,7 +1514,7 @@ static gokore_doc_type_ gokore_doc_odd_number_(const char *text, size_t len) {
     size_t skip = base == 'x' || base == 'o' || base == 'b' ? 2 : 0, i = skip, points = 0;
     if (!gokore_doc_is_digit_(text[0]) && !(text[0] == '.' && len > 1 && gokore_doc_is_digit_(text[1])))
         return GOKORE_DOC_IS_TEXT_;
-    for (; i < len && text[i] && (strchr(set, text[i]) || (text[i] == '.' && points == 0 && !skip)); i++)
+    for (; i < len && (strchr(set, text[i]) || (text[i] == '.' && points == 0 && !skip)); i++)
         points += text[i] == '.';
     if (i < len && !skip && (text[i] == 'e' || text[i] == 'E') && i + 1 < len) { // an exponent
         i++;
@@ -1540,8 +1549,8 @@ static const char *gokore_doc_ambiguity_(gokore_doc_type_ type) {
     return "a number to some readers, and not in plain decimal";
 }
 
-static bool gokore_doc_integer_(const char *text, size_t len, int64_t *out) { // false: more than 64 bits
-    bool negative = len && text[0] == '-';
+static bool gokore_doc_integer_(const char *text, size_t len, int64_t *out) { // false: more than 64 bits; len > 0
+    bool negative = text[0] == '-';
     uint64_t value = 0, most = (uint64_t)INT64_MAX + negative;
     for (size_t i = negative; i < len; i++) {
         uint64_t digit = (uint64_t)(text[i] - '0');
@@ -1628,7 +1637,8 @@ static bool gokore_json_step_(gokore_doc_reader_ *r, bool *fresh, bool *needs) {
     if (c == close && !*needs) {
         r->at++;
         *fresh = false;
-        return gokore_doc_close_(r);
+        gokore_doc_close_(r);
+        return true;
     }
     if (!*fresh && !*needs) {
         if (c != ',') return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at, "',' or '%c' is expected here", (int)close);
@@ -1717,10 +1727,10 @@ static void gokore_yaml_to_end_(gokore_doc_reader_ *r) {
     while (!gokore_yaml_is_end_(r, r->at)) r->at++;
 }
 
-// "---" or "..." alone at the start of a line.
-static bool gokore_yaml_is_marker_(const gokore_doc_reader_ *r, size_t at) {
-    if (at != r->line || r->len - at < 3 || !gokore_yaml_is_gap_(r, at + 3)) return false;
-    return memcmp(r->text + at, "---", 3) == 0 || memcmp(r->text + at, "...", 3) == 0;
+// "---" or "..." alone. r->at is at the start of a line.
+static bool gokore_yaml_is_marker_(const gokore_doc_reader_ *r) {
+    if (r->len - r->at < 3 || !gokore_yaml_is_gap_(r, r->at + 3)) return false;
+    return memcmp(r->text + r->at, "---", 3) == 0 || memcmp(r->text + r->at, "...", 3) == 0;
 }
 
 // A comment, up to the line's end. r->at on its sign.
@@ -1748,7 +1758,7 @@ static bool gokore_yaml_end_line_(gokore_doc_reader_ *r) {
 static bool gokore_yaml_next_line_(gokore_doc_reader_ *r, bool *failed) {
     *failed = false;
     while (r->at < r->len) {
-        if (gokore_yaml_is_marker_(r, r->at)) return false;
+        if (gokore_yaml_is_marker_(r)) return false;
         while (gokore_yaml_char_(r, r->at) == ' ') r->at++;
         size_t tab = r->at;
         gokore_yaml_blanks_(r);
@@ -1771,7 +1781,7 @@ static bool gokore_yaml_goes_on_(gokore_doc_reader_ *r, int32_t n, bool flow, si
     for (*empty = 0;; ++*empty) {
         if (look.at >= look.len) return false;
         gokore_yaml_newline_(&look);
-        if (look.at >= look.len || gokore_yaml_is_marker_(&look, look.at)) return false;
+        if (look.at >= look.len || gokore_yaml_is_marker_(&look)) return false;
         while (gokore_yaml_char_(&look, look.at) == ' ') look.at++;
         int32_t indent = (int32_t)(look.at - look.line);
         gokore_yaml_blanks_(&look);
@@ -1799,7 +1809,7 @@ static size_t gokore_yaml_plain_line_(gokore_doc_reader_ *r, bool flow) {
     for (; !gokore_yaml_is_end_(r, r->at); r->at++) {
         char c = r->text[r->at];
         if (gokore_doc_is_blank_(c)) continue;
-        if (c == '#' && r->at > from && gokore_doc_is_blank_(r->text[r->at - 1])) break;
+        if (c == '#' && gokore_doc_is_blank_(r->text[r->at - 1])) break; // never the first: see gokore_yaml_plain_start_
         if (c == ':' &&
             (gokore_yaml_is_gap_(r, r->at + 1) || (flow && gokore_yaml_is_flow_sign_(gokore_yaml_char_(r, r->at + 1)))))
             break;
@@ -1844,7 +1854,7 @@ static bool gokore_yaml_fold_(gokore_doc_reader_ *r, const gokore_yaml_scalar_ *
     for (size_t empty = 0;; empty++) {
         if (r->at >= r->len) return true; // the caller says that the quote is missing
         gokore_yaml_newline_(r);
-        if (gokore_yaml_is_marker_(r, r->at))
+        if (gokore_yaml_is_marker_(r))
             return gokore_doc_fail_(r, "GOKORE-E-QUOTE", s->at, "a quoted text that a document's end cuts off");
         while (gokore_yaml_char_(r, r->at) == ' ') r->at++;
         size_t indent = r->at;
@@ -1952,11 +1962,11 @@ static bool gokore_yaml_take_key_(gokore_doc_reader_ *r, const gokore_yaml_scala
     return true;
 }
 
-static bool gokore_yaml_is_colon_(gokore_doc_reader_ *r, bool flow, bool quoted) { // skips blanks before it
+// After a scalar, blanks skipped: a ':' that ends a key. In flow a quoted key needs no blank behind it, and a plain one does
+// not end at a ':' that is none.
+static bool gokore_yaml_is_colon_(gokore_doc_reader_ *r, bool flow) {
     gokore_yaml_blanks_(r);
-    if (gokore_yaml_char_(r, r->at) != ':') return false;
-    return gokore_yaml_is_gap_(r, r->at + 1) ||
-           (flow && (quoted || gokore_yaml_is_flow_sign_(gokore_yaml_char_(r, r->at + 1))));
+    return gokore_yaml_char_(r, r->at) == ':' && (flow || gokore_yaml_is_gap_(r, r->at + 1));
 }
 
 // >>YAML: block scalars
@@ -2008,11 +2018,11 @@ static bool gokore_yaml_block_header_(gokore_doc_reader_ *r, int32_t n, gokore_y
     return b->indent ? true : gokore_yaml_block_indent_(r, n, &b->indent);
 }
 
-// The text ends within a line of blanks: some readers take a line end for granted there, and some don't.
+// The text ends within the line of blanks that r->at is in: some readers take a line end for granted there, some don't.
 static bool gokore_yaml_is_torn_(const gokore_doc_reader_ *r) {
     size_t at = r->at;
     while (at < r->len && gokore_doc_is_blank_(r->text[at])) at++;
-    return at == r->len && at > r->at;
+    return at == r->len;
 }
 
 static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
@@ -2020,7 +2030,7 @@ static bool gokore_yaml_block_scalar_(gokore_doc_reader_ *r, int32_t n) {
     gokore_yaml_block_ b;
     if (!gokore_yaml_block_header_(r, n, &b) || !gokore_doc_scratch_(r)) return false;
     bool broken = false, spaced = false; // a line end is due; the last line began with a blank
-    while (r->at < r->len && !gokore_yaml_is_marker_(r, r->at)) {
+    while (r->at < r->len && !gokore_yaml_is_marker_(r)) {
         size_t at = r->at;
         if (gokore_yaml_is_torn_(r)) return gokore_doc_fail_(r, "GOKORE-E-LINE", at, "the text ends within a line of blanks");
         while (gokore_yaml_char_(r, at) == ' ' && (int32_t)(at - r->line) < b.indent) at++;
@@ -2061,7 +2071,7 @@ static bool gokore_yaml_flow_gap_(gokore_doc_reader_ *r, int32_t n) {
         if (gokore_yaml_char_(r, r->at) == '#' && !gokore_yaml_comment_(r)) return false;
         if (r->at >= r->len || !gokore_yaml_is_end_(r, r->at)) break;
         gokore_yaml_newline_(r);
-        if (gokore_yaml_is_marker_(r, r->at))
+        if (gokore_yaml_is_marker_(r))
             return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->cur->at, "a '%c' that a document's end cuts off",
                                     (int)r->text[r->cur->at]);
         size_t at = r->at;
@@ -2089,7 +2099,7 @@ static bool gokore_yaml_flow_value_(gokore_doc_reader_ *r, int32_t n) {
     if (r->cur->kind == GOKORE_DOC_MAP_ && (c == ',' || c == '}'))
         return gokore_doc_add_scalar_(r, GOKORE_DOC_PLAIN_, r->at, "", 0);
     if (!gokore_yaml_scalar_start_(r, &s, n, true) || !gokore_yaml_plain_rest_(r, &s, n, true)) return false;
-    if (gokore_yaml_is_colon_(r, true, s.quoted)) {
+    if (gokore_yaml_is_colon_(r, true)) {
         bool map = r->cur->kind == GOKORE_DOC_MAP_;
         return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at,
                                 map ? "a second ':' in one entry" : "a key in a list: put {} around the pair");
@@ -2103,10 +2113,20 @@ static bool gokore_yaml_flow_key_(gokore_doc_reader_ *r, int32_t n) {
     if (c == '{' || c == '[') return gokore_doc_fail_(r, "GOKORE-E-KEY", r->at, "a key must be a text");
     if (!gokore_yaml_scalar_start_(r, &s, n, true) || (s.quoted && !gokore_yaml_flow_gap_(r, n)))
         return false; // as JSON allows
-    if (gokore_yaml_is_colon_(r, true, s.quoted)) return gokore_yaml_take_key_(r, &s);
+    if (gokore_yaml_is_colon_(r, true)) return gokore_yaml_take_key_(r, &s);
     const char *colon = s.quoted ? NULL : (const char *)memchr(s.text, ':', s.len);
     if (colon) return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", (size_t)(colon - r->text), "a blank is missing after ':'");
     return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", s.at, "a key without a value: ': ' is expected after it");
+}
+
+// Closes a container whose last member is there.
+static bool gokore_yaml_leave_(gokore_doc_reader_ *r) {
+    const gokore_doc_node_ *done = r->cur, *before;
+    gokore_doc_close_(r);
+    const gokore_doc_node_ *twice = done->kind == GOKORE_DOC_MAP_ ? gokore_doc_find_twice_(r->arena, done, &before) : NULL;
+    if (!twice) return !r->arena->failed;
+    return gokore_doc_fail_(r, "GOKORE-E-DUPLICATE", twice->key_at, "key '%s' is there already, in line %u",
+                            gokore_doc_show_(twice->key, twice->key_len).text, gokore_doc_line_(r->sink, before->key_at));
 }
 
 // A whole flow collection, r->at on its bracket.
@@ -2122,7 +2142,7 @@ static bool gokore_yaml_flow_(gokore_doc_reader_ *r, int32_t n) {
         if (c == close) {
             r->at++;
             fresh = needs = false;
-            if (!gokore_doc_close_(r)) return false;
+            if (!gokore_yaml_leave_(r)) return false;
         } else if (!fresh && !needs) {
             if (c != ',') return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at, "',' or '%c' is expected here", (int)close);
             r->at++;
@@ -2144,7 +2164,7 @@ static bool gokore_yaml_add_null_(gokore_doc_reader_ *r, size_t at) {
 
 static bool gokore_yaml_close_(gokore_doc_reader_ *r) {
     if (r->pending && !gokore_yaml_add_null_(r, r->key_at)) return false;
-    return gokore_doc_close_(r);
+    return gokore_yaml_leave_(r);
 }
 
 // A value that begins in a line where no block collection can: after a key, or after "---".
@@ -2154,7 +2174,7 @@ static bool gokore_yaml_inline_(gokore_doc_reader_ *r, int32_t n) {
     if (c == '|' || c == '>') return gokore_yaml_block_scalar_(r, n);
     if (c == '{' || c == '[') return gokore_yaml_flow_(r, n) && gokore_yaml_end_line_(r);
     if (!gokore_yaml_scalar_start_(r, &s, n, false)) return false;
-    if (gokore_yaml_is_colon_(r, false, s.quoted))
+    if (gokore_yaml_is_colon_(r, false))
         return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at,
                                 "no key can be here: put it on a line of its own, or quote the text");
     return gokore_yaml_plain_rest_(r, &s, n, false) && gokore_yaml_add_scalar_(r, &s) && gokore_yaml_end_line_(r);
@@ -2162,11 +2182,9 @@ static bool gokore_yaml_inline_(gokore_doc_reader_ *r, int32_t n) {
 
 // What follows "key:" or "---": a value on this line, or on lines below.
 static bool gokore_yaml_after_key_(gokore_doc_reader_ *r) {
-    size_t from = r->at;
     gokore_yaml_blanks_(r);
-    if (!gokore_yaml_is_end_(r, r->at) && !(gokore_yaml_char_(r, r->at) == '#' && r->at > from))
-        return gokore_yaml_inline_(r, r->cur->indent);
-    return gokore_yaml_end_line_(r);
+    bool empty = gokore_yaml_is_end_(r, r->at) || r->text[r->at] == '#';
+    return empty ? gokore_yaml_end_line_(r) : gokore_yaml_inline_(r, r->cur->indent);
 }
 
 static bool gokore_yaml_no_tab_(gokore_doc_reader_ *r) { // before a block collection
@@ -2180,7 +2198,7 @@ static bool gokore_yaml_entry_(gokore_doc_reader_ *r) {
     char c = gokore_yaml_char_(r, r->at);
     if (c == '{' || c == '[') return gokore_doc_fail_(r, "GOKORE-E-KEY", r->at, "a key must be a text");
     if (!gokore_yaml_scalar_start_(r, &s, r->cur->indent, false)) return false;
-    if (gokore_yaml_is_colon_(r, false, s.quoted)) return gokore_yaml_take_key_(r, &s) && gokore_yaml_after_key_(r);
+    if (gokore_yaml_is_colon_(r, false)) return gokore_yaml_take_key_(r, &s) && gokore_yaml_after_key_(r);
     if (s.quoted && gokore_yaml_char_(r, r->at) == ':')
         return gokore_doc_fail_(r, "GOKORE-E-SYNTAX", r->at, "a blank is missing after ':'");
     const char *colon = s.quoted ? NULL : (const char *)memchr(s.text, ':', s.len);
@@ -2198,7 +2216,7 @@ static bool gokore_yaml_scalar_or_map_(gokore_doc_reader_ *r) {
     size_t tab = r->tab;
     gokore_yaml_scalar_ s;
     if (!gokore_yaml_scalar_start_(r, &s, n, false)) return false;
-    if (gokore_yaml_is_colon_(r, false, s.quoted)) {
+    if (gokore_yaml_is_colon_(r, false)) {
         r->tab = tab;
         return gokore_yaml_no_tab_(r) && gokore_doc_open_(r, GOKORE_DOC_MAP_, s.at, column, false) &&
                gokore_yaml_take_key_(r, &s) && gokore_yaml_after_key_(r);
@@ -2217,14 +2235,13 @@ static bool gokore_yaml_node_(gokore_doc_reader_ *r) {
         if (!gokore_yaml_is_dash_(r)) return gokore_yaml_scalar_or_map_(r);
         // an item: of the open list if that is in this column, else of a list that begins here
         int32_t column = (int32_t)(r->at - r->line);
-        bool goes_on = r->cur->kind == GOKORE_DOC_LIST_ && r->cur->indent == column && r->cur != r->docs;
+        bool goes_on = r->cur->kind == GOKORE_DOC_LIST_ && r->cur->indent == column;
         if (!goes_on && (!gokore_yaml_no_tab_(r) || !gokore_doc_open_(r, GOKORE_DOC_LIST_, r->at, column, false)))
             return false;
         r->key_at = r->at++;
         r->pending = true;
-        size_t from = r->at;
         gokore_yaml_blanks_(r);
-        if (gokore_yaml_is_end_(r, r->at) || (r->text[r->at] == '#' && r->at > from)) return gokore_yaml_end_line_(r);
+        if (gokore_yaml_is_end_(r, r->at) || r->text[r->at] == '#') return gokore_yaml_end_line_(r);
     }
 }
 
@@ -2285,7 +2302,7 @@ static bool gokore_yaml_read_(gokore_doc_reader_ *r) {
         }
         if (content && r->text[r->at] == '%' && r->at == r->line)
             return gokore_doc_fail_(r, "GOKORE-E-DIRECTIVE", r->at, "directives are not supported");
-        if (content) r->at = r->line; // the document reads its own indentation
+        r->at = r->line; // the document reads its own indentation
         if (!gokore_yaml_document_(r, !content)) return false;
     }
     if (r->docs->count == 0) return gokore_doc_fail_(r, "GOKORE-E-EMPTY", r->len, "no document in the text");
@@ -2701,8 +2718,8 @@ static size_t gokore_policy_distance_(const char *a, size_t a_len, const char *b
     return rows[a_len % 3][b_len];
 }
 
-static bool gokore_policy_contains_(const char *text, size_t len, const char *part, size_t part_len) {
-    for (size_t at = 0; part_len && at + part_len <= len; at++) {
+static bool gokore_policy_contains_(const char *text, size_t len, const char *part, size_t part_len) { // part_len > 0
+    for (size_t at = 0; at + part_len <= len; at++) {
         size_t i = 0;
         while (i < part_len && gokore_doc_lower_(text[at + i]) == gokore_doc_lower_(part[i])) i++;
         if (i == part_len) return true;
@@ -2983,11 +3000,22 @@ static void gokore_policy_read_bool_(gokore_policy_checker_ *c, const gokore_pol
         (void)gokore_policy_expected_(c, n, "true or false", "");
 }
 
+// A key twice: JSON's reader leaves it to us, YAML's has refused it.
+static void gokore_policy_check_keys_(gokore_policy_checker_ *c, const gokore_doc_node_ *map) {
+    const gokore_doc_node_ *before, *twice = c->json ? gokore_doc_find_twice_(c->work, map, &before) : NULL;
+    if (!twice) return;
+    size_t level = gokore_policy_down_(c, twice->key, twice->key_len, 0);
+    gokore_policy_say_(c, "GOKORE-E-DUPLICATE", twice->key_at, "the key is there already, in line %u",
+                       gokore_doc_line_(c->sink, before->key_at));
+    gokore_policy_up_(c, level);
+}
+
 static void gokore_policy_read_strings_(gokore_policy_checker_ *c, const gokore_doc_node_ *n) {
     if (n->kind != GOKORE_DOC_MAP_) {
         (void)gokore_policy_expected_(c, n, "a map of texts", "");
         return;
     }
+    gokore_policy_check_keys_(c, n);
     for (const gokore_doc_node_ *child = n->first; child && !gokore_policy_is_full_(c); child = child->next) {
         size_t before = gokore_policy_down_(c, child->key, child->key_len, 0);
         gokore_doc_type_ type = gokore_doc_type_of_(child);
@@ -3108,6 +3136,7 @@ static void gokore_policy_read_object_(gokore_policy_checker_ *c, const gokore_p
         (void)gokore_policy_expected_(c, n, "a map", colon ? ": a blank is missing after ':'" : "");
         return;
     }
+    gokore_policy_check_keys_(c, n);
     for (const gokore_doc_node_ *child = n->first; child && !gokore_policy_is_full_(c); child = child->next)
         gokore_policy_read_key_(c, shape, child, base, &seen);
     for (size_t i = 0; i < shape->count; i++) {
@@ -3697,11 +3726,10 @@ static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_p
             if (strcmp((const char *)gokore_policy_get_pointer_(a, space),
                        (const char *)gokore_policy_get_pointer_(b, space)) != 0)
                 continue;
-            unsigned line = 0, column;
-            if (docs) gokore_doc_place_(c->sink, docs[k]->at, &line, &column);
             char text[128];
             if (docs)
-                (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u", line);
+                (void)snprintf(text, sizeof text, "a policy of this name is there already, in line %u",
+                               gokore_doc_line_(c->sink, docs[k]->at));
             else
                 (void)snprintf(text, sizeof text, "'%s' is there in two files",
                                gokore_doc_show_((const char *)gokore_policy_get_pointer_(b, name),
@@ -3717,9 +3745,9 @@ static void gokore_policy_check_names_(gokore_policy_checker_ *c, const gokore_p
 static bool gokore_policy_load_documents_(gokore_policy_checker_ *c, const gokore_doc_node_ *list, gokore_policy_set *set) {
     const gokore_doc_node_ **docs =
         (const gokore_doc_node_ **)gokore_doc_alloc_zeroed_(c->work, (size_t)2 * list->count + 1, sizeof *docs);
-    const gokore_doc_node_ **specs = docs + list->count;
     set->policies = (gokore_policy *)gokore_doc_alloc_zeroed_(c->kept, list->count, sizeof *set->policies);
     if (!docs || !set->policies) return false;
+    const gokore_doc_node_ **specs = docs + list->count;
     for (const gokore_doc_node_ *doc = list->first; doc && !gokore_policy_is_full_(c); doc = doc->next) {
         if (gokore_doc_type_of_(doc) == GOKORE_DOC_IS_NULL_) continue; // nothing between two markers
         docs[set->count] = doc;

@@ -332,10 +332,10 @@ typedef struct gokore_fork_ {
 #ifndef GOKORE_SEAM_LIGHT_FENCE_
 #define GOKORE_SEAM_LIGHT_FENCE_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #endif
-GOKORE_API void gokore_spawned_(gokore_worker *worker);
-GOKORE_API void gokore_spawn_outside_(gokore_task *task);
-GOKORE_API bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it
-GOKORE_API bool gokore_join_slot_(gokore_worker *worker, gokore_slot_ **slot); // the same for the typed task on top
+GOKORE_API GOKORE_COLD_ void gokore_spawned_(gokore_worker *worker);
+GOKORE_API GOKORE_COLD_ void gokore_spawn_outside_(gokore_task *task);
+GOKORE_API GOKORE_COLD_ bool gokore_join_begin_(gokore_worker *worker, gokore_task *task); // true: the caller runs it
+GOKORE_API GOKORE_COLD_ gokore_slot_ *gokore_join_slot_(gokore_worker *worker); // the typed task on top, which has run
 
 GOKORE_INLINE_ gokore_slot_ *gokore_fork_head_(gokore_fork_ *f) {
     return (gokore_slot_ *)gokore_atomic_load_relaxed(&f->head); // relaxed: the owner's own
@@ -395,33 +395,14 @@ GOKORE_INLINE_ void gokore_join_with_(gokore_worker *worker, gokore_task_fn *fn,
     if (gokore_join_pop_(worker, task)) fn(worker, task);
 }
 
-// The slot of the last typed spawn; *mine: the caller runs it, else it holds the result.
-GOKORE_INLINE_ gokore_slot_ *gokore_typed_pop_(gokore_worker *worker, gokore_task_fn *fn, bool *mine) {
-    gokore_fork_ *f = (gokore_fork_ *)worker;
-    gokore_slot_ *slot = gokore_fork_pop_(f);
-    *mine = true;
-    if (GOKORE_LIKELY_(slot))
-        gokore_fork_count_(f);
-    else
-        *mine = gokore_join_slot_(worker, &slot);
-    GOKORE_CHECK_(1, slot->fn == fn); // else another task was spawned after it, and not joined
-    return slot;
-}
-
-// The stack of what is too large for a slot, and of threads that are no workers. Addresses stay until the pop.
-GOKORE_API void *gokore_frame_push_(gokore_worker *worker, size_t size);
-GOKORE_API void *gokore_frame_top_(gokore_worker *worker, size_t size); // the last pushed, which had this size
-GOKORE_API void gokore_frame_pop_(gokore_worker *worker, size_t size);
-
-GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *fn, gokore_slot_ *slot, gokore_task *task) {
-    if (slot) {
-        slot->fn = fn;
-        gokore_fork_push_(worker, (gokore_fork_ *)worker, slot);
-    } else {
-        gokore_task_init(task, fn);
-        gokore_spawn(worker, task);
-    }
-}
+// Typed tasks that don't fit into a slot, and those of threads that are no workers, lie on a stack beside.
+typedef struct gokore_shape_ {
+    gokore_task_fn *fn;
+    size_t size, in, in_size, task; // of the frame; where the arguments are and their size; where the task is
+} gokore_shape_;
+GOKORE_API GOKORE_COLD_ void gokore_frame_spawn_(gokore_worker *worker, const gokore_shape_ *shape, const void *in);
+GOKORE_API GOKORE_COLD_ void *gokore_frame_join_(gokore_worker *worker, const gokore_shape_ *shape); // it holds the result
+GOKORE_API GOKORE_COLD_ void gokore_frame_pop_(gokore_worker *worker, const gokore_shape_ *shape);
 
 // >>typed tasks
 // What GOKORE_TASKn makes, n the number of arguments: GOKORE_TASK1(long, fib, int, n) { ... } defines a task; worker is in
@@ -444,23 +425,33 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
         GOKORE_ALIGNAS_(64) gokore_task task_;                                                                        \
     } name##_frame_;                                                                                                  \
     static void name##_task_(gokore_worker *gokore_w_, gokore_task *gokore_t_);                                       \
+    static const gokore_shape_ name##_shape_ __attribute__((unused)) = { name##_task_, sizeof(name##_frame_),         \
+        offsetof(name##_frame_, u_), sizeof(name##_in_), offsetof(name##_frame_, task_) };                            \
     GOKORE_TYPED_TASK_ bool name##_fits_(const gokore_worker *gokore_w_) {                                            \
         return gokore_w_ && sizeof(name##_frame_) == sizeof(gokore_slot_);                                            \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_spawn(gokore_worker *gokore_w_ GOKORE_OPEN_ PARAMS) {                              \
-        gokore_slot_ *gokore_q_ = name##_fits_(gokore_w_) ? gokore_fork_head_((gokore_fork_ *)gokore_w_) : NULL;      \
-        void *gokore_p_ = gokore_q_ ? (void *)gokore_q_ : gokore_frame_push_(gokore_w_, sizeof(name##_frame_));       \
-        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_p_;                                                        \
-        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
-        (void)gokore_f_;                                                                                              \
-        GOKORE_OPEN_ STORE                                                                                            \
-        gokore_typed_spawn_(gokore_w_, name##_task_, gokore_q_, &gokore_s_->task_);                                   \
+        if (GOKORE_LIKELY_(name##_fits_(gokore_w_))) {                                                                \
+            gokore_slot_ *gokore_s_ = gokore_fork_head_((gokore_fork_ *)gokore_w_);                                   \
+            name##_in_ *gokore_f_ = &((name##_frame_ *)(void *)gokore_s_)->u_.in_;                                    \
+            (void)gokore_f_;                                                                                          \
+            GOKORE_OPEN_ STORE                                                                                        \
+            gokore_s_->fn = name##_task_;                                                                             \
+            gokore_fork_push_(gokore_w_, (gokore_fork_ *)gokore_w_, gokore_s_);                                       \
+        } else {                                                                                                      \
+            name##_in_ gokore_i_, *gokore_f_ = &gokore_i_;                                                            \
+            (void)gokore_f_;                                                                                          \
+            GOKORE_OPEN_ STORE                                                                                        \
+            gokore_frame_spawn_(gokore_w_, &name##_shape_, &gokore_i_);                                               \
+        }                                                                                                             \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ name##_frame_ *name##_pop_(gokore_worker *gokore_w_, bool *gokore_m_) {                        \
-        if (name##_fits_(gokore_w_)) return (name##_frame_ *)(void *)gokore_typed_pop_(gokore_w_, name##_task_, gokore_m_); \
-        name##_frame_ *gokore_s_ = (name##_frame_ *)gokore_frame_top_(gokore_w_, sizeof *gokore_s_);                  \
-        *gokore_m_ = gokore_join_pop_(gokore_w_, &gokore_s_->task_);                                                  \
-        return gokore_s_;                                                                                             \
+    /* the arguments of the last spawn, if the caller is to run it; else NULL */                                      \
+    GOKORE_TYPED_TASK_ name##_in_ *name##_pop_(gokore_worker *gokore_w_) {                                            \
+        gokore_slot_ *gokore_s_ = name##_fits_(gokore_w_) ? gokore_fork_pop_((gokore_fork_ *)gokore_w_) : NULL;       \
+        if (!GOKORE_LIKELY_(gokore_s_)) return NULL;                                                                  \
+        gokore_fork_count_((gokore_fork_ *)gokore_w_);                                                                \
+        GOKORE_CHECK_(2, gokore_s_->fn == name##_task_); /* else another task was spawned after it, and not joined */ \
+        return &((name##_frame_ *)(void *)gokore_s_)->u_.in_;                                                         \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ name##_frame_ *name##_of_(gokore_task *gokore_t_) {                                            \
         return (name##_frame_ *)(void *)((char *)gokore_t_ - offsetof(name##_frame_, task_));                         \
@@ -475,14 +466,16 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
         R gokore_r_ = name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                       \
         gokore_s_->u_.out_ = gokore_r_;                                                                               \
     }                                                                                                                 \
-    GOKORE_TYPED_TASK_ R name##_join(gokore_worker *gokore_w_) {                                                      \
-        bool gokore_m_;                                                                                               \
-        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
-        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
-        (void)gokore_f_;                                                                                              \
-        R gokore_r_ = gokore_m_ ? name##_call(gokore_w_ GOKORE_OPEN_ LOAD) : gokore_s_->u_.out_;                      \
-        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
+    static GOKORE_COLD_ __attribute__((unused)) R name##_wait_(gokore_worker *gokore_w_) {                                        \
+        if (name##_fits_(gokore_w_)) return ((name##_frame_ *)(void *)gokore_join_slot_(gokore_w_))->u_.out_;         \
+        R gokore_r_ = ((name##_frame_ *)gokore_frame_join_(gokore_w_, &name##_shape_))->u_.out_;                      \
+        gokore_frame_pop_(gokore_w_, &name##_shape_);                                                                 \
         return gokore_r_;                                                                                             \
+    }                                                                                                                 \
+    GOKORE_TYPED_TASK_ R name##_join(gokore_worker *gokore_w_) {                                                      \
+        name##_in_ *gokore_f_ = name##_pop_(gokore_w_);                                                               \
+        if (!GOKORE_LIKELY_(gokore_f_)) return name##_wait_(gokore_w_);                                               \
+        return name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                              \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_,   \
             R *gokore_r_ GOKORE_OPEN_ PARAMS) {                                                                       \
@@ -504,13 +497,20 @@ GOKORE_INLINE_ void gokore_typed_spawn_(gokore_worker *worker, gokore_task_fn *f
         (void)gokore_f_;                                                                                              \
         name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                     \
     }                                                                                                                 \
+    static GOKORE_COLD_ __attribute__((unused)) void name##_wait_(gokore_worker *gokore_w_) {                                     \
+        if (name##_fits_(gokore_w_)) {                                                                                \
+            (void)gokore_join_slot_(gokore_w_);                                                                       \
+        } else {                                                                                                      \
+            (void)gokore_frame_join_(gokore_w_, &name##_shape_);                                                      \
+            gokore_frame_pop_(gokore_w_, &name##_shape_);                                                             \
+        }                                                                                                             \
+    }                                                                                                                 \
     GOKORE_TYPED_TASK_ void name##_join(gokore_worker *gokore_w_) {                                                   \
-        bool gokore_m_;                                                                                               \
-        name##_frame_ *gokore_s_ = name##_pop_(gokore_w_, &gokore_m_);                                                \
-        name##_in_ *gokore_f_ = &gokore_s_->u_.in_;                                                                   \
-        (void)gokore_f_;                                                                                              \
-        if (gokore_m_) name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                      \
-        if (!name##_fits_(gokore_w_)) gokore_frame_pop_(gokore_w_, sizeof *gokore_s_);                                \
+        name##_in_ *gokore_f_ = name##_pop_(gokore_w_);                                                               \
+        if (GOKORE_LIKELY_(gokore_f_))                                                                                \
+            name##_call(gokore_w_ GOKORE_OPEN_ LOAD);                                                                 \
+        else                                                                                                          \
+            name##_wait_(gokore_w_);                                                                                  \
     }                                                                                                                 \
     GOKORE_TYPED_TASK_ GOKORE_NODISCARD gokore_status name##_run(gokore_pool *gokore_p_, gokore_context *gokore_c_    \
             GOKORE_OPEN_ PARAMS) {                                                                                    \
@@ -721,6 +721,12 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #ifndef GOKORE_IDLE_ROUNDS_ // looks for work before a worker sleeps; the explorer has fewer
 #define GOKORE_IDLE_ROUNDS_   64
 #endif
+#ifndef GOKORE_WATCH_NS_ // how long one of the idle workers looks on; the explorer's looks once
+#define GOKORE_WATCH_NS_      20000
+#endif
+#define GOKORE_WATCH_NONE_    0
+#define GOKORE_WATCHES_       1
+#define GOKORE_WATCH_TOLD_    2 // of one task: who stops watching looks for it, or tells another
 #define GOKORE_TASK_PENDING_  0
 #define GOKORE_TASK_DONE_     1
 #define GOKORE_TASK_AWAITED_  2
@@ -733,10 +739,27 @@ size_t gokore_deque_len(const gokore_deque *d) {
 #define GOKORE_LEVELS_        25         // chunks of a worker's stack of tasks
 #define GOKORE_STACK_KEEP_NS_ 1000000000 // that are not needed any more
 #define GOKORE_CLUSTER_PATIENCE_NS_ 100000000
+#define GOKORE_GROUP_NAP_NS_  1000000    // of a worker for which none can stand in
 
-typedef struct gokore_lane_ {
-    gokore_task *head, *tail;
-} gokore_lane_;
+// What was submitted on one node: its workers look here first. M. Michael, M. Scott, "Simple, fast, and practical non-blocking
+// and blocking concurrent queue algorithms", PODC 1996, the one with two locks, so that who submits and who takes seldom meet.
+// Deviation: no dummy; who finds nothing at out's end moves all of in's end there, holding both latches, out's first.
+typedef struct gokore_lane_in_ { // in a line of its own: who takes from another lane looks at the count only
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_task *head;
+    gokore_task *tail;
+    gokore_atomic_u64 came; // ever. Counts are written under the end's latch; read without they are hints
+} gokore_lane_in_;
+typedef struct gokore_lane_out_ {
+    gokore_task *head;
+    gokore_atomic_u64 moved, went;
+} gokore_lane_out_;
+typedef struct gokore_inbox_ {
+    gokore_lane_in_ in[GOKORE_LANES_];
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ in_latch;
+    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ out_latch;
+    gokore_lane_out_ out[GOKORE_LANES_];
+} gokore_inbox_;
+
 typedef struct gokore_frames_ gokore_frames_;
 
 // What happened to a pool's tasks: on one of its workers, which alone writes these, or on all other threads together.
@@ -783,6 +806,7 @@ struct gokore_worker {
     gokore_tally_ tally;
     unsigned index;
     gokore_atomic_i32 node;  // -1 = not placed
+    int born;                // the node in whose memory this and its first chunk lie, -1 = any
     int pinned;              // the node it was last pinned to
     gokore_waiter_ rest;     // what it sleeps on in a join
     bool passive;            // in a join that helps nobody; under sleep_latch
@@ -806,14 +830,14 @@ typedef struct gokore_pool_homes_ { // the nodes that workers are dealt to, in t
 } gokore_pool_homes_;
 
 struct gokore_pool {
-    gokore_latch_ latch; // guards the lanes and accepting
-    bool accepting;
-    gokore_lane_ lanes[GOKORE_LANES_];
-    GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_atomic_u64 queued; // in the lanes
-    gokore_atomic_u64 submitted;
+    gokore_inbox_ *inboxes[64];    // one for each of these nodes, in its memory; or one for all
+    unsigned inbox_count;
+    gokore_pool_homes_ inbox_nodes;
+    gokore_atomic_bool accepting;  // read under an inbox's in_latch; once it is false, each of them is held
     GOKORE_ALIGNAS_(GOKORE_CACHE_LINE) gokore_latch_ sleep_latch; // guards the queues of sleepers
+    gokore_atomic_u32 watch;       // see gokore_worker_watches_
     gokore_atomic_u32 sleeping;    // workers in sleepers
-    gokore_atomic_u32 joining;     // workers in joiners: they take spawned tasks only
+    gokore_atomic_u32 joining;     // workers in joiners
     gokore_atomic_u32 idle_waiters;
     gokore_atomic_bool ending;     // workers leave once all is done
     gokore_wait_queue_ sleepers, joiners, waiting_for_idle;
@@ -823,8 +847,10 @@ struct gokore_pool {
     gokore_atomic_u64 reported;    // gokore_pool_report_cross_node
     gokore_allocator allocator;
     uint32_t forks;                // how often this process had forked when it was created
-    size_t queue_limit;            // 0 = none; this and room under latch
+    gokore_latch_ room_latch;      // guards room, and submissions where there is a limit
+    gokore_atomic_size queue_limit; // 0 = none
     gokore_wait_queue_ room;       // who waits for it
+    gokore_latch_ tell_latch;      // one word to the instrumenter at a time
     gokore_latch_ config_latch;    // guards retry, homes' changes and hooks' replacement
     gokore_retry_policy retry;
     gokore_atomic_ptr hooks;       // const gokore_hooks_ *, NULL = none
@@ -891,6 +917,24 @@ static void gokore_pool_fork_prepare_(void) { (void)pthread_atfork(NULL, NULL, g
 #endif
 static bool gokore_pool_is_forked_(const gokore_pool *p) {
     return p->forks != gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: likewise
+}
+
+// >>memory of a node
+static bool gokore_pool_is_placed_(const gokore_pool *p) { // on several nodes, from the start, and in memory of our own choice
+    return p->inbox_nodes.count > 1 && !p->allocator.alloc;
+}
+
+static void *gokore_pool_alloc_on_(gokore_pool *p, int node, size_t size) { // zeroed
+    if (gokore_pool_is_placed_(p) && node >= 0) return gokore_numa_alloc(size, node);
+    return gokore_alloc_zeroed_(&p->allocator, size, GOKORE_CACHE_LINE);
+}
+
+static void gokore_pool_free_on_(gokore_pool *p, int node, void *memory, size_t size) {
+    gokore_allocator allocator = p->allocator;
+    if (gokore_pool_is_placed_(p) && node >= 0)
+        gokore_numa_free(memory, size);
+    else if (memory)
+        gokore_free_(&allocator, memory, size);
 }
 
 // >>the stack of spawned tasks
@@ -1095,7 +1139,10 @@ static bool gokore_stack_grow_(gokore_worker *w, bool typed) {
 static void gokore_stack_free_(gokore_worker *w, uint32_t level) {
     gokore_allocator allocator = w->pool->allocator;
     void *chunk = gokore_stack_chunk_(w, level);
-    if (chunk) gokore_free_(w->on_heap[level] ? NULL : &allocator, chunk, gokore_level_bytes_(level));
+    if (chunk && level == 0)
+        gokore_pool_free_on_(w->pool, w->born, chunk, gokore_level_bytes_(0));
+    else if (chunk)
+        gokore_free_(w->on_heap[level] ? NULL : &allocator, chunk, gokore_level_bytes_(level));
     gokore_atomic_store_relaxed(&w->chunks[level], NULL); // relaxed: it holds no task
 }
 
@@ -1178,7 +1225,7 @@ static void gokore_stack_deinit_(gokore_worker *w) {
 
 static gokore_status gokore_stack_init_(gokore_worker *w) {
     w->asymmetric = w->pool->asymmetric;
-    void *chunk = gokore_alloc_(&w->pool->allocator, gokore_level_bytes_(0), 64);
+    void *chunk = gokore_pool_alloc_on_(w->pool, w->born, gokore_level_bytes_(0));
     if (!chunk) return GOKORE_NO_MEMORY;
     gokore_atomic_store_relaxed(&w->chunks[0], chunk);             // relaxed: published with head
     gokore_atomic_store_release(&w->fork.head, chunk);              // pairs with gokore_stack_top_index_
@@ -1222,16 +1269,24 @@ static void gokore_pool_count_steal_(gokore_pool *p, bool crossed) {
     if (i->steal) i->steal(i->user, p->name, crossed);
 }
 
-static void gokore_pool_tell_size_(gokore_pool *p) { // under the latch, so that the last word is true
-    const gokore_instrumenter *i = gokore_instrumenter_get();
-    size_t queued = (size_t)gokore_atomic_load_relaxed(&p->queued); // relaxed, both: counts
-    if (i->pool) i->pool(i->user, p->name, gokore_atomic_load_relaxed(&p->width), queued);
+static uint64_t gokore_inbox_queued_(const gokore_inbox_ *in, int lane) { // a hint, unless a fence orders it
+    uint64_t came = gokore_atomic_load_relaxed(&in->in[lane].came), went = gokore_atomic_load_relaxed(&in->out[lane].went);
+    return came > went ? came - went : 0;
 }
 
-static void gokore_pool_tell_width_(gokore_pool *p) {
-    gokore_latch_lock_(&p->latch);
-    gokore_pool_tell_size_(p);
-    gokore_latch_unlock_(&p->latch);
+static uint64_t gokore_pool_queued_(const gokore_pool *p) { // likewise
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->inbox_count; i++)
+        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_inbox_queued_(p->inboxes[i], k);
+    return sum;
+}
+
+static void gokore_pool_tell_size_(gokore_pool *p) {
+    const gokore_instrumenter *i = gokore_instrumenter_get();
+    gokore_latch_lock_(&p->tell_latch); // so that the last word is true
+    size_t queued = (size_t)gokore_pool_queued_(p);
+    if (i->pool) i->pool(i->user, p->name, gokore_atomic_load_relaxed(&p->width), queued); // relaxed: a count
+    gokore_latch_unlock_(&p->tell_latch);
 }
 
 static void gokore_pool_tell_idle_(gokore_pool *p);
@@ -1437,13 +1492,20 @@ static bool gokore_worker_may_steal_(const gokore_worker *w, const gokore_worker
 // >>sleeping and waking
 // No wake-up is lost: a worker announces itself in sleeping and then looks once more; who brings work puts it down and then
 // looks at sleeping. The seq_cst fence on both sides makes at least one of them see the other.
-// owner: for what it spawned, which not everybody may steal; NULL = for anything.
-static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
+
+static bool gokore_worker_is_surplus_(const gokore_worker *w) { return w->index >= gokore_atomic_load(&w->pool->target); }
+
+// owner: for what it spawned, which not everybody may steal; NULL = for a lane, where no surplus worker takes anything.
+static bool gokore_worker_may_take_(const gokore_worker *w, const gokore_worker *owner) {
+    return owner ? gokore_worker_may_steal_(w, owner) : !gokore_worker_is_surplus_(w);
+}
+
+static bool gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, gokore_atomic_u32 *count,
                                   const gokore_worker *owner) {
-    if (gokore_atomic_load_relaxed(count) == 0) return; // relaxed: ordered by the caller's fence
+    if (gokore_atomic_load_relaxed(count) == 0) return false; // relaxed: ordered by the caller's fence
     gokore_latch_lock_(&p->sleep_latch);
     gokore_waiter_ *sleeper = line->head;
-    while (sleeper && owner && !gokore_worker_may_steal_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
+    while (sleeper && !gokore_worker_may_take_((const gokore_worker *)sleeper->item_, owner)) sleeper = sleeper->next_;
     gokore_atomic_u32 *state = sleeper ? &sleeper->state_ : NULL;
     if (sleeper) {
         gokore_wait_queue_remove_(line, sleeper);
@@ -1452,18 +1514,23 @@ static void gokore_pool_wake_one_(gokore_pool *p, gokore_wait_queue_ *line, goko
     }
     gokore_latch_unlock_(&p->sleep_latch);
     if (state) gokore_waiter_kick_(state);
+    return state != NULL;
 }
 
-static void gokore_pool_wake_(gokore_pool *p) { // for a task in a lane
-    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL);
+// For a task in a lane. The watcher, if there is one, is told of one; a joiner takes it where no worker sleeps.
+static void gokore_pool_wake_(gokore_pool *p) {
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_ and gokore_worker_watches_
+    if (gokore_atomic_load_relaxed(&p->watch) == GOKORE_WATCHES_ && // relaxed: the fence
+        gokore_atomic_cas(&p->watch, GOKORE_WATCHES_, GOKORE_WATCH_TOLD_))
+        return;
+    if (!gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, NULL)) (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, NULL);
 }
 
 // a sleeper may prefer a lane: a joiner too
 static void gokore_pool_wake_for_spawned_(gokore_pool *p, const gokore_worker *owner) {
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with gokore_pool_stop_all_
-    gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
-    gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
+    (void)gokore_pool_wake_one_(p, &p->sleepers, &p->sleeping, owner);
+    (void)gokore_pool_wake_one_(p, &p->joiners, &p->joining, owner);
 }
 
 // Spawned and not taken, as far as the policy lets w have it; w NULL = anybody.
@@ -1477,8 +1544,8 @@ static bool gokore_pool_has_spawned_(gokore_pool *p, const gokore_worker *w) {
 }
 
 static bool gokore_pool_has_work_(gokore_pool *p, const gokore_worker *w) {
-    // relaxed: ordered by the caller's fence
-    return gokore_atomic_load_relaxed(&p->queued) != 0 || gokore_pool_has_spawned_(p, w);
+    // ordered by the caller's fence
+    return (gokore_pool_queued_(p) != 0 && (!w || !gokore_worker_is_surplus_(w))) || gokore_pool_has_spawned_(p, w);
 }
 
 // Who has announced that it sleeps: each spawn from now on finds it, or is seen when it looks once more.
@@ -1509,9 +1576,15 @@ static uint64_t gokore_pool_finished_(gokore_pool *p) {
     return sum;
 }
 
+static uint64_t gokore_pool_submitted_(const gokore_pool *p) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->inbox_count; i++) // relaxed: who has run a task had the latches after its submitter
+        for (int k = 0; k < GOKORE_LANES_; k++) sum += gokore_atomic_load_relaxed(&p->inboxes[i]->in[k].came);
+    return sum;
+}
+
 static uint64_t gokore_pool_started_(gokore_pool *p) {
-    // pairs with gokore_count_up_add_
-    uint64_t sum = gokore_atomic_load(&p->submitted) + gokore_atomic_load_acquire(&p->outside.taken);
+    uint64_t sum = gokore_pool_submitted_(p) + gokore_atomic_load_acquire(&p->outside.taken); // pairs with gokore_count_up_add_
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n; i++)
         sum += gokore_atomic_load_acquire(&p->workers[i]->tally.taken); // pairs with gokore_count_up_
     return sum;
@@ -1568,8 +1641,6 @@ static void gokore_worker_set_busy_(gokore_worker *w, bool busy) {
     if (!busy) gokore_atomic_store_relaxed(&w->busy_ns, gokore_atomic_load_relaxed(&w->busy_ns) + now - since);
 }
 
-static bool gokore_worker_is_surplus_(gokore_worker *w) { return w->index >= gokore_atomic_load(&w->pool->target); }
-
 static void gokore_worker_sleep_(gokore_worker *w, int64_t deadline_ns) {
     gokore_pool *p = w->pool;
     gokore_waiter_ me = { .key_ = p, .item_ = w };
@@ -1607,30 +1678,67 @@ static void gokore_pool_wake_surplus_(gokore_pool *p) { // those that are to lea
 }
 
 // >>finding work
-static gokore_task *gokore_lane_pop_(gokore_lane_ *lane) {
-    gokore_task *task = lane->head;
-    if (task) lane->head = task->next_;
-    return task;
-}
-
 // Highest first; every 16th pick begins with one of the lower two, in turn, so that each of them moves.
 static int gokore_lane_at_(uint32_t pick, int i) {
     static const unsigned char orders[3][GOKORE_LANES_] = { { 0, 1, 2 }, { 1, 2, 0 }, { 2, 1, 0 } };
     return orders[pick % 16 == 15 ? 1 + pick / 16 % 2 : 0][i];
 }
 
-static gokore_task *gokore_pool_take_(gokore_pool *p, uint32_t pick) {
-    if (gokore_atomic_load_relaxed(&p->queued) == 0) return NULL; // relaxed: who sleeps on it looks again after a fence
-    gokore_task *task = NULL;
-    gokore_latch_lock_(&p->latch);
-    for (int i = 0; i < GOKORE_LANES_ && !task; i++) task = gokore_lane_pop_(&p->lanes[gokore_lane_at_(pick, i)]);
-    if (task) (void)gokore_atomic_fetch_sub_relaxed(&p->queued, 1); // relaxed: under the latch
-    gokore_waiter_ *waiting = task ? p->room.head : NULL;
+static void gokore_inbox_shift_(gokore_inbox_ *in, int lane) { // under out_latch: all that came in meanwhile
+    gokore_latch_lock_(&in->in_latch);
+    in->out[lane].head = in->in[lane].head;
+    in->in[lane].head = NULL;
+    gokore_atomic_store_relaxed(&in->out[lane].moved, gokore_atomic_load_relaxed(&in->in[lane].came)); // relaxed, both: latches
+    gokore_latch_unlock_(&in->in_latch);
+}
+
+static bool gokore_inbox_has_(const gokore_inbox_ *in, int lane) { // a hint; in's end is looked at only where out's has nothing
+    uint64_t went = gokore_atomic_load_relaxed(&in->out[lane].went), moved = gokore_atomic_load_relaxed(&in->out[lane].moved);
+    return went != moved || went != gokore_atomic_load_relaxed(&in->in[lane].came);
+}
+
+// w, unless it is NULL, is not one too many: what is submitted after the pool was made smaller is not for it.
+static gokore_task *gokore_inbox_take_(gokore_inbox_ *in, int lane, const gokore_worker *w) {
+    gokore_lane_out_ *out = &in->out[lane];
+    if (!gokore_inbox_has_(in, lane)) return NULL; // who sleeps on it looks again after a fence
+    gokore_latch_lock_(&in->out_latch);
+    if (!out->head) gokore_inbox_shift_(in, lane);
+    gokore_task *task = w && gokore_worker_is_surplus_(w) ? NULL : out->head;
+    if (task) {
+        out->head = task->next_;
+        gokore_atomic_store_relaxed(&out->went, gokore_atomic_load_relaxed(&out->went) + 1); // relaxed, both: the latch
+    }
+    gokore_latch_unlock_(&in->out_latch);
+    return task;
+}
+
+static unsigned gokore_pool_inbox_(const gokore_pool *p, int node) { // where this node looks first
+    for (unsigned i = 0; i < p->inbox_count; i++)
+        if (p->inbox_nodes.nodes[i] == node) return i;
+    return 0;
+}
+
+static void gokore_pool_make_room_(gokore_pool *p) { // something was taken
+    gokore_latch_lock_(&p->room_latch);
+    gokore_waiter_ *waiting = p->room.head;
     gokore_atomic_u32 *state = waiting ? &waiting->state_ : NULL;
     if (state) (void)gokore_wait_queue_wake_(&p->room, 0);
-    if (GOKORE_METRICS && task) gokore_pool_tell_size_(p);
-    gokore_latch_unlock_(&p->latch);
+    gokore_latch_unlock_(&p->room_latch);
     if (state) gokore_waiter_kick_(state);
+}
+
+static gokore_task *gokore_pool_take_(gokore_pool *p, gokore_worker *w, uint32_t pick) { // w NULL: for anybody
+    gokore_task *task = NULL;
+    unsigned first = w ? gokore_pool_inbox_(p, gokore_atomic_load_relaxed(&w->node)) : 0; // relaxed: a setting
+    for (int i = 0; i < GOKORE_LANES_ && !task; i++) {
+        int lane = gokore_lane_at_(pick, i);
+        for (unsigned k = 0; k < p->inbox_count && !task; k++) {
+            gokore_inbox_ *in = p->inboxes[(first + k) % p->inbox_count];
+            task = gokore_inbox_take_(in, lane, w);
+        }
+    }
+    if (task && gokore_atomic_load_relaxed(&p->queue_limit)) gokore_pool_make_room_(p); // relaxed: a setting
+    if (GOKORE_METRICS && task) gokore_pool_tell_size_(p);
     return task;
 }
 
@@ -1712,7 +1820,7 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
 
 // A task of any kind for somebody else; tried counts the calls.
 static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
-    gokore_task *task = gokore_pool_take_(p, (uint32_t)tried);
+    gokore_task *task = gokore_pool_take_(p, NULL, (uint32_t)tried);
     for (unsigned i = 0, n = gokore_pool_slots_(p); i < n && !task; i++) {
         gokore_worker *w = p->workers[i];
         task = gokore_stack_steal_(w, NULL);
@@ -1721,20 +1829,50 @@ static gokore_task *gokore_pool_give_(gokore_pool *p, uint64_t tried) {
     return task;
 }
 
-// Runs one task, whatever is nearest; false if there is none.
-static bool gokore_worker_step_(gokore_worker *w) {
+static gokore_task *gokore_worker_take_(gokore_worker *w) { // from a lane
+    gokore_task *task = gokore_pool_take_(w->pool, w, w->picks);
+    w->picks += task != NULL;
+    return task;
+}
+
+static gokore_task *gokore_worker_find_(gokore_worker *w) { // whatever is nearest
     gokore_task *task = NULL;
     if (w->picks % 16 == 7) { // now and then the others first: lanes that never run dry must not keep them waiting
         task = gokore_worker_steal_(w);
         w->picks += task != NULL;
     }
     if (!task) {
-        task = gokore_pool_take_(w->pool, w->picks);
-        w->picks += task != NULL;
+        task = gokore_worker_take_(w);
     }
     if (!task) task = gokore_worker_steal_(w);
-    if (!task) task = gokore_cluster_steal_(w);
+    return task ? task : gokore_cluster_steal_(w);
+}
+
+static bool gokore_worker_step_(gokore_worker *w) { // runs one task; false if there is none
+    gokore_task *task = gokore_worker_find_(w);
     if (!task) return false;
+    gokore_worker_set_busy_(w, true);
+    gokore_task_run(w, task);
+    return true;
+}
+
+// One idle worker, and only one, looks on for a while before it sleeps: what comes next then needs no system call, and no idle
+// CPU. Not where there is one CPU. What it was told of, and did not take, is left to another.
+static bool gokore_worker_watches_(gokore_worker *w) {
+    gokore_pool *p = w->pool;
+    gokore_task *task = NULL;
+    if (!gokore_is_parallel_() || !gokore_atomic_cas(&p->watch, GOKORE_WATCH_NONE_, GOKORE_WATCHES_)) return false;
+    GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the fence in gokore_pool_wait_idle
+    gokore_pool_tell_idle_(p);
+    int64_t end = gokore_now_ns() + GOKORE_WATCH_NS_;
+    do {
+        GOKORE_SEAM_PAUSE_();
+        task = gokore_worker_find_(w);
+    } while (!task && gokore_now_ns() < end && !gokore_worker_is_surplus_(w) && !gokore_atomic_load(&p->ending));
+    // pairs with gokore_pool_wake_
+    bool told = gokore_atomic_exchange(&p->watch, GOKORE_WATCH_NONE_) == GOKORE_WATCH_TOLD_;
+    if (told && task && gokore_pool_queued_(p) != 0) gokore_pool_wake_(p);
+    if (!task) return told; // if it slept now, it could take another's wake-up, too
     gokore_worker_set_busy_(w, true);
     gokore_task_run(w, task);
     return true;
@@ -1789,7 +1927,7 @@ static void gokore_worker_main_(gokore_worker *w) {
             gokore_worker_set_busy_(w, false);
             gokore_stack_trim_(w);
             if (gokore_atomic_load(&p->ending) && gokore_pool_is_idle_(p)) break;
-            gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
+            if (!gokore_worker_watches_(w)) gokore_worker_sleep_(w, gokore_worker_patience_(w, &tries));
             idle = 0;
         }
     }
@@ -1897,7 +2035,7 @@ static bool gokore_task_is_done_(gokore_task *task) {
     return state == GOKORE_TASK_DONE_ || state == GOKORE_TASK_INLINE_;
 }
 
-// Sleeps until the stolen task is done, or something was spawned anywhere: the joiner may be the only one who can take it.
+// Sleeps until the stolen task is done, or something was spawned or submitted: the joiner may be the only one who can take it.
 static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_pool *p = w->pool;
     (void)gokore_atomic_cas(&task->state_, GOKORE_TASK_PENDING_, GOKORE_TASK_AWAITED_);
@@ -1908,7 +2046,7 @@ static void gokore_join_sleep_(gokore_worker *w, gokore_task *task) {
     gokore_latch_unlock_(&p->sleep_latch);
     gokore_pool_stop_all_(p); // its fence pairs with that in gokore_pool_wake_for_spawned_
     bool done = gokore_task_is_done_(task);
-    if (!done && !gokore_pool_has_spawned_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
+    if (!done && !gokore_pool_has_work_(p, w)) (void)gokore_waiter_wait_(&w->rest, NULL, INT64_MAX);
     gokore_latch_lock_(&p->sleep_latch);
     if (w->rest.queued_) {
         gokore_wait_queue_remove_(&p->joiners, &w->rest);
@@ -1945,7 +2083,8 @@ static gokore_task *gokore_join_find_(gokore_worker *w, const gokore_slot_ *slot
     gokore_task *task = NULL;
     if (thief && thief != w && (void *)thief != (void *)w->pool)
         task = gokore_worker_steal_from_(w, thief, gokore_worker_distance_(w, thief));
-    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_steal_(w);
+    if (!task && gokore_worker_has_room_(w)) task = gokore_worker_steal_(w);
+    return task || !gokore_worker_has_room_(w) ? task : gokore_worker_take_(w);
 }
 
 // The lock checker: this thread waits for whoever runs the task, when it sleeps; it can't give up. Until told once more.
@@ -1961,7 +2100,7 @@ static void gokore_join_told_(bool *told) {
     *told = false;
 }
 
-// The task was stolen: works on what others have spawned until it is done.
+// The task was stolen: works on what others have spawned or submitted until it is done.
 static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task) {
     gokore_lock_none_held_("while its thread joins a stolen task, and may run others");
     bool slept = false, told = false;
@@ -1969,7 +2108,7 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
         gokore_task *other = gokore_join_find_(w, slot);
         if (other) {
             gokore_join_told_(&told);
-            gokore_worker_run_spawned_(w, other);
+            gokore_task_run(w, other);
             idle = 0;
         } else if (++idle < GOKORE_IDLE_ROUNDS_) {
             GOKORE_SEAM_PAUSE_();
@@ -1985,6 +2124,7 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
     gokore_join_told_(&told);
     // it may have been woken for that
     if (slept && gokore_pool_has_spawned_(w->pool, NULL)) gokore_pool_wake_for_spawned_(w->pool, NULL);
+    if (slept && gokore_pool_queued_(w->pool) != 0) gokore_pool_wake_(w->pool);
 }
 
 static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
@@ -2058,24 +2198,19 @@ bool gokore_join_begin_(gokore_worker *w, gokore_task *task) {
     return gokore_join_slow_(w, task, false);
 }
 
-bool gokore_join_slot_(gokore_worker *w, gokore_slot_ **out) {
-    if (gokore_join_fenced_(w)) {
-        *out = gokore_fork_head_(&w->fork);
-        gokore_fork_count_(&w->fork);
-        return true;
-    }
-    gokore_worker_check_(w, "a join");
-    gokore_slot_ *slot = *out = gokore_stack_top_(w);
+gokore_slot_ *gokore_join_slot_(gokore_worker *w) {
+    bool mine = gokore_join_fenced_(w);
+    if (!mine) gokore_worker_check_(w, "a join");
+    gokore_slot_ *slot = mine ? gokore_fork_head_(&w->fork) : gokore_stack_top_(w);
     GOKORE_ASSERT(slot && slot->fn && "joined without a spawn, or after an intrusive one");
-    if (!gokore_stack_take_(w)) {
+    if (!mine && !gokore_stack_take_(w)) {
         gokore_join_wait_(w, slot, &slot->task, false);
         gokore_stack_drop_(w);
-        return false;
+        return slot;
     }
     gokore_fork_count_(&w->fork);
-    if (!gokore_pool_is_observed_(w->pool)) return true;
     gokore_worker_call_(w, w->pool, gokore_slot_task_(w, slot));
-    return false;
+    return slot;
 }
 
 void gokore_join_passive(gokore_worker *w, gokore_task *task) {
@@ -2168,24 +2303,30 @@ static gokore_frames_ *gokore_frames_grow_(gokore_worker *w, size_t bytes) {
     return *top = above;
 }
 
-void *gokore_frame_push_(gokore_worker *w, size_t size) {
-    size_t bytes = gokore_frame_bytes_(size);
+void gokore_frame_spawn_(gokore_worker *w, const gokore_shape_ *shape, const void *in) {
+    size_t bytes = gokore_frame_bytes_(shape->size);
     gokore_frames_ *f = *gokore_frames_of_(w);
     if (!f || f->size - f->used < bytes) f = gokore_frames_grow_(w, bytes);
-    void *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used;
+    char *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used;
     f->used += bytes;
+    memcpy(frame + shape->in, in, shape->in_size);
+    gokore_task *task = (gokore_task *)(void *)(frame + shape->task);
+    gokore_task_init(task, shape->fn);
+    gokore_spawn(w, task);
+}
+
+void *gokore_frame_join_(gokore_worker *w, const gokore_shape_ *shape) {
+    gokore_frames_ *f = *gokore_frames_of_(w);
+    size_t bytes = gokore_frame_bytes_(shape->size);
+    GOKORE_ASSERT(f && f->used >= bytes); // else there was no spawn to join
+    char *frame = (char *)f + GOKORE_FRAMES_HEAD_ + f->used - bytes;
+    gokore_join_with_(w, shape->fn, (gokore_task *)(void *)(frame + shape->task));
     return frame;
 }
 
-void *gokore_frame_top_(gokore_worker *w, size_t size) {
-    gokore_frames_ *f = *gokore_frames_of_(w);
-    GOKORE_ASSERT(f && f->used >= gokore_frame_bytes_(size)); // else there was no spawn to join
-    return (char *)f + GOKORE_FRAMES_HEAD_ + f->used - gokore_frame_bytes_(size);
-}
-
-void gokore_frame_pop_(gokore_worker *w, size_t size) {
+void gokore_frame_pop_(gokore_worker *w, const gokore_shape_ *shape) {
     gokore_frames_ **top = gokore_frames_of_(w), *f = *top;
-    f->used -= gokore_frame_bytes_(size);
+    f->used -= gokore_frame_bytes_(shape->size);
     if (f->used != 0 || (w && !f->below)) return; // a worker keeps its first chunk
     gokore_frames_free_(f->above);
     f->above = NULL;
@@ -2205,17 +2346,18 @@ static void gokore_frames_deinit_(gokore_worker *w) {
 
 // >>width
 static gokore_status gokore_worker_new_(gokore_pool *p, unsigned i) {
-    gokore_worker *w = (gokore_worker *)gokore_alloc_zeroed_(&p->allocator, sizeof *w, GOKORE_CACHE_LINE);
+    int node = p->homes.count ? p->homes.nodes[i % p->homes.count] : -1;
+    gokore_worker *w = (gokore_worker *)gokore_pool_alloc_on_(p, node, sizeof *w);
     if (!w) return GOKORE_NO_MEMORY;
     w->pool = p;
     w->index = i;
-    // relaxed: published with slots
-    gokore_atomic_store_relaxed(&w->node, p->homes.count ? p->homes.nodes[i % p->homes.count] : -1);
+    w->born = node;
+    gokore_atomic_store_relaxed(&w->node, node); // relaxed: published with slots
     w->random = (uint64_t)(uintptr_t)w | 1;
     w->rest.item_ = w;
     gokore_status status = gokore_stack_init_(w);
     if (status != GOKORE_OK) {
-        gokore_free_(&p->allocator, w, sizeof *w);
+        gokore_pool_free_on_(p, node, w, sizeof *w);
         return status;
     }
     p->workers[i] = w;
@@ -2263,23 +2405,16 @@ static unsigned gokore_pool_default_workers_(const gokore_provider *provider) {
     return count < GOKORE_WORKERS_MAX_ ? count : GOKORE_WORKERS_MAX_;
 }
 
-static bool gokore_pool_is_accepting_(gokore_pool *p) {
-    gokore_latch_lock_(&p->latch);
-    bool accepting = p->accepting;
-    gokore_latch_unlock_(&p->latch);
-    return accepting;
-}
-
 gokore_status gokore_pool_scale(gokore_pool *p, unsigned workers) {
     if (workers > GOKORE_WORKERS_MAX_) return GOKORE_INVALID;
-    if (gokore_pool_is_forked_(p) || !gokore_pool_is_accepting_(p)) return GOKORE_SHUTDOWN;
+    if (gokore_pool_is_forked_(p) || !gokore_atomic_load(&p->accepting)) return GOKORE_SHUTDOWN;
     unsigned width = workers ? workers : gokore_pool_default_workers_(&p->provider);
     gokore_latch_lock_(&p->scale_latch);
     gokore_status status = gokore_pool_set_target_(p, width, p->blocked);
     if (status == GOKORE_OK) gokore_atomic_store_relaxed(&p->width, width); // relaxed: a setting
     gokore_latch_unlock_(&p->scale_latch);
     gokore_pool_wake_surplus_(p); // also those that were started before one that could not be
-    if (GOKORE_METRICS) gokore_pool_tell_width_(p);
+    if (GOKORE_METRICS) gokore_pool_tell_size_(p);
     return status;
 }
 
@@ -2287,15 +2422,24 @@ unsigned gokore_pool_worker_count(const gokore_pool *p) {
     return gokore_atomic_load_relaxed(&p->width); // relaxed: a setting
 }
 
+static gokore_status gokore_worker_block_(gokore_worker *w) { // anything but GOKORE_OK: nobody stands in
+    gokore_pool *p = w->pool;
+    gokore_latch_lock_(&p->scale_latch);
+    if (w->blocking++ == 0) p->blocked++;
+    gokore_status started = gokore_pool_set_target_(p, gokore_pool_worker_count(p), p->blocked);
+    gokore_latch_unlock_(&p->scale_latch);
+    return started;
+}
+
 void gokore_worker_blocking_begin(gokore_worker *w) {
     if (!w) return;
     gokore_worker_check_(w, "gokore_worker_blocking_begin");
-    gokore_pool *p = w->pool;
-    if (w->blocking++ != 0) return;
-    gokore_latch_lock_(&p->scale_latch);
-    gokore_status started = gokore_pool_set_target_(p, gokore_pool_worker_count(p), ++p->blocked);
+    if (w->blocking != 0) { // who stands in is there
+        w->blocking++;
+        return;
+    }
+    gokore_status started = gokore_worker_block_(w);
     (void)started; // refused: one worker fewer meanwhile
-    gokore_latch_unlock_(&p->scale_latch);
 }
 
 void gokore_worker_blocking_end(gokore_worker *w) {
@@ -2327,12 +2471,25 @@ static gokore_status gokore_pool_find_homes_(const gokore_pool_desc *desc, gokor
     return homes->count == 0 && desc->numa.required ? GOKORE_NOT_FOUND : GOKORE_OK;
 }
 
+static int gokore_pool_inbox_node_(const gokore_pool *p, unsigned i) { return p->inbox_nodes.count ? p->inbox_nodes.nodes[i] : -1; }
+
+static gokore_status gokore_pool_make_inboxes_(gokore_pool *p) {
+    p->inbox_nodes = p->homes;
+    for (size_t i = 0; i < (p->homes.count ? p->homes.count : 1); i++) {
+        p->inboxes[i] = (gokore_inbox_ *)gokore_pool_alloc_on_(p, gokore_pool_inbox_node_(p, (unsigned)i), sizeof(gokore_inbox_));
+        if (!p->inboxes[i]) return GOKORE_NO_MEMORY;
+        p->inbox_count++;
+    }
+    return GOKORE_OK;
+}
+
 static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     bool forked = gokore_pool_is_forked_(p);
     if (!forked) gokore_latch_lock_(&p->scale_latch); // a task that blocks now finds no stand-in any more
     gokore_atomic_store(&p->ending, true);
     unsigned slots = gokore_pool_slots_(p);
     if (!forked) gokore_latch_unlock_(&p->scale_latch);
+    if (!forked) gokore_pool_wake_surplus_(p);
     for (unsigned i = 0; i < slots && !forked; i++) gokore_pool_wake_(p);
     for (unsigned i = 0; i < slots; i++) {
         if (p->workers[i]->started && !forked) GOKORE_SEAM_THREAD_JOIN_(&p->workers[i]->thread);
@@ -2343,8 +2500,10 @@ static void gokore_pool_free_(gokore_pool *p) { // ends the workers
     for (unsigned i = 0; i < slots; i++) {
         gokore_stack_deinit_(p->workers[i]);
         gokore_frames_deinit_(p->workers[i]);
-        gokore_free_(&allocator, p->workers[i], sizeof(gokore_worker));
+        gokore_pool_free_on_(p, p->workers[i]->born, p->workers[i], sizeof(gokore_worker));
     }
+    for (unsigned i = 0; i < p->inbox_count; i++)
+        gokore_pool_free_on_(p, gokore_pool_inbox_node_(p, i), p->inboxes[i], sizeof(gokore_inbox_));
     // relaxed: nobody is left
     for (gokore_hooks_ *h = (gokore_hooks_ *)gokore_atomic_load_relaxed(&p->hooks), *older; h; h = older) {
         older = h->older;
@@ -2410,12 +2569,12 @@ static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
     p->allocator = desc->allocator;
     p->name = desc->name ? desc->name : "gokore";
     gokore_atomic_store_relaxed(&p->qos, desc->qos ? (uint32_t)desc->qos : GOKORE_QOS); // relaxed: published with the threads
-    p->accepting = true;
+    gokore_atomic_store_relaxed(&p->accepting, true); // relaxed: published with the pool
     p->stack_size = desc->stack_size;
     // relaxed: published with the threads
     gokore_atomic_store_relaxed(&p->help_bytes, gokore_pool_stack_bytes_(desc->stack_size) / 4);
     p->asymmetric = GOKORE_SEAM_MEMBARRIER_BEGIN_();
-    p->queue_limit = desc->queue_limit;
+    gokore_atomic_store_relaxed(&p->queue_limit, desc->queue_limit); // relaxed: likewise
     p->retry = *desc->retry;
     p->forks = gokore_atomic_load_relaxed(&gokore_forks_); // relaxed: changes in the child of a fork only
     gokore_pool_obey_(p, desc->concurrency ? desc->concurrency : gokore_pool_policy_());
@@ -2424,7 +2583,7 @@ static void gokore_pool_set_up_(gokore_pool *p, const gokore_pool_desc *desc) {
 
 static gokore_status gokore_pool_adjust_(gokore_resource_target *target, const gokore_resource_adjustment *a) {
     gokore_pool *p = (gokore_pool *)target->object;
-    if (gokore_pool_is_forked_(p) || !gokore_pool_is_accepting_(p)) return GOKORE_OK; // it has an end before it
+    if (gokore_pool_is_forked_(p) || !gokore_atomic_load(&p->accepting)) return GOKORE_OK; // it has an end before it
     gokore_pool_desc config = { .numa = a->numa };
     gokore_status status = a->fields & GOKORE_ADJUST_WORKERS ? gokore_pool_scale(p, a->workers) : GOKORE_OK;
     return status == GOKORE_OK && a->fields & GOKORE_ADJUST_NUMA ? gokore_pool_set_config(p, &config) : status;
@@ -2447,6 +2606,7 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     p->provider = provider;
     gokore_pool_set_up_(p, &full);
     gokore_status status = gokore_pool_find_homes_(&full, &p->homes);
+    if (status == GOKORE_OK) status = gokore_pool_make_inboxes_(p);
     gokore_latch_lock_(&p->scale_latch);
     if (status == GOKORE_OK) status = gokore_pool_set_target_(p, count, 0);
     gokore_atomic_store_relaxed(&p->width, count); // relaxed: a setting
@@ -2457,7 +2617,7 @@ gokore_status gokore_pool_create(gokore_pool **out, const gokore_pool_desc *desc
     }
     p->resources = (gokore_resource_target) { .fields = GOKORE_ADJUST_WORKERS | GOKORE_ADJUST_NUMA, .apply = gokore_pool_adjust_, .object = p };
     gokore_resource_target_add(&p->resources);
-    if (GOKORE_METRICS) gokore_pool_tell_width_(p);
+    if (GOKORE_METRICS) gokore_pool_tell_size_(p);
     *out = p;
     return GOKORE_OK;
 }
@@ -2484,10 +2644,19 @@ uint64_t gokore_pool_report_cross_node(gokore_pool *p, uint64_t n) {
     return gokore_atomic_fetch_add_relaxed(&p->reported, n) + n; // relaxed: a count
 }
 
+static void gokore_pool_pass_inboxes_(gokore_pool *p) { // who submits or takes from now on sees what was stored before
+    for (unsigned i = 0; i < p->inbox_count; i++) {
+        gokore_latch_lock_(&p->inboxes[i]->out_latch);
+        gokore_latch_lock_(&p->inboxes[i]->in_latch);
+        gokore_latch_unlock_(&p->inboxes[i]->in_latch);
+        gokore_latch_unlock_(&p->inboxes[i]->out_latch);
+    }
+}
+
 static void gokore_pool_wake_submitters_(gokore_pool *p) { // they look again; kicked under the latch, on their way out
-    gokore_latch_lock_(&p->latch);
+    gokore_latch_lock_(&p->room_latch);
     gokore_pool_wake_all_(&p->room);
-    gokore_latch_unlock_(&p->latch);
+    gokore_latch_unlock_(&p->room_latch);
 }
 
 gokore_status gokore_pool_set_config(gokore_pool *p, const gokore_pool_desc *config) {
@@ -2508,17 +2677,16 @@ gokore_status gokore_pool_set_config(gokore_pool *p, const gokore_pool_desc *con
     gokore_latch_lock_(&p->scale_latch);
     if (config->stack_size) p->stack_size = config->stack_size;
     gokore_latch_unlock_(&p->scale_latch);
-    gokore_latch_lock_(&p->latch);
-    if (config->queue_limit) p->queue_limit = config->queue_limit;
-    gokore_latch_unlock_(&p->latch);
+    if (config->queue_limit) gokore_atomic_store(&p->queue_limit, config->queue_limit);
+    gokore_pool_pass_inboxes_(p); // who does not make room yet has taken before: submitters that look again see it
     gokore_pool_wake_submitters_(p);
     return GOKORE_OK;
 }
 
 // >>submitting
-static void gokore_lane_push_(gokore_pool *p, gokore_task *task, gokore_context *ctx) {
+static void gokore_inbox_push_(gokore_pool *p, gokore_inbox_ *in, gokore_task *task, gokore_context *ctx) { // under in_latch
     unsigned qos = task->qos ? (unsigned)task->qos : gokore_atomic_load_relaxed(&p->qos); // relaxed: a setting
-    gokore_lane_ *lane = &p->lanes[(qos - 1) % GOKORE_LANES_];
+    gokore_lane_in_ *lane = &in->in[(qos - 1) % GOKORE_LANES_];
     task->context_ = ctx;
     task->pool_ = p;
     gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_SUBMITTED_); // relaxed: published with the lane
@@ -2528,11 +2696,22 @@ static void gokore_lane_push_(gokore_pool *p, gokore_task *task, gokore_context 
     else
         lane->head = task;
     lane->tail = task;
+    // relaxed: ordered by the latch, and by the fence in gokore_pool_wake_
+    gokore_atomic_store_relaxed(&lane->came, gokore_atomic_load_relaxed(&lane->came) + 1);
+}
+
+static gokore_status gokore_pool_put_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
+    gokore_inbox_ *in = p->inboxes[p->inbox_count > 1 ? gokore_pool_inbox_(p, gokore_thread_node_()) : 0];
+    gokore_latch_lock_(&in->in_latch);
+    bool accepting = gokore_atomic_load_relaxed(&p->accepting); // relaxed: the latch, see gokore_pool_stop_accepting_
+    for (size_t i = 0; accepting && i < n; i++) gokore_inbox_push_(p, in, tasks[i], ctx);
+    gokore_latch_unlock_(&in->in_latch);
+    return accepting ? GOKORE_OK : GOKORE_SHUTDOWN;
 }
 
 // Work is waiting and nobody is free: the cluster is told, each time the queue has doubled.
 static void gokore_pool_press_(gokore_pool *p) {
-    uint64_t queued = gokore_atomic_load_relaxed(&p->queued), width = gokore_atomic_load_relaxed(&p->target); // relaxed: hints
+    uint64_t queued = gokore_pool_queued_(p), width = gokore_atomic_load_relaxed(&p->target); // relaxed: hints
     // relaxed: likewise
     if (queued < width || (queued & (queued - 1)) != 0 || gokore_atomic_load_relaxed(&p->sleeping) != 0) return;
     gokore_pressure_level level = queued < 4 * width    ? GOKORE_PRESSURE_LOW
@@ -2545,46 +2724,48 @@ static void gokore_pool_press_(gokore_pool *p) {
     (void)gokore_atomic_fetch_sub(&p->coordinating, 1);
 }
 
-// Under the latch: is there no room for n more? A worker of the pool can't wait for itself.
+// Under the latch: is there no room for n more?
 static bool gokore_pool_is_full_(gokore_pool *p, size_t n, bool first_in_line) {
-    uint64_t queued = gokore_atomic_load_relaxed(&p->queued); // relaxed: under the latch
-    if (!p->queue_limit || !p->accepting || (gokore_worker_here_ && gokore_worker_here_->pool == p)) return false;
-    return (queued != 0 && queued + n > p->queue_limit) || (p->room.head && !first_in_line);
+    uint64_t queued = gokore_pool_queued_(p);
+    uint64_t limit = gokore_atomic_load(&p->queue_limit);
+    if (limit == 0 || !gokore_atomic_load(&p->accepting)) return false;
+    return (queued != 0 && queued + n > limit) || (p->room.head && !first_in_line);
 }
 
 static gokore_status gokore_pool_wait_for_room_(gokore_pool *p, gokore_waiter_ *me, gokore_context *ctx) {
     gokore_status status = gokore_waiter_wait_(me, ctx, INT64_MAX);
     if (status == GOKORE_OK) return GOKORE_OK;
-    gokore_latch_lock_(&p->latch);
+    gokore_latch_lock_(&p->room_latch);
     bool woken = !me->queued_;
     if (!woken) gokore_wait_queue_remove_(&p->room, me);
-    gokore_latch_unlock_(&p->latch);
+    gokore_latch_unlock_(&p->room_latch);
     if (woken) gokore_pool_wake_submitters_(p); // the room is somebody else's
     return status;
 }
 
-static gokore_status gokore_pool_queue_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
-    bool accepting = false;
-    if (gokore_pool_is_forked_(p)) return GOKORE_SHUTDOWN;
+static gokore_status gokore_pool_put_in_turn_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
     for (bool waited = false;; waited = true) {
         gokore_waiter_ me = { .key_ = p, .name_ = "room in a pool", .kind_ = GOKORE_WAIT_PARTY_, .end_ = GOKORE_END_TAKES_ };
-        gokore_latch_lock_(&p->latch);
+        gokore_status status = GOKORE_OK;
+        gokore_latch_lock_(&p->room_latch);
         bool full = gokore_pool_is_full_(p, n, waited);
-        accepting = p->accepting;
-        if (full) {
+        if (full)
             gokore_wait_queue_push_(&p->room, &me, waited);
-        } else if (accepting) {
-            for (size_t i = 0; i < n; i++) gokore_lane_push_(p, tasks[i], ctx);
-            (void)gokore_atomic_fetch_add(&p->submitted, n);
-            (void)gokore_atomic_fetch_add_relaxed(&p->queued, n); // relaxed: ordered by the fence in gokore_pool_wake_
-            if (GOKORE_METRICS) gokore_pool_tell_size_(p);
-        }
-        gokore_latch_unlock_(&p->latch);
-        if (!full) break;
-        gokore_status status = gokore_pool_wait_for_room_(p, &me, ctx);
-        if (status != GOKORE_OK) return status;
+        else
+            status = gokore_pool_put_(p, tasks, n, ctx);
+        gokore_latch_unlock_(&p->room_latch);
+        if (full) status = gokore_pool_wait_for_room_(p, &me, ctx);
+        if (!full || status != GOKORE_OK) return status;
     }
-    if (!accepting) return GOKORE_SHUTDOWN;
+}
+
+static gokore_status gokore_pool_queue_(gokore_pool *p, gokore_task *const *tasks, size_t n, gokore_context *ctx) {
+    if (gokore_pool_is_forked_(p)) return GOKORE_SHUTDOWN;
+    bool ours = gokore_worker_here_ && gokore_worker_here_->pool == p; // which can't wait for itself
+    bool limited = !ours && gokore_atomic_load_relaxed(&p->queue_limit) != 0; // relaxed: a setting
+    gokore_status status = limited ? gokore_pool_put_in_turn_(p, tasks, n, ctx) : gokore_pool_put_(p, tasks, n, ctx);
+    if (status != GOKORE_OK) return status;
+    if (GOKORE_METRICS) gokore_pool_tell_size_(p);
     for (size_t i = 0; i < n && i < gokore_atomic_load_relaxed(&p->target); i++) gokore_pool_wake_(p); // relaxed: a hint
     if (gokore_atomic_load_relaxed(&p->coordinator)) gokore_pool_press_(p); // relaxed: asked again there
     return GOKORE_OK;
@@ -2673,14 +2854,16 @@ GOKORE_ENTRY_ gokore_status gokore_pool_run(gokore_pool *p, gokore_task *task, g
 // >>parallel for
 // A. Tzannes, G. Caragea, R. Barua, U. Vishkin, "Lazy binary-splitting", PPoPP 2010: a worker halves what is left when its
 // stack is empty, because then somebody is hungry, and otherwise works off a piece. Deviation: the piece's length is found by
-// the clock.
+// the clock, for all workers, and nothing is halved before a piece has taken long enough to be worth another's wake-up.
 #define GOKORE_FOR_PIECE_NS_ 10000
 typedef struct gokore_for_ {
     gokore_for_fn *fn;
     void *user;
     gokore_context *ctx;
-    size_t grain;             // 0 = by the clock
-    gokore_atomic_u32 status; // why pieces were left out
+    bool by_clock;
+    gokore_atomic_size length; // of a piece. Relaxed, it and ripe: hints
+    gokore_atomic_bool ripe;   // may it be halved?
+    gokore_atomic_u32 status;  // why pieces were left out
 } gokore_for_;
 typedef struct gokore_for_part_ {
     gokore_task task;
@@ -2688,41 +2871,52 @@ typedef struct gokore_for_part_ {
     size_t begin, end;
 } gokore_for_part_;
 
-static size_t gokore_for_next_(size_t length, int64_t took_ns) { // so that a piece takes a quarter to all of the time meant
-    if (took_ns > GOKORE_FOR_PIECE_NS_) return length > 1 ? length / 2 : 1;
-    return took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length <= SIZE_MAX / 4 ? length * 4 : length;
+// A piece takes a quarter to all of the time meant. One that was cut short tells less.
+static void gokore_for_learn_(gokore_for_ *whole, size_t length, int64_t took_ns) {
+    size_t now = gokore_atomic_load_relaxed(&whole->length);
+    if (took_ns >= GOKORE_FOR_PIECE_NS_ / 4) gokore_atomic_store_relaxed(&whole->ripe, true);
+    if (took_ns > GOKORE_FOR_PIECE_NS_ && length > 1 && length / 2 < now) gokore_atomic_store_relaxed(&whole->length, length / 2);
+    if (took_ns < GOKORE_FOR_PIECE_NS_ / 4 && length > now / 4 && length <= SIZE_MAX / 4) gokore_atomic_store_relaxed(&whole->length, length * 4);
 }
 
-static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length);
+static void gokore_for_piece_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
+    if (!whole->by_clock) {
+        whole->fn(w, begin, end, whole->user);
+        return;
+    }
+    int64_t began = gokore_now_ns();
+    whole->fn(w, begin, end, whole->user);
+    gokore_for_learn_(whole, end - begin, gokore_now_ns() - began);
+}
+
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end);
 
 static void gokore_for_part_run_(gokore_worker *w, gokore_task *task) {
     gokore_for_part_ *part = (gokore_for_part_ *)task;
-    gokore_for_work_(w, part->whole, part->begin, part->end, part->whole->grain ? part->whole->grain : 1);
+    gokore_for_work_(w, part->whole, part->begin, part->end);
 }
 
-static void gokore_for_split_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+static void gokore_for_halve_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
     size_t middle = begin + (end - begin) / 2;
     gokore_for_part_ upper = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = whole, .begin = middle, .end = end };
     gokore_spawn(w, &upper.task);
-    gokore_for_work_(w, whole, begin, middle, length);
+    gokore_for_work_(w, whole, begin, middle);
     gokore_join(w, &upper.task);
 }
 
-static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end, size_t length) {
+static void gokore_for_work_(gokore_worker *w, gokore_for_ *whole, size_t begin, size_t end) {
     while (begin < end) {
         gokore_status status = gokore_context_status(whole->ctx);
         if (status != GOKORE_OK) {
             gokore_atomic_store_relaxed(&whole->status, (uint32_t)status); // relaxed: published by the join
             return;
         }
-        size_t left = end - begin, piece = left < length ? left : length;
-        if (left > length && w && gokore_stack_len_(w) == 0) {
-            gokore_for_split_(w, whole, begin, end, length);
+        size_t left = end - begin, length = gokore_atomic_load_relaxed(&whole->length), piece = left < length ? left : length;
+        if (left > length && w && gokore_atomic_load_relaxed(&whole->ripe) && gokore_stack_len_(w) == 0) {
+            gokore_for_halve_(w, whole, begin, end);
             return;
         }
-        int64_t began = whole->grain ? 0 : gokore_now_ns();
-        whole->fn(w, begin, begin + piece, whole->user);
-        if (!whole->grain) length = gokore_for_next_(length, gokore_now_ns() - began);
+        gokore_for_piece_(w, whole, begin, begin + piece);
         begin += piece;
     }
 }
@@ -2731,7 +2925,8 @@ gokore_status gokore_parallel_for(gokore_pool *p, gokore_context *ctx, size_t be
                                   void *user) {
     if (begin >= end) return GOKORE_OK;
     if (!fn) return GOKORE_INVALID;
-    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .grain = grain };
+    gokore_for_ whole = { .fn = fn, .user = user, .ctx = ctx, .by_clock = grain == 0, .length = GOKORE_ATOMIC_INIT(grain ? grain : 1),
+                          .ripe = GOKORE_ATOMIC_INIT(grain != 0) };
     gokore_for_part_ all = { .task = GOKORE_TASK_INIT(gokore_for_part_run_), .whole = &whole, .begin = begin, .end = end };
     gokore_status status = gokore_pool_run(p, &all.task, ctx);
     // relaxed: all has been joined
@@ -2774,19 +2969,30 @@ static gokore_status gokore_group_sleep_(gokore_group *g, gokore_context *ctx) {
     return gokore_waitgroup_wait_as_(&g->pending_, ctx, &as);
 }
 
-// On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps.
-static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
-    for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && gokore_worker_has_room_(w);) {
-        if (gokore_group_is_done_(g)) return GOKORE_OK;
-        gokore_status status = gokore_context_status(ctx);
-        if (status != GOKORE_OK) return status;
-        idle = gokore_worker_step_(w) ? 0 : idle + 1;
-        GOKORE_SEAM_PAUSE_();
-    }
-    gokore_worker_blocking_begin(w);
-    gokore_status status = gokore_group_sleep_(g, ctx);
-    gokore_worker_blocking_end(w);
+static gokore_status gokore_group_nap_(gokore_group *g, gokore_context *ctx) {
+    gokore_context nap;
+    gokore_context_init_timeout(&nap, ctx, GOKORE_GROUP_NAP_NS_);
+    gokore_status status = gokore_group_sleep_(g, &nap);
+    gokore_context_deinit(&nap);
     return status;
+}
+
+// On a worker: runs whatever is there; where nothing is, another worker stands in while this one sleeps. If none can be had this
+// one looks now and then, however deep its stack is.
+static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokore_context *ctx) {
+    bool alone = false;
+    for (;;) {
+        for (unsigned idle = 0; idle < GOKORE_IDLE_ROUNDS_ && (alone || gokore_worker_has_room_(w));) {
+            gokore_status status = gokore_group_is_done_(g) ? GOKORE_OK : gokore_context_status(ctx);
+            if (status != GOKORE_OK || gokore_group_is_done_(g)) return status;
+            idle = gokore_worker_step_(w) ? 0 : idle + 1;
+            GOKORE_SEAM_PAUSE_();
+        }
+        alone = gokore_worker_block_(w) != GOKORE_OK;
+        gokore_status status = alone ? gokore_group_nap_(g, ctx) : gokore_group_sleep_(g, ctx);
+        gokore_worker_blocking_end(w);
+        if (!alone || status == GOKORE_OK || status == GOKORE_DEADLOCK) return status;
+    }
 }
 
 GOKORE_ENTRY_ gokore_status gokore_group_wait(gokore_group *g, gokore_context *ctx) {
@@ -2897,7 +3103,7 @@ static gokore_status gokore_cluster_try_steal_(void *user, gokore_pool *thief, g
     *out = NULL;
     gokore_latch_lock_(&gokore_cluster_.latch);
     for (gokore_pool *p = gokore_cluster_.first; p && !*out; p = p->cluster_next)
-        if (p != thief) *out = gokore_pool_give_(p, gokore_atomic_load_relaxed(&p->submitted)); // relaxed: any number will do
+        if (p != thief) *out = gokore_pool_give_(p, gokore_pool_submitted_(p));
     gokore_latch_unlock_(&gokore_cluster_.latch);
     return *out ? GOKORE_OK : GOKORE_EMPTY;
 }
@@ -3027,14 +3233,13 @@ GOKORE_ENTRY_ gokore_status gokore_pool_wait_idle(gokore_pool *p, gokore_context
 }
 
 static void gokore_pool_stop_accepting_(gokore_pool *p) {
-    gokore_latch_lock_(&p->latch);
-    p->accepting = false;
-    gokore_latch_unlock_(&p->latch);
+    gokore_atomic_store(&p->accepting, false);
+    gokore_pool_pass_inboxes_(p);
     gokore_pool_wake_submitters_(p);
 }
 
 static void gokore_pool_cancel_queued_(gokore_pool *p) {
-    for (gokore_task *task = gokore_pool_take_(p, 0); task; task = gokore_pool_take_(p, 0)) {
+    for (gokore_task *task = gokore_pool_take_(p, NULL, 0); task; task = gokore_pool_take_(p, NULL, 0)) {
         if (GOKORE_METRICS) gokore_pool_tell_cancel_(p, GOKORE_SHUTDOWN);
         gokore_task_cancel_(task, GOKORE_SHUTDOWN);
         (void)gokore_atomic_fetch_add_release(&p->cancels, 1); // pairs with gokore_pool_is_idle_
@@ -3091,8 +3296,8 @@ static void gokore_worker_read_(const gokore_worker *w, gokore_pool_metrics *out
 }
 
 void gokore_pool_get_metrics(gokore_pool *p, gokore_pool_metrics *out) {
-    *out = (gokore_pool_metrics) { .queue_depth = gokore_atomic_load_relaxed(&p->queued), // relaxed, all here: counts
-                                   .submitted = gokore_atomic_load_relaxed(&p->submitted),
+    *out = (gokore_pool_metrics) { .queue_depth = gokore_pool_queued_(p), // relaxed, all here: counts
+                                   .submitted = gokore_pool_submitted_(p),
                                    .shutdown_cancels = gokore_atomic_load_relaxed(&p->cancels),
                                    .numa_crossings = gokore_atomic_load_relaxed(&p->reported) };
     int64_t busy = 0, lived = 0, now = gokore_now_ns();

@@ -396,6 +396,7 @@ GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
 // chosen to end a deadlock (GOKORE_DEADLOCK).
 GOKORE_API gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns);
 GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout, saturating
+GOKORE_API bool gokore_is_parallel_(void); // may this process use more than one CPU? As it was when first asked
 // A wait group of somebody who tells the lock checker himself who is to do the work. as: the waiter, but for its state.
 GOKORE_API void gokore_waitgroup_less_(gokore_waitgroup *w);
 GOKORE_API gokore_status gokore_waitgroup_wait_as_(gokore_waitgroup *w, gokore_context *ctx, const gokore_waiter_ *as);
@@ -425,6 +426,9 @@ inline void gokore_unlock(const gokore_locker *x) { gokore_locker_unlock(x); }
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#if GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+#include <sched.h>
+#endif
 #if defined(__has_include) // C11's locks, where libc has them
 #if __has_include(<threads.h>) && !defined(__STDC_NO_THREADS__)
 #include <threads.h>
@@ -528,6 +532,24 @@ static gokore_status gokore_waiter_sleep_on_two_(gokore_waiter_ *w, gokore_conte
     const gokore_futex_two_ on = { { &w->state_, &ctx->status_ }, { GOKORE_WAITER_ASLEEP_, GOKORE_OK } };
     gokore_status why = GOKORE_SEAM_WAIT_TWO_(&on, deadline_ns);
     return why == GOKORE_OK ? gokore_context_status(ctx) : why;
+}
+
+#if !defined(GOKORE_SEAM_CPUS_) && GOKORE_PLATFORM_ == GOKORE_PLATFORM_LINUX_
+static uint32_t gokore_cpus_(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 2; // too many for the set
+}
+#define GOKORE_SEAM_CPUS_() gokore_cpus_() // that this process may use
+#endif
+#ifndef GOKORE_SEAM_CPUS_
+#define GOKORE_SEAM_CPUS_() 2u // not known: whether looking pays will show
+#endif
+
+bool gokore_is_parallel_(void) {
+    static gokore_atomic_u32 known;
+    uint32_t cpus = gokore_atomic_load_relaxed(&known); // relaxed: whoever looks first finds the same
+    if (cpus == 0) gokore_atomic_store_relaxed(&known, cpus = GOKORE_SEAM_CPUS_());
+    return cpus > 1;
 }
 
 gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns) {

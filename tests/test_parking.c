@@ -3,6 +3,11 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+static bool memory_out;
+#define pthread_condattr_init(a) (memory_out ? ENOMEM : pthread_condattr_init(a))
 #define GOKORE_PARKING_QUEUES_ 1
 #define GOKORE_IMPLEMENTATION
 #include "../gokore_atomic.h"
@@ -38,6 +43,18 @@ TEST(parking, no_timeout_is_early) {
         CHECK_STATUS(GOKORE_TIMEOUT, status);
         CHECK_INT(77, errno);
     }
+}
+
+TEST(parking, without_memory_ends_for_nothing_but_never_claims_a_deadline_early) {
+    gokore_atomic_u32 word = GOKORE_ATOMIC_INIT(7);
+    int64_t deadline = gokore_now_ns() + 3000000;
+    gokore_status status = GOKORE_OK;
+    memory_out = true;
+    while (status == GOKORE_OK) status = gokore_futex_wait_(&word, 7, deadline);
+    CHECK(gokore_now_ns() >= deadline);
+    CHECK_STATUS(GOKORE_TIMEOUT, status);
+    CHECK_STATUS(GOKORE_OK, gokore_futex_wait_(&word, 8, deadline)); // another value comes first
+    memory_out = false;
 }
 
 TEST(parking, a_wake_without_sleepers_is_not_remembered_and_needs_no_object) {

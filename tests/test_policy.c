@@ -307,6 +307,14 @@ TEST(yaml, accepts_the_subset) {
           "{\"a\":\"12:30:45\",\"b\":\"1.2.3\",\"c\":\"0x\",\"d\":\"15%\",\"e\":\"500ms\",\"f\":\"-\xc3\xa9\"}\n", NULL },
         { "a: 'Y'\n\"no\": \"0777\"\n", "{\"a\":\"Y\",\"no\":\"0777\"}\n", NULL },
         { "a: -b\nc: ?d\ne: :f\n", "{\"a\":\"-b\",\"c\":\"?d\",\"e\":\":f\"}\n", NULL },
+        { "[a,\n# c\n b]\n", "[\"a\",\"b\"]\n", NULL },
+        { "a: [1,\n# c\n 2]\n", "{\"a\":[1,2]}\n", NULL },
+        { "[a\n :b]\n", "[\"a :b\"]\n", NULL },
+        { "{a:, b: 1}\n", "{\"a\":null,\"b\":1}\n", NULL },
+        { "{\"a\":b}\n", "{\"a\":\"b\"}\n", NULL },
+        { "a: 1e\nb: 1_0e\nc: 5.e\nd: .\ne: .x\nf: -.\n",
+          "{\"a\":\"1e\",\"b\":\"1_0e\",\"c\":\"5.e\",\"d\":\".\",\"e\":\".x\",\"f\":\"-.\"}\n", NULL },
+        { "a: \xe2\x80\xae\xe2\x81\xa9\n", "{\"a\":\"\\u202e\\u2069\"}\n", NULL },
         { "a: null\nb: Null\nc: NULL\nd: ~\n", "{\"a\":null,\"b\":null,\"c\":null,\"d\":null}\n", NULL },
     };
     check_documents(cases, COUNT(cases), "a.yaml");
@@ -347,12 +355,16 @@ TEST(yaml, refuses_with_its_place) {
         { "- |+\n   ", NULL, "2:1 GOKORE-E-LINE" },
         { "a: \"b\xc2\x85\"\n", NULL, "1:6 GOKORE-E-LINE" },
         { "a: \xe2\x80\xa8\n", NULL, "1:4 GOKORE-E-LINE" },
+        { "a: \xe2\x80\xa9\n", NULL, "1:4 GOKORE-E-LINE" },
+        { "a: \xef\xbf\xbe\n", NULL, "1:4 GOKORE-E-CONTROL" },
         { "a: \x01\n", NULL, "1:4 GOKORE-E-CONTROL" },
         { "a: '\x7f'\n", NULL, "1:5 GOKORE-E-CONTROL" },
         { "a: \xef\xbb\xbf\n", NULL, "1:4 GOKORE-E-CONTROL" },
         { "\xc3\xa9\xc3\xa9: \xff\n", NULL, "1:5 GOKORE-E-UTF8" },
         { "a: \xc0\x80\n", NULL, "1:4 GOKORE-E-UTF8" },
         { "a: \xed\xa0\x80\n", NULL, "1:4 GOKORE-E-UTF8" },
+        { "a: \xe0\x80\x8a\n", NULL, "1:4 GOKORE-E-UTF8" },
+        { "a: \xf0\x80\x80\x80\n", NULL, "1:4 GOKORE-E-UTF8" },
         { "a: \xf4\x90\x80\x80\n", NULL, "1:4 GOKORE-E-UTF8" },
         { "a: \xe2\x82", NULL, "1:4 GOKORE-E-UTF8" },
         { "\xff\xfe" "a", NULL, "1:1 GOKORE-E-UTF8" },
@@ -403,6 +415,13 @@ TEST(yaml, refuses_with_its_place) {
         { "--- - a\n", NULL, "1:5 GOKORE-E-SYNTAX" },
         { "... a\n", NULL, "1:5 GOKORE-E-SYNTAX" },
         { "{a: 1}\nb: 2\n", NULL, "2:1 GOKORE-E-SYNTAX" },
+        { "- 'a':b\n", NULL, "1:6 GOKORE-E-SYNTAX" },
+        { "{\"a\"\n", NULL, "1:1 GOKORE-E-SYNTAX" },
+        { "{a\n", NULL, "1:2 GOKORE-E-SYNTAX" },
+        { "[a\n : b]\n", NULL, "2:2 GOKORE-E-SYNTAX" },
+        { "[a\n :, b]\n", NULL, "2:2 GOKORE-E-SYNTAX" },
+        { " %YAML 1.2\n", NULL, "1:2 GOKORE-E-SYNTAX" },
+        { "a: |\n  x\n  \t", NULL, "3:1 GOKORE-E-LINE" },
     };
     check_documents(cases, COUNT(cases), "a.yaml");
 }
@@ -411,7 +430,8 @@ TEST(yaml, refuses_what_readers_disagree_about) {
     static const char *const words[] = { "y",  "Y",   "yes", "Yes",   "YES",  "n",     "N",     "no",    "No",    "NO",   "on",
                                          "On", "ON",  "off", "Off",   "OFF",  "True",  "TRUE",  "False", "FALSE", "0777", "-07",
                                          "00", "08",  "0_7", "0o17",  "0x1F", "0X1f",  "-0x1",  "0b101", "1_000", "+1",   "+1.5",
-                                         ".5", "-.5", "5.",  "1_0.5", ".inf", "-.Inf", "+.INF", ".nan",  ".NaN",  "1.e3", "00.5" };
+                                         ".5", "-.5", "5.",  "1_0.5", ".inf", "-.Inf", "+.INF", ".nan",  ".NaN",  "1.e3", "00.5",
+                                         "5.e+3", "1_0e-2" };
     bytes out = { NULL, 0, 0 };
     for (size_t i = 0; i < COUNT(words); i++) {
         char text[64];
@@ -450,12 +470,13 @@ TEST(json, accepts_rfc_8259) {
         { "\"\x7f\xe2\x80\xa8\"", "\"\\u007f\\u2028\"\n", NULL },
         { "[\"Y\",\"0777\"]", "[\"Y\",\"0777\"]\n", NULL },
         { "\n\n{\"a\"\n:\n1\n,\"b\" :2}\n", "{\"a\":1,\"b\":2}\n", NULL },
+        { "{\"a\":1,\"b\":{\"c\":2,\"c\":[]},\"a\":3,\"\\u0061\":3}", "{\"a\":1,\"b\":{\"c\":2,\"c\":[]},\"a\":3,\"a\":3}\n", NULL },
     };
     check_documents(cases, COUNT(cases), "a.json");
     document same[COUNT(cases)];
     size_t n = 0;
-    for (size_t i = 0; i < COUNT(cases); i++) { // JSON is YAML, but for raw DEL and U+2028, empty keys and long numbers
-        if (i == 6 || i == 7 || i == 9) continue;
+    for (size_t i = 0; i < COUNT(cases); i++) { // JSON is YAML, but for raw DEL and U+2028, empty keys, keys twice and long numbers
+        if (i == 6 || i == 7 || i == 9 || i == 12) continue;
         same[n] = cases[i];
         same[n].place = NULL;
         size_t len = strlen(same[n].text);
@@ -479,7 +500,6 @@ TEST(json, refuses_all_else) {
         { "{\"a\":}", NULL, "1:6 GOKORE-E-SYNTAX" },
         { "{a:1}", NULL, "1:2 GOKORE-E-SYNTAX" },
         { "{'a':1}", NULL, "1:2 GOKORE-E-SYNTAX" },
-        { "{\"a\":1,\"a\":2}", NULL, "1:8 GOKORE-E-DUPLICATE" },
         { "{\"a\":1}\n{}", NULL, "2:1 GOKORE-E-SYNTAX" },
         { "[01]", NULL, "1:2 GOKORE-E-SYNTAX" },
         { "[+1]", NULL, "1:2 GOKORE-E-SYNTAX" },
@@ -568,6 +588,19 @@ TEST(documents, limits_hold_on_both_sides) {
     check_size("a.yaml", "", "- 1\n", 65536, "", "65536:3 GOKORE-E-LIMIT");
     check_size("a.json", "[1", ",1", 65534, "]", NULL);
     check_size("a.json", "[1", ",1", 65535, "]", "1:131072 GOKORE-E-LIMIT");
+    // the one value too many is a text, a list, a block, nothing
+    check_size("a.json", "[1", ",1", 65534, ",\"\"]", "1:131072 GOKORE-E-LIMIT");
+    check_size("a.json", "[1", ",1", 65534, ",[]]", "1:131072 GOKORE-E-LIMIT");
+    check_size("a.yaml", "", "- 1\n", 65535, "- |\n  x\n", "65536:3 GOKORE-E-LIMIT");
+    check_size("a.yaml", "", "-\n", 65536, "", "65536:1 GOKORE-E-LIMIT");
+    check_size("a.yaml", "", "-\n", 65537, "", "65536:1 GOKORE-E-LIMIT");
+    check_size("a.yaml", "a:\n", "-\n", 65535, "b: 1\n", "65536:1 GOKORE-E-LIMIT");
+    check_size("a.yaml", "a:\n", " -\n", 65535, "b: 1\n", "65536:2 GOKORE-E-LIMIT");
+    check_size("a.yaml", "", "- 1\n", 65535, "---\n", "65536:1 GOKORE-E-LIMIT");
+    check_size("a.yaml", "", "- ", 64, "[]\n", "1:129 GOKORE-E-LIMIT");
+    // what is too long is folded
+    check_size("a.yaml", "a: \"", "x", 65537, " \n  y\"\n", "1:4 GOKORE-E-LIMIT");
+    check_size("a.yaml", "[", "x\n ", 40000, "]\n", "1:2 GOKORE-E-LIMIT");
 }
 
 TEST(documents, of_many_small_parts) { // that the time for them is linear is counted by tests/check/test_linear.sh
@@ -1295,6 +1328,42 @@ TEST(manifest, json_is_typed) {
     }
 }
 
+TEST(manifest, json_has_no_key_twice) {
+#define HEAD "{\"apiVersion\":\"concurrency.gokore.io/v1alpha1\",\"kind\":\"LockPolicy\",\n"
+#define SPEC "\"spec\":{\"qosClass\":\"Burstable\",\"hierarchyRules\":[]"
+    static const struct { const char *text, *findings; } cases[] = {
+        { HEAD "\"metadata\":{\"name\":\"p\"}," SPEC "}}", "" },
+        { HEAD "\"metadata\":{\"name\":\"p\",\n \"na\\u006de\":\"p\"}," SPEC "}}",
+          "a.json:3:2: error: metadata.name: the key is there already, in line 2 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"metadata\":{\"name\":\"p\"},\n" SPEC ",\n\"qosClass\":null}}",
+          "a.json:4:1: error: qosClass: the key is there already, in line 3 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"metadata\":{\"name\":\"p\"},\n" SPEC "},\n" SPEC "}}",
+          "a.json:4:1: error: spec: the key is there already, in line 3 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"kind\":\"LockPolicy\",\"metadata\":{\"name\":\"p\",\"labels\":{\"x\":\"\",\"y\":\"\",\"x\":\"\"}},\n" SPEC
+               ",\"retryPolicy\":{\"attempts\":1,\"backoffBase\":\"1ms\",\n\"jitterPercent\":0,\"jitterPercent\":0,\"attempts\":1}}}",
+          "a.json:2:1: error: kind: the key is there already, in line 1 [GOKORE-E-DUPLICATE]\n"
+          "a.json:2:68: error: metadata.labels.x: the key is there already, in line 2 [GOKORE-E-DUPLICATE]\n"
+          "a.json:4:19: error: retryPolicy.jitterPercent: the key is there already, in line 4 [GOKORE-E-DUPLICATE]\n" },
+        { HEAD "\"metadata\":{\"name\":\"p\"},\"spec\":{\"qosClass\":\"Burstable\",\n\"hierarchyRules\":[{\"name\":\"r\",\n\"name\":\"s\","
+               "\"order\":[\"A\"]}]}}",
+          "a.json:4:1: error: hierarchyRules[0].name: the key is there already, in line 3 [GOKORE-E-DUPLICATE]\n" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        gokore_policy_set *set;
+        found f;
+        bytes all = { NULL, 0, 0 };
+        gokore_status status = load(&set, cases[i].text, strlen(cases[i].text), "a.json", &f);
+        (void)test_check_status(cases[i].findings[0] ? GOKORE_PARSE : GOKORE_OK, status, __FILE__, __LINE__, cases[i].text);
+        add(&all, "%s", "");
+        for (size_t k = 0; k < f.list.count; k++) add(&all, "%s", printed(&f.items[k]));
+        CHECK_STR(cases[i].findings, all.data);
+        free(all.data);
+        gokore_policy_set_destroy(set);
+    }
+#undef HEAD
+#undef SPEC
+}
+
 TEST(manifest, a_missing_line_end_is_a_warning) {
     gokore_policy_set *set;
     found f;
@@ -1322,9 +1391,17 @@ TEST(diagnostics, are_counted_past_their_room) {
     CHECK_UINT(40, list.count); // added behind
     CHECK_STR("x2", few[2].path);
     CHECK_STATUS(GOKORE_PARSE, gokore_policy_load(&set, text.data, text.len, "a.yaml", NULL));
-    gokore_diagnostics none = { NULL, 0, 0 };
+    gokore_diagnostics none = { NULL, 5, 0 };
     CHECK_STATUS(GOKORE_PARSE, gokore_policy_load(&set, text.data, text.len, NULL, &none));
     CHECK_UINT(20, none.count);
+    gokore_diagnostic many[32];
+    list = (gokore_diagnostics) { many, 32, 0 };
+    (void)into(&text);
+    add(&text, "kind: LockPolicy\n");
+    for (int i = 0; i < 18; i++) add(&text, "x%d: 1\n", i);
+    CHECK_STATUS(GOKORE_PARSE, gokore_policy_load(&set, text.data, text.len, "a.yaml", &list));
+    CHECK_UINT(20, list.count); // three fields are missing, too: the third is not told
+    CHECK_STR("metadata", many[19].path);
     free(text.data);
 }
 
@@ -1337,7 +1414,11 @@ TEST(diagnostics, are_one_line) {
         printed(&d));
     gokore_diagnostic bare = { .code = "GOKORE-W-TEST", .severity = GOKORE_SEVERITY_WARNING, .message = "text" };
     CHECK_STR("warning: text [GOKORE-W-TEST]\n", printed(&bare));
+    bare.file = "f\xe0\x80\x8a"; // a line end in three bytes is none
+    bare.code = NULL;
+    CHECK_STR("f\\xe0\\x80\\x8a: warning: text [?]\n", printed(&bare));
     bare.file = "f";
+    bare.code = "GOKORE-W-TEST";
     CHECK_STR("f: warning: text [GOKORE-W-TEST]\n", printed(&bare));
     char small[8];
     gokore_buffer buffer = { small, sizeof small, 0 };

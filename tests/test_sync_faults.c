@@ -199,8 +199,8 @@ static void *ring(void *unused) {
 TEST(faults, a_wait_that_ends_for_no_reason_is_waited_on) {
     __atomic_store_n(&faults, true, __ATOMIC_RELAXED);
     for (int i = 0; i < 20; i++) {
+        REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&quiet, NULL)); // first: it rings for who waits
         pthread_t t = begin(ring, NULL);
-        REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(&quiet, NULL));
         CHECK_STATUS(GOKORE_OK, gokore_cond_wait(&bell, &quiet, NULL));
         gokore_mutex_unlock(&quiet);
         end(t);

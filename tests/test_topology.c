@@ -322,6 +322,75 @@ static const container_row container_rows[] = {
       .want = "quota 0.000000 workers 1 memory 0 unknown v2", .approximate = true },
     { "max-workers-bad", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "GOKORE_MAX_WORKERS", "-3" } },
       .want = "quota 0.000000 workers 8 memory 0 unknown v2", .warnings = 1 },
+    { "max-workers-text", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_MAX_WORKERS", "5 CPUs" }, { "GOKORE_MAX_LOCKS", "2147483648" } },
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2", .warnings = 2 },
+    { "escapes-that-are-none", "0::/s\n",
+      "20 21 0:22 / /m\\400 rw - cgroup2 c rw\n20 21 0:22 / /m\\089 rw - cgroup2 c rw\n20 21 0:22 / /m\\00x rw - cgroup2 c rw\n"
+      "20 21 0:22 / /m\\/00 rw - cgroup2 c rw\n20 21 0:22 / /m\\0/0 rw - cgroup2 c rw\n20 21 0:22 / /m\\00/ rw - cgroup2 c rw\n"
+      "20 21 0:22 / /m\\04 rw - cgroup2 c rw\n20 21 0:22 / relative rw - cgroup2 c rw\n20 21 0:22 relative /x rw - cgroup2 c rw\n"
+      "20 21 0:22  /x rw - cgroup2 c rw\n20 21 0:22 /  rw - cgroup2 c rw\n25 21 0:22 / /m\\8 rw - cgroup2 c rw\n",
+      { { "/m\\8/s/cpu.max", "200000 100000\n" }, { "/m/s/cpu.max", "100000 100000\n" } },
+      .want = "quota 2.000000 workers 2 memory 0 unknown v2" },
+    { "max-and-more", "0::/a/b\n", MOUNT_V2,
+      { { "/sys/fs/cgroup/a/b/cpu.max", "max 100000 7\n" }, { "/sys/fs/cgroup/a/cpu.max", "max\n" } },
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2", .warnings = 1 },
+    { "v1-negative", "3:cpu,cpuacct:/s\n", CPU_V1, { { "/sys/fs/cgroup/cpu,cpuacct/s/cpu.cfs_quota_us", "-2\n" } },
+      .want = "quota 0.000000 workers 8 memory 0 unknown v1", .warnings = 1 },
+    { "equal-limits", "0::/a/b\n", MOUNT_V2,
+      { { "/sys/fs/cgroup/a/b/memory.max", "4096\n" }, { "/sys/fs/cgroup/a/memory.max", "4096\n" },
+        { "/sys/fs/cgroup/a/b/cpu.max", "200000 100000\n" }, { "/sys/fs/cgroup/a/cpu.max", "100000 50000\n" },
+        { "/sys/fs/cgroup/cpu.max", "250000 100000\n" } },
+      .want = "quota 2.000000 workers 2 memory 4096 unknown v2", .source = "/sys/fs/cgroup/a/b/cpu.max" },
+    { "halves", "0::/a/b\n", MOUNT_V2,
+      { { "/sys/fs/cgroup/a/b/cpu.max", "250000 100000\n" }, { "/sys/fs/cgroup/a/cpu.max", "200000 100000\n" } },
+      .want = "quota 2.000000 workers 2 memory 0 unknown v2", .source = "/sys/fs/cgroup/a/cpu.max" },
+    { "no-uid", "0::/kubepods/burstable/pod/" HEX64 "\n", MOUNT_V2, { { NULL, NULL } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2 id " HEX64, .approximate = true },
+    { "uid-too-long", "0::/kubepods/burstable/pod" HEX64 HEX64 "\n", MOUNT_V2, { { NULL, NULL } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2", .approximate = true },
+    { "uid-of-other-letters", "0::/kubepods/burstable/podAF09-xyz\n", MOUNT_V2, { { NULL, NULL } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2", .approximate = true },
+    { "uid-in-capitals", "0::/kubepods/burstable/podAF09\n", MOUNT_V2, { { NULL, NULL } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2 pod AF09", .approximate = true },
+    { "env-class-underscore", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "GOKORE_QOS_CLASS", " BEST_EFFORT " } },
+      .want = "quota 0.000000 workers 8 memory 0 besteffort v2" },
+    { "env-class-long", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "GOKORE_QOS_CLASS", "guaranteed and much more than that" } },
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2", .warnings = 1 },
+    { "env-pod-uid", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "POD_UID", " " UID "\n" } },
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2 pod " UID },
+    { "demands-with-units", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_REQ_CPU", "1.5" }, { "GOKORE_LIM_CPU", "1500m" }, { "GOKORE_REQ_MEM", "2K" }, { "GOKORE_LIM_MEM", "2k" } },
+      .want = "quota 0.000000 workers 8 memory 0 guaranteed v2" },
+    { "demands-of-binary-units", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_REQ_CPU", "2" }, { "GOKORE_LIM_CPU", "2.000" }, { "GOKORE_REQ_MEM", "2Ki" }, { "GOKORE_LIM_MEM", "2k" } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2" },
+    { "demands-that-are-none", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_REQ_CPU", "1Mx" }, { "GOKORE_LIM_CPU", "1Mib" }, { "GOKORE_REQ_MEM", "18446744073709551615E" },
+        { "GOKORE_LIM_MEM", "1.x" }, { "GOKORE_LIM_MEMORY", "1i" } },
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2", .warnings = 5 },
+    { "demands-of-memory-differ", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "GOKORE_REQ_MEM", "1" }, { "GOKORE_LIM_MEM", "2" } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2" },
+    { "demands-of-memory-equal", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_REQ_MEM", "2" }, { "GOKORE_LIM_MEM", "2" }, { "KUBERNETES_SERVICE_HOST", "h" } }, .oom = "x",
+      .want = "quota 0.000000 workers 8 memory 0 guaranteed v2" },
+    { "demands-of-memory-none", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_REQ_MEM", "0" }, { "GOKORE_LIM_MEM", "2" }, { "KUBERNETES_SERVICE_HOST", "h" } }, .oom = "1001",
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2" },
+    { "demands-of-cpu-only-requested", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_REQ_CPU", "1" }, { "GOKORE_LIM_CPU", "1" }, { "GOKORE_REQ_MEM", "0" }, { "GOKORE_LIM_MEM", "8" } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2" },
+    { "demands-of-memory-only-requested", "0::/\n", MOUNT_V2, { { NULL, NULL } },
+      { { "GOKORE_REQ_CPU", "0" }, { "GOKORE_LIM_CPU", "8" }, { "GOKORE_REQ_MEM", "8" }, { "GOKORE_LIM_MEM", "8" } },
+      .want = "quota 0.000000 workers 8 memory 0 burstable v2" },
+    { "oom-none", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "KUBERNETES_SERVICE_HOST", "h" } },
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2" },
+    { "oom-max", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "KUBERNETES_SERVICE_HOST", "h" } }, .oom = "max\n",
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2" },
+    { "oom-two-numbers", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "KUBERNETES_SERVICE_HOST", "h" } }, .oom = "1000 1\n",
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2" },
+    { "oom-996", "0::/\n", MOUNT_V2, { { NULL, NULL } }, { { "KUBERNETES_SERVICE_HOST", "h" } }, .oom = "-996\n",
+      .want = "quota 0.000000 workers 8 memory 0 unknown v2" },
 };
 
 TEST(container, more_cases) {
@@ -364,6 +433,45 @@ TEST(container, a_warning_names_the_file) {
     REQUIRE(report != NULL);
     CHECK_STR("/sys/fs/cgroup/s/cpu.max", report->resource);
     CHECK_CONTAINS("/sys/fs/cgroup/s/cpu.max", report->message);
+}
+
+TEST(container, names_come_from_the_environment_or_a_file) {
+    static const char file[] = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+    static const struct { const char *id, *file, *env, *want; } rows[] = {
+        { "none", NULL, NULL, "" },           { "file", "shop\n", NULL, "shop" },   { "both", "shop\n", "bank", "bank" },
+        { "blank", "a b", NULL, "" },         { "bad", "caf\xc3\xa9", NULL, "" }, { "control", "a\x7f", NULL, "" },
+        { "empty", "\n", " ", "" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].file) put(rows[i].id, file, rows[i].file);
+        clear_environment();
+        if (rows[i].env) variables[0][0] = "POD_NAMESPACE", variables[0][1] = rows[i].env;
+        gokore_container c = read_case(rows[i].id, 4);
+        CHECK_STR(rows[i].want, c.namespace_name);
+    }
+    clear_environment();
+    static char name[1000];
+    memset(name, 'a', sizeof name - 1);
+    variables[0][0] = "GOKORE_NAMESPACE", variables[0][1] = name;
+    variables[1][0] = "GOKORE_POD_UID", variables[1][1] = name;
+    gokore_container c = read_case("long", 4);
+    CHECK_STR("", c.namespace_name);
+    CHECK_UINT(sizeof c.pod_uid - 1, strlen(c.pod_uid)); // cut
+    clear_environment();
+}
+
+TEST(container, a_value_that_is_too_long_is_a_warning) {
+    static char zeros[70000];
+    memset(zeros, '0', sizeof zeros - 1);
+    put("z", "/proc/self/cgroup", "0::/s\n");
+    put("z", "/proc/self/mountinfo", MOUNT_V2);
+    put("z", "/sys/fs/cgroup/s/memory.max", zeros);
+    test_reports_capture();
+    gokore_container c = read_case("z", 4);
+    CHECK_UINT(1, c.warnings);
+    CHECK_UINT(0, c.memory_limit);
+    const test_report *report = test_reports_find(GOKORE_REPORT_TOPOLOGY);
+    CHECK_CONTAINS("memory.max: too long", report ? report->message : "no report");
 }
 
 TEST(container, weight_and_other_figures) {
@@ -443,6 +551,8 @@ TEST(container, reclaim_percent) {
     CHECK_INT(100, gokore_container_reclaim_percent(&c, (double)NAN));
     CHECK_INT(100, gokore_container_reclaim_percent(NULL, -1));
     CHECK_INT(100, gokore_container_reclaim_percent(NULL, 0.5));
+    gokore_container unlimited = { .memory_current = 500 };
+    CHECK_INT(100, gokore_container_reclaim_percent(&unlimited, -1));
     int last = 400;
     for (int i = 0; i <= 100; i++) {
         int percent = gokore_container_reclaim_percent(&c, i / 100.0);
@@ -612,6 +722,18 @@ TEST(pressure, of_the_group_and_of_the_machine) {
     CHECK(fabs(p.cpu_some_avg10 - 99.25) < 1e-9);
     gokore_status st = gokore_container_pressure(NULL, &p);
     CHECK(st == GOKORE_OK || st == GOKORE_UNSUPPORTED);
+    static const char *const none[] = { "", "full avg10=1.00\n", "some\n", "some avg60=1\n", "some avg10=\n", "some avg10=x\n",
+                                        "some avg10=101\n", "some avg10=99999999999999999999\n", "something avg10=1\n" };
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        put("n", "/proc/pressure/memory", none[i]);
+        CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_container_pressure(root_of("n"), &p));
+    }
+    put("n", "/proc/pressure/memory", "some avg10=7.5.5\n"); // no total, and no full
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("n"), &p));
+    CHECK(fabs(p.memory_some_avg10 - 7.5) < 1e-9 && p.memory_full_avg10 == 0);
+    put("n", "/proc/pressure/memory", "some avg10=7x\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("n"), &p));
+    CHECK(p.memory_some_avg10 == 7);
 }
 
 TEST(pressure, levels) {
@@ -620,6 +742,7 @@ TEST(pressure, levels) {
         { "1.00", "0.00", GOKORE_PRESSURE_LOW },     { "10.00", "9.99", GOKORE_PRESSURE_MEDIUM },
         { "25.00", "0.00", GOKORE_PRESSURE_HIGH },   { "11.00", "10.00", GOKORE_PRESSURE_HIGH },
         { "50.00", "0.00", GOKORE_PRESSURE_CRITICAL }, { "100.00", "100.00", GOKORE_PRESSURE_CRITICAL },
+        { "30.00", "25.00", GOKORE_PRESSURE_CRITICAL },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char line[128];
@@ -644,6 +767,11 @@ TEST(pressure, throttled_periods_of_all_groups_count) {
     CHECK_UINT(10, p.cpu_throttled_periods);
     CHECK_UINT(3000000, p.cpu_throttled_ns);
     CHECK_INT(GOKORE_PRESSURE_NONE, p.quota_level);
+    put("v2", "/sys/fs/cgroup/pod/leaf/cpu.stat", "nr_periods x\nnr_throttled 7 kg\nthrottled_usec 18446744073709551615\n");
+    put("v2", "/sys/fs/cgroup/pod/cpu.stat", "nr_periods:9\n");
+    REQUIRE_STATUS(GOKORE_OK, gokore_container_pressure(root_of("v2"), &p));
+    CHECK_UINT(0, p.cpu_periods);
+    CHECK_UINT(UINT64_MAX, p.cpu_throttled_ns);
 
     put("v1", "/proc/self/cgroup", "3:cpu,cpuacct:/s\n");
     put("v1", "/proc/self/mountinfo", CPU_V1);
@@ -880,6 +1008,31 @@ TEST(container, refreshing_follows_limits_and_affinity) {
     CHECK_UINT(1, c.warnings); // counted, and not reported once more each time
     CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
     CHECK_STATUS(GOKORE_INVALID, gokore_container_refresh(NULL, &desc, &changed));
+}
+
+TEST(container, refreshing_tells_of_each_figure) {
+    static const struct { const char *file, *text; unsigned cpus; } steps[] = {
+        { "cpu.max", "200000 50000\n", 4 },  { "cpu.max", "400000 100000\n", 4 }, { "cpu.max", "400000 50000\n", 9 },
+        { "memory.max", "8192\n", 9 },       { "memory.high", "4096\n", 9 },      { "cpu.max", "400000 50000\n", 10 },
+        { "cpu.max", "400000 40000\n", 10 },
+    };
+    put("e", "/proc/self/cgroup", "0::/s\n");
+    put("e", "/proc/self/mountinfo", MOUNT_V2);
+    put("e", "/sys/fs/cgroup/s/cpu.max", "100000 50000\n");
+    gokore_container c = read_case("e", 4);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        char path[64];
+        gokore_container_desc desc = { root_of("e"), steps[i].cpus, environment };
+        bool changed = false;
+        (void)snprintf(path, sizeof path, "/sys/fs/cgroup/s/%s", steps[i].file);
+        put("e", path, steps[i].text);
+        CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+        if (!changed) test_note("step %zu", i);
+        CHECK(changed);
+        CHECK_STATUS(GOKORE_OK, gokore_container_refresh(&c, &desc, &changed));
+        CHECK(!changed);
+    }
+    CHECK_UINT(10, c.workers);
 }
 
 static void narrow_affinity(void *arg) {
@@ -1205,6 +1358,18 @@ static const topology_row topology_rows[] = {
       .want = "0[] dist / 10 mem order  warnings 0" },
     { "high-ids", "0-1", { { "7", "0", NULL, "10 40", 1 }, { "1023", "1", NULL, "40 10", 1 }, { "1024", "2", NULL, "10", 1 } }, "7,1023",
       "0-1023", .want = "7[0] 1023[1] dist / 10 40 / 40 10 mem 7 1023 order 7,1023 warnings 1" },
+    { "names-that-are-none", "0-1",
+      { { "0", "0-1", NULL, "10", 1 }, { "01", "0", NULL, "10", 1 }, { "1x", "0", NULL, "10", 1 }, { "", "0", NULL, "10", 1 },
+        { "s", "0", NULL, "10", 1 } },
+      .want = "0[0,1] dist / 10 mem 0 order 0 warnings 0" },
+    { "possible-without-a-node", "0-1", { { "0", "0", NULL, "10 20 30", 1 }, { "1", "1", NULL, "20 10 30", 1 } }, "0-1", "0,2-3",
+      .want = "0[0] 1[1] dist / 10 20 / 20 10 mem 0 1 order 0,1 warnings 1" },
+    { "columns-of-nobody", "0-1", { { "0", "0", NULL, "10 20 30 40", 1 }, { "1", "1", NULL, "20 10 30 40", 1 } }, "0-1", "0-2",
+      .want = "0[0] 1[1] dist / 10 20 / 20 10 mem 0 1 order 0,1 warnings 1" },
+    { "distance-with-letters", "0-1", { { "0", "0", NULL, "10 20x", 1 }, { "1", "1", NULL, "20 10", 1 } },
+      .want = "0[0] 1[1] dist / 10 20 / 20 10 mem 0 1 order 0,1 warnings 1" },
+    { "map-in-capitals", "0-7", { { "0", NULL, "000000CF", "10 20", 1 }, { "1", NULL, "30", "20 10", 1 } },
+      .want = "0[0,1,2,3,6,7] 1[4,5] dist / 10 20 / 20 10 mem 0 1 order 0,1 warnings 0" },
     { "unreachable-both-ways", "0-1", { { "0", "0", NULL, "10 255", 1 }, { "1", "1", NULL, "20 10", 1 } },
       .want = "0[0] 1[1] dist / 10 255 / 20 10 mem 0 1 order 0 warnings 0" },
 };
@@ -1277,7 +1442,7 @@ TEST(topology, a_broken_list_names_its_file) {
                                          "/sys/devices/system/node/possible", "/sys/devices/system/node/has_memory",
                                          "/sys/devices/system/node/node1/cpulist" };
     static const char *const texts[] = { "3-1", "0-", "-3", "x", "0,,1", "0,", ",", "0 1", "0-1:", "0-3:1", "0-3:1/", "0-3:1/0",
-                                         "0-3:3/2", "0:1/2", "1.5", "0-1-2", "0-99999999999999999999", "70000", "+1", "0x1" };
+                                         "0-3:3/2", "0:1/2", "1.5", "0-1-2", "0-99999999999999999999", "70000", "+1", "0x1", "0-3:x/2", "0-3:1/x", "0-3:1/2x", "0-3:1:2", "0:" };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         for (size_t j = 0; j < (i == 4 ? sizeof texts / sizeof texts[0] : 2); j++) {
             char id[32];
@@ -1296,6 +1461,70 @@ TEST(topology, a_broken_list_names_its_file) {
             CHECK_CONTAINS(files[i], report->message);
         }
     }
+}
+
+TEST(topology, a_list_that_is_too_long_is_refused) {
+    test_only_with("NUMA=1");
+    static char zeros[70000];
+    memset(zeros, '0', sizeof zeros - 1);
+    put_two_nodes("long");
+    put_node("long", "1", "cpulist", zeros, sizeof zeros - 1);
+    gokore_topology_desc desc = { .root = root_of("long") };
+    gokore_topology *t;
+    test_reports_capture();
+    CHECK_STATUS(GOKORE_PARSE, gokore_topology_create(&t, &desc));
+    const test_report *report = test_reports_find(GOKORE_REPORT_TOPOLOGY);
+    CHECK_CONTAINS("node1/cpulist: too long for a list of ids", report ? report->message : "no report");
+}
+
+TEST(topology, only_so_many_warnings_are_kept) {
+    test_only_with("NUMA=1");
+    put("warn", "/sys/devices/system/cpu/online", "0-3\n");
+    for (int i = 0; i < 20; i++) { // nodes without a list of CPUs
+        char node[8];
+        (void)snprintf(node, sizeof node, "%d", i);
+        put_node("warn", node, "meminfo", "MemFree: 1 kB\n", 14);
+    }
+    gokore_topology_desc desc = { .root = root_of("warn") };
+    gokore_topology *t;
+    REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, &desc));
+    const char *warnings[32];
+    size_t count = gokore_topology_warnings(t, warnings, 32);
+    CHECK(count >= 10 && count <= 32);
+    CHECK_UINT(count, gokore_topology_warnings(t, NULL, 32));
+    CHECK_UINT(count, gokore_topology_warnings(t, warnings, 1));
+    CHECK_CONTAINS("node", warnings[0]);
+    gokore_topology_destroy(t);
+}
+
+TEST(topology, where_the_thread_runs_by_another_machines_description) {
+    test_only_with("NUMA=1");
+    static const int cpus[] = { -5, 70000, 60000 }, nodes[] = { 40 };
+    for (int count = 1; count <= 2; count++) {
+        const char *id = count == 1 ? "one" : "other-two";
+        put(id, "/sys/devices/system/cpu/online", "60000-60001\n");
+        put_node(id, "40", "cpulist", "60000\n", 6);
+        put_node(id, "40", "meminfo", "MemTotal: 18446744073709551615 kB\n", 34);
+        if (count == 2) put_node(id, "41", "cpulist", "60001\n", 6);
+        gokore_topology_desc desc = { root_of(id), cpus, 3, nodes, 1, { NULL, NULL, NULL } };
+        gokore_topology *t;
+        REQUIRE_STATUS(GOKORE_OK, gokore_topology_create(&t, &desc));
+        CHECK_INT(count == 1 ? 40 : -1, gokore_topology_current_node(t));
+        int out[2] = { -7, -7 };
+        CHECK_UINT(count, gokore_topology_node_ids(t, out, 1));
+        CHECK_UINT(count, gokore_topology_node_ids(t, NULL, 2));
+        CHECK_INT(40, out[0]);
+        CHECK_INT(-7, out[1]);
+        CHECK_UINT(1, gokore_topology_allowed_nodes(t, out, 2));
+        CHECK_UINT(1, gokore_topology_allowed_cpus(t, out, 0));
+        CHECK_UINT(1, gokore_topology_allowed_cpus(t, NULL, 2));
+        CHECK_INT(40, out[0]);
+        CHECK(gokore_topology_node_memory(t, 40) == UINT64_MAX);
+        gokore_topology_destroy(t);
+    }
+    gokore_topology *none;
+    gokore_topology_desc half = { .root = root_of("one"), .allowed_node_count = 1 };
+    CHECK_STATUS(GOKORE_INVALID, gokore_topology_create(&none, &half));
 }
 
 TEST(topology, a_list_that_repeats_itself_is_refused_soon) {
@@ -1319,7 +1548,10 @@ TEST(topology, a_list_that_repeats_itself_is_refused_soon) {
 TEST(topology, a_broken_map_names_its_file) {
     test_only_with("NUMA=1");
     put("map", "/sys/devices/system/cpu/online", "0-3\n");
-    static const char *const maps[] = { "", ",", "g", "1,,1", "123456789", "1 2" };
+    static char wide[9 * 2049 + 1], endless[70000];
+    for (size_t i = 0; i < 2049; i++) memcpy(wide + 9 * i, ",00000001", 9); // the first is CPU 65536
+    memset(endless, '0', sizeof endless - 1);
+    const char *const maps[] = { "", ",", "g", "G", "@", "1,,1", "123456789", "1 2", wide + 1, endless };
     for (size_t j = 0; j < sizeof maps / sizeof maps[0]; j++) {
         put_node("map", "1", "cpumap", maps[j], strlen(maps[j]));
         gokore_topology_desc desc = { .root = root_of("map") };

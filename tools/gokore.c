@@ -16,7 +16,7 @@ enum { DONE = 0, FINDINGS = 1, TROUBLE = 2 };
 static const char help[] =
     "usage: gokore COMMAND [OPTION]... [FILE]...\n"
     "  lint FILE...                   checks manifests; FILE may be a directory, or - for standard input\n"
-    "  json FILE                      each document of FILE as one line of JSON\n"
+    "  json FILE                      each document of FILE as one line of JSON; findings go to standard error\n"
     "  crd                            the CustomResourceDefinitions of both kinds\n"
     "  fields                         the fields of both kinds, as the manual has them\n"
     "  container [--root DIR]         what the container allows, and who says so\n"
@@ -44,11 +44,12 @@ static int usage(const char *why, const char *what) {
 
 // ---- text
 
-static void quote(const char *text) { // a JSON string
-    gokore_doc_out_ out = { .writer = gokore_writer_file(stdout) };
+static void quote_to(FILE *to, const char *text) { // a JSON string
+    gokore_doc_out_ out = { .writer = gokore_writer_file(to) };
     gokore_doc_write_string_(&out, text, strlen(text));
     gokore_doc_flush_(&out);
 }
+static void quote(const char *text) { quote_to(stdout, text); }
 
 static void line(int indent, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void line(int indent, const char *format, ...) {
@@ -85,23 +86,24 @@ static bool read_all(const char *path, text *out) { // "-" = standard input; fal
     return done;
 }
 
-static void write_diagnostic(const gokore_diagnostic *d, bool json) {
+static void write_diagnostic(FILE *to, const gokore_diagnostic *d, bool json) {
     static const char *const words[] = { "info", "warning", "error", "fatal" };
     if (!json) {
-        (void)gokore_diagnostic_write(d, gokore_writer_file(stdout));
+        (void)gokore_diagnostic_write(d, gokore_writer_file(to));
         return;
     }
-    printf("{\"file\":");
-    quote(d->file);
-    printf(",\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"code\":\"%s\",\"path\":", d->line, d->column, words[d->severity & 3], d->code);
-    quote(d->path);
-    printf(",\"message\":");
-    quote(d->message);
-    puts("}");
+    fprintf(to, "{\"file\":");
+    quote_to(to, d->file);
+    fprintf(to, ",\"line\":%u,\"column\":%u,\"severity\":\"%s\",\"code\":\"%s\",\"path\":", d->line, d->column,
+            words[d->severity & 3], d->code);
+    quote_to(to, d->path);
+    fprintf(to, ",\"message\":");
+    quote_to(to, d->message);
+    fprintf(to, "}\n");
 }
 
 static int write_found(gokore_status status, const gokore_diagnostics *found, bool json) {
-    for (size_t i = 0; i < found->count && i < found->capacity; i++) write_diagnostic(&found->items[i], json);
+    for (size_t i = 0; i < found->count && i < found->capacity; i++) write_diagnostic(stdout, &found->items[i], json);
     if (found->count > found->capacity) fprintf(stderr, "gokore: %zu more findings\n", found->count - found->capacity);
     return status == GOKORE_OK ? DONE : status == GOKORE_PARSE ? FINDINGS : TROUBLE;
 }
@@ -139,8 +141,7 @@ static int json(const options *o) {
     if (!read_all(o->files[0], &all)) return free(all.data), TROUBLE;
     gokore_status status = gokore_document_to_json(all.data, all.len, o->files[0], gokore_writer_file(stdout), &found);
     free(all.data);
-    for (size_t i = 0; i < found.count && i < found.capacity; i++)
-        (void)gokore_diagnostic_write(&items[i], gokore_writer_file(stderr));
+    for (size_t i = 0; i < found.count && i < found.capacity; i++) write_diagnostic(stderr, &items[i], o->json);
     return status == GOKORE_OK ? DONE : status == GOKORE_PARSE ? FINDINGS : TROUBLE;
 }
 

@@ -1,6 +1,6 @@
 """The CustomResourceDefinitions against the loader: the same objects, the same verdicts; and what deploy/k8s says of itself.
 
-usage: crd.py GOKORE WORK      prints one line for each difference; exit status 0 if there is none
+usage: crd.py GOKORE WORK [FILE]   prints one line for each difference; exit status 0 if there is none; FILE: what cel.mjs needs
 The schema's part is jsonschema's. What jsonschema does not know is done here as an API server does it: unknown fields are
 refused (strict validation), nulls of properties are dropped, list types, and the few CEL forms that the definitions use.
 """
@@ -99,7 +99,7 @@ def cel(rule, value):
     return eval(text, {"__builtins__": {}}, known)
 
 
-def beyond(schema, value):
+def beyond(schema, value, rules):
     """List types and rules; raises Refused."""
     kind = schema.get("x-kubernetes-list-type")
     keys = schema.get("x-kubernetes-list-map-keys")
@@ -107,19 +107,19 @@ def beyond(schema, value):
         seen = [json.dumps([v[k] for k in keys] if keys else v) for v in value]
         if len(set(seen)) != len(seen):
             raise Refused("twice in a " + kind)
-    for rule in schema.get("x-kubernetes-validations", []):
+    for rule in schema.get("x-kubernetes-validations", []) if rules else []:
         if not cel(rule["rule"], value):
             raise Refused(rule["message"])
     if isinstance(value, dict):
         for name, child in schema.get("properties", {}).items():
             if name in value:
-                beyond(child, value[name])
+                beyond(child, value[name], rules)
     if isinstance(value, list):
         for item in value:
-            beyond(schema["items"], item)
+            beyond(schema["items"], item, rules)
 
 
-def verdict(crd, value):
+def verdict(crd, value, rules=True):
     version = crd["spec"]["versions"][0]
     root = version["schema"]["openAPIV3Schema"]
     value = without_nulls(value)
@@ -129,7 +129,7 @@ def verdict(crd, value):
     schema["properties"]["metadata"] = {"type": "object"}  # the API server's own
     try:
         jsonschema.Draft202012Validator(schema).validate(value)
-        beyond(root, value)
+        beyond(root, value, rules)
     except jsonschema.ValidationError as e:
         return e.message
     except Refused as e:
@@ -302,9 +302,12 @@ for name in ("lockpolicies", "concurrencypolicies"):
         wrong.append(f"{name}: versions")
     structural(crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"], "")
 
-values = list(objects())
+values, judged = list(objects()), []
 for value, answer in zip(values, loaded(values)):
-    said = verdict(crds["ConcurrencyPolicy" if value["apiVersion"] == WORK["apiVersion"] else "LockPolicy"], value)
+    crd = crds["ConcurrencyPolicy" if value["apiVersion"] == WORK["apiVersion"] else "LockPolicy"]
+    said = verdict(crd, value)
+    if verdict(crd, value, rules=False) is None:  # what is left is for the rules
+        judged.append({"object": without_nulls(value), "good": answer is None})
     counts["bad" if said else "good"] += 1
     if (said is None) != (answer is None):
         text = json.dumps(value["spec"] if "spec" in value else value)
@@ -317,6 +320,9 @@ for value, answer in zip(values, loaded(values)):
     if verdict(crds["LockPolicy"], value) is not None or answer is None:
         wrong.append(f"not the loader alone: {json.dumps(value)[:300]}")
 deployed()
+if len(sys.argv) > 3:
+    rest = yaml.safe_load_all(pathlib.Path("deploy/k8s/validatingadmissionpolicy.yaml").read_text())
+    pathlib.Path(sys.argv[3]).write_text(json.dumps({"crds": list(crds.values()), "admission": list(rest), "judged": judged}))
 for line in wrong:
     print(line)
 print(f'{counts["same"]} objects judged alike, {counts["good"]} good and {counts["bad"]} bad by the schema; {counts["loader"]} that only the loader refuses')

@@ -1,4 +1,4 @@
-# The manifest readers under libFuzzer with sanitizers, from the tests' own files and tests/fuzz/corpus: FUZZ_SECONDS (20);
+# The manifest readers under libFuzzer with sanitizers, from the tests' own files and tests/fuzz/corpus: FUZZ_SECONDS (60);
 # FUZZ_CORPUS keeps what was found for the next run.
 . tests/support/script.sh
 if ! command -v clang > /dev/null 2>&1 || ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }' > "$work/probe.c" ||
@@ -18,7 +18,7 @@ grep -o '"[^"]*\\n"' tests/test_policy.c | sort -u | sed 's/^"//; s/"$//' | head
 done
 printf '%s\n' '"---"' '"..."' '"- "' '": "' '"? "' '"|"' '">"' '"|+"' '">-"' '"|2"' '"#"' '"&a"' '"*a"' '"!!str"' '"<<"' '"%YAML"' '"~"' '"null"' \
     '"true"' '"hierarchyRules"' '"qosClass"' '"retryPolicy"' '"numaAffinity"' '"500ms"' '"15%"' '"\\u00e9"' '"\\x85"' '"\xef\xbb\xbf"' '"\x0d\x0a"' > "$work/words"
-works "no crash, no leak, nothing read differently" "$work/fuzz" -max_total_time="${FUZZ_SECONDS:-20}" -timeout=60 -rss_limit_mb=1024 \
+works "no crash, no leak, nothing read differently" "$work/fuzz" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=60 -rss_limit_mb=1024 \
     -max_len=8192 -dict="$work/words" -artifact_prefix="$work/" -print_final_stats=1 "$corpus" "$work/seeds" tests/fuzz/corpus/policy
 grep -E 'number_of_executed_units|^#.*DONE' "$work/output" | sed 's/^/    /'
 finish

@@ -16,6 +16,7 @@ typedef struct explore_limits { // what depth-first search may do per run; 0 = n
     int64_t jump_ns;      // default 1 ms
     int steps;            // operations until a run counts as one that never ends; default 5000
     bool two_words;       // threads can sleep on two words at once, as with futex_waitv
+    bool no_membarrier;   // the kernel has none: fences instead
     bool leaks;           // memory may be left: the library keeps it
     const char *outcomes; // every outcome there must be, and no other; separated by blanks
     const char *fails;    // the explorer must find a failure that contains this text
@@ -26,6 +27,8 @@ typedef struct explore_scenario {
     void (*body)(void);
     explore_limits limits;
     struct explore_scenario *next;
+    long runs; // so far
+    double seconds;
 } explore_scenario;
 void explore_add(explore_scenario *scenario);
 
@@ -33,7 +36,7 @@ void explore_add(explore_scenario *scenario);
 // program began in every run.
 #define SCENARIO(suite, name, ...)                                                                                  \
     static void suite##_##name(void);                                                                               \
-    static explore_scenario suite##_##name##_ = { #suite "." #name, suite##_##name, { __VA_ARGS__ }, 0 };           \
+    static explore_scenario suite##_##name##_ = { #suite "." #name, suite##_##name, { __VA_ARGS__ }, 0, 0, 0 };     \
     __attribute__((constructor)) static void suite##_##name##_add(void) { explore_add(&suite##_##name##_); }        \
     static void suite##_##name(void)
 

@@ -8,7 +8,7 @@ static gokore_channel *ch;
 static gokore_context ctx;
 static int sent, received, sum_sent, sum_received; // under no lock: each thread has its own cells below
 static struct { int sent, received, sum_sent, sum_received; gokore_status last; } mine[8];
-static int boxes[4]; // what is sent by address: plain, so the channel must order it
+static int boxes[8]; // what is sent by address: plain, so the channel must order it
 
 static void make(size_t capacity) {
     gokore_channel_desc desc = { .item_size = sizeof(int *), .capacity = capacity };
@@ -164,6 +164,119 @@ SCENARIO(channel, may_be_destroyed_after_its_last_use, .bound = 6, .stale = 1, .
     CHECK(mine[4].received == 1);
     explore_join();
     gokore_channel_destroy(ch);
+}
+
+// ---- what is answered without the latch
+
+static void fill(int n) { // so that it is fast
+    for (int i = 0; i < n; i++) send_one(0, 4 + i, NULL);
+}
+static void passes_one_and_puts_one(void *arg) { // never more inside than one besides what was there
+    int me = *(int *)arg;
+    send_one(me, 0, NULL);
+    receive_one(me, NULL);
+    send_one(me, 1, NULL);
+}
+static void passes_one(void *arg) {
+    int me = *(int *)arg;
+    send_one(me, 0, NULL);
+    receive_one(me, NULL);
+}
+static void closes_and_drains(void *arg) {
+    closer(arg);
+    receive_one(*(int *)arg, NULL);
+}
+static void tries_to_receive(int me) {
+    int *box = NULL;
+    mine[me].last = gokore_channel_try_recv(ch, &box);
+    if (mine[me].last != GOKORE_OK) return;
+    mine[me].received++;
+    mine[me].sum_received += *box;
+}
+SCENARIO(channel, a_try_says_full_only_if_it_was, .bound = 5, .stale = 3) {
+    make(3);
+    fill(1);
+    go(passes_one_and_puts_one, 4);
+    int *box = &boxes[2];
+    CHECK(gokore_channel_try_send(ch, &box) == GOKORE_OK);
+    mine[0].sent++;
+    end(3);
+}
+SCENARIO(channel, a_try_says_empty_only_if_it_was, .bound = 5, .stale = 3) {
+    make(3);
+    fill(1);
+    go(passes_one, 4);
+    tries_to_receive(5);
+    CHECK(mine[5].last == GOKORE_OK);
+    end(0);
+}
+SCENARIO(channel, a_try_says_empty_only_while_it_is_open, .bound = 5, .stale = 3) {
+    make(3);
+    fill(1);
+    go(closes_and_drains, 4);
+    tries_to_receive(5);
+    CHECK(mine[5].last == GOKORE_OK || mine[5].last == GOKORE_CLOSED);
+    end(0);
+}
+SCENARIO(channel, its_length_is_one_that_it_had, .bound = 5, .stale = 4) {
+    make(3);
+    fill(1);
+    go(passes_one_and_puts_one, 4);
+    size_t len = gokore_channel_len(ch);
+    CHECK(len == 1 || len == 2);
+    end(2);
+}
+static void empties_and_fills_under_the_latch(void *arg) {
+    int me = *(int *)arg, *box = NULL;
+    receive_one(me, NULL);
+    CHECK(gokore_channel_try_recv(ch, &box) == GOKORE_EMPTY); // the next send takes the latch
+    send_one(me, 0, NULL);
+    CHECK(gokore_channel_handle_stall(ch, &(gokore_recovery) { .kind = GOKORE_RECOVER_DROP_OLDEST }) == GOKORE_OK);
+    mine[me].sum_sent -= 1;
+    mine[me].sent--;
+}
+SCENARIO(channel, its_length_beside_who_has_the_latch, .bound = 5, .stale = 4) {
+    make(3);
+    fill(1);
+    go(empties_and_fills_under_the_latch, 4);
+    for (int i = 0; i < 2; i++) CHECK(gokore_channel_len(ch) <= 1);
+    end(0);
+}
+static void closes_what_it_filled(void *arg) {
+    boxes[0] = 7;
+    closer(arg);
+}
+SCENARIO(channel, who_finds_it_closed_sees_what_was_done_before, .bound = 5, .stale = 2) {
+    make(1);
+    go(closes_what_it_filled, 7);
+    if (gokore_channel_is_closed(ch)) CHECK(boxes[0] == 7);
+    end(0);
+}
+SCENARIO(channel, nothing_is_sent_after_a_close, .bound = 2) {
+    make(2);
+    fill(1);
+    CHECK(gokore_channel_close(ch) == GOKORE_OK);
+    send_one(0, 0, NULL);
+    CHECK(mine[0].last == GOKORE_CLOSED);
+    end(1);
+}
+static void looker(void *arg) { // what comes while it looks goes through the latch
+    gokore_channel_metrics m;
+    (void)arg;
+    gokore_channel_get_metrics(ch, &m);
+    CHECK(m.len <= 3 && m.sent >= m.received);
+}
+static void receiver_of_two(void *arg) {
+    receiver(arg);
+    receiver(arg);
+}
+SCENARIO(channel, some_go_through_the_latch_and_some_do_not, .bound = 4, .stale = 2) {
+    make(3);
+    fill(2);
+    explore_go(looker, NULL);
+    go(receiver_of_two, 4);
+    go(sender_of_two, 1);
+    end(2);
 }
 
 // ---- rendezvous and buffers against a close and a cancel

@@ -23,19 +23,7 @@ static void steal(void) {
     void *item;
     if (gokore_deque_steal(&deque, &item) == GOKORE_STEAL_SUCCESS) took(item);
 }
-static void thief(void *arg) {
-    (void)arg;
-    steal();
-}
-static void thief_of_two(void *arg) {
-    (void)arg;
-    steal();
-    steal();
-}
-static void thief_of_three(void *arg) {
-    (void)arg;
-    for (int i = 0; i < 3; i++) steal();
-}
+#include "explore_thieves.h"
 static void end(int n) { // each was taken once
     explore_join();
     for (int *item; (item = gokore_deque_pop(&deque)) != NULL;) took(item);
@@ -50,13 +38,13 @@ static void begin(void) {
 SCENARIO(deque, the_last_element_against_one_thief, .bound = 9, .stale = 3) {
     begin();
     push(0);
-    explore_go(thief, NULL);
+    go_thief(1);
     pop();
     end(1);
 }
 SCENARIO(deque, two_elements_against_one_thief, .bound = 9, .stale = 3) {
     begin();
-    explore_go(thief_of_two, NULL);
+    go_thief(2);
     push(0);
     push(1);
     pop();
@@ -66,8 +54,8 @@ SCENARIO(deque, two_elements_against_one_thief, .bound = 9, .stale = 3) {
 SCENARIO(deque, the_last_element_against_two_thieves, .bound = 6, .stale = 2) {
     begin();
     push(0);
-    explore_go(thief, NULL);
-    explore_go(thief, NULL);
+    go_thief(1);
+    go_thief(1);
     pop();
     end(1);
 }
@@ -75,8 +63,8 @@ SCENARIO(deque, three_elements_against_two_thieves, .bound = 5, .stale = 2) {
     begin();
     push(0);
     push(1);
-    explore_go(thief_of_two, NULL);
-    explore_go(thief, NULL);
+    go_thief(2);
+    go_thief(1);
     push(2);
     pop();
     pop();
@@ -85,7 +73,7 @@ SCENARIO(deque, three_elements_against_two_thieves, .bound = 5, .stale = 2) {
 SCENARIO(deque, pushes_again_where_it_popped, .bound = 6, .stale = 3) {
     begin();
     push(0);
-    explore_go(thief_of_two, NULL);
+    go_thief(2);
     pop();
     push(1);
     pop();
@@ -95,7 +83,7 @@ SCENARIO(deque, grows_under_a_thief, .bound = 6, .stale = 3) {
     begin();
     push(0);
     push(1);
-    explore_go(thief_of_three, NULL);
+    go_thief(3);
     push(2);
     pop();
     pop();
@@ -105,8 +93,8 @@ SCENARIO(deque, grows_under_two_thieves, .bound = 4, .stale = 2) {
     begin();
     push(0);
     push(1);
-    explore_go(thief_of_two, NULL);
-    explore_go(thief, NULL);
+    go_thief(2);
+    go_thief(1);
     push(2);
     pop();
     end(3);

@@ -1,5 +1,5 @@
 // The pool: sleeping and waking, stealing and joining, waiting for idleness, shutting down.
-#include "explore_fences.h"
+#define GOKORE_STACK_FIRST_ 4u
 #define GOKORE_IMPLEMENTATION
 #include "gokore_pool.h"
 
@@ -126,6 +126,64 @@ SCENARIO(pool, a_spawned_task_is_taken_while_its_owner_waits, .bound = 3, .stale
 SCENARIO(pool, two_spawned_tasks_against_a_thief, .bound = 4, .stale = 2, .steps = 20000) {
     begin(2);
     CHECK(gokore_pool_run(pool, job_of(0, spawns_two), NULL) == GOKORE_OK && ran[0] == 1);
+    gokore_pool_destroy(pool);
+}
+static gokore_atomic_u32 second_ran;
+static void waits_for_second(gokore_worker *w, gokore_task *task) {
+    gokore_atomic_wait(&second_ran, 0);
+    run(w, task);
+}
+static void tells_first(gokore_worker *w, gokore_task *task) {
+    run(w, task);
+    gokore_atomic_store(&second_ran, 1);
+    gokore_atomic_notify_all(&second_ran);
+}
+static void submits_second(void *unused) {
+    (void)unused;
+    CHECK(gokore_pool_submit(pool, job_of(1, tells_first), NULL) == GOKORE_OK);
+}
+SCENARIO(pool, whom_the_watcher_leaves_another_takes, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(2);
+    explore_go(submits_second, NULL);
+    CHECK(gokore_pool_run(pool, job_of(0, waits_for_second), NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    other_ends(3);
+    gokore_pool_destroy(pool);
+}
+static gokore_atomic_u32 inside;
+static void is_alone(gokore_worker *w, gokore_task *task) {
+    CHECK(gokore_atomic_fetch_add(&inside, 1) == 0);
+    run(w, task);
+    (void)gokore_atomic_fetch_sub(&inside, 1);
+}
+SCENARIO(pool, made_smaller_runs_one_at_a_time, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(2);
+    CHECK(gokore_pool_scale(pool, 1) == GOKORE_OK);
+    for (int i = 0; i < 2; i++) CHECK(gokore_pool_submit(pool, job_of(i, is_alone), NULL) == GOKORE_OK);
+    CHECK(gokore_pool_wait_idle(pool, NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1);
+    gokore_pool_destroy(pool);
+}
+static void runs_another_below(gokore_worker *w, gokore_task *task) { // on a thread that is no worker
+    (void)w;
+    runner(&names[1]);
+    run(w, task);
+}
+static void spawns_what_runs_another(gokore_worker *w, gokore_task *task) {
+    gokore_task *child = job_of(2, runs_another_below);
+    gokore_spawn(w, child);
+    gokore_join(w, child);
+    run(w, task);
+}
+static void steals(void *unused) {
+    gokore_task *task = NULL;
+    (void)unused;
+    if (gokore_pool_try_steal(pool, NULL, &task) == GOKORE_OK) gokore_task_run(NULL, task);
+}
+SCENARIO(pool, a_join_takes_what_its_thief_submits, .bound = 4, .stale = 1, .steps = 20000) {
+    begin(1);
+    explore_go(steals, NULL);
+    // on the worker itself pool_run runs in place
+    CHECK(gokore_pool_run(pool, job_of(0, spawns_what_runs_another), NULL) == GOKORE_OK && ran[0] == 1 && ran[1] == 1 && ran[2] == 1);
+    other_ends(2);
     gokore_pool_destroy(pool);
 }
 SCENARIO(pool, an_idle_pool_touches_no_task_any_more, .bound = 4, .stale = 1, .steps = 20000) {

@@ -1,6 +1,5 @@
 // The stack of spawned tasks of gokore_pool.h, without the pool's threads: the private part against who opens it, the public part
-// against thieves, growth. The light fence is a seq_cst fence here: what membarrier makes of it is the kernel's.
-#include "explore_fences.h"
+// against thieves, growth; the light fence with membarrier, and with none.
 #define GOKORE_STACK_FIRST_ 2u
 #define GOKORE_IMPLEMENTATION
 #include "gokore_pool.h"
@@ -63,15 +62,7 @@ static void steal(void) {
     gokore_task *task = gokore_stack_steal_(owner, NULL);
     if (task) gokore_task_run(NULL, task);
 }
-static void thief(void *arg) {
-    (void)arg;
-    steal();
-}
-static void thief_of_two(void *arg) {
-    (void)arg;
-    steal();
-    steal();
-}
+#include "explore_thieves.h"
 static void asker(void *arg) {
     (void)arg;
     gokore_stack_ask_(owner);
@@ -120,8 +111,8 @@ SCENARIO(pool_stack, the_last_public_task_against_two_thieves, .bound = 2, .stal
     begin(true);
     spawn(0);
     show();
-    explore_go(thief, NULL);
-    explore_go(thief, NULL);
+    go_thief(1);
+    go_thief(1);
     join(0);
     end(1);
 }
@@ -129,7 +120,7 @@ SCENARIO(pool_stack, the_public_part_shrinks_against_a_thief, .bound = 2, .stale
     begin(true);
     for (int i = 0; i < 3; i++) spawn(i);
     show();
-    explore_go(thief_of_two, NULL);
+    go_thief(2);
     for (int i = 3; i-- > 0;) join(i);
     end(3);
 }
@@ -141,6 +132,34 @@ SCENARIO(pool_stack, a_spawn_answers_who_asked, .bound = 3, .stale = 2) {
     join(1);
     join(0);
     end(2);
+}
+// Whoever opens does without membarrier as long as it sees no active worker.
+static void opens_again(void *arg) {
+    opener(arg);
+    opener(arg);
+}
+SCENARIO(pool_stack, an_owner_becomes_active_while_it_is_opened, .bound = 3, .stale = 2) {
+    begin(true);
+    gokore_atomic_store(&owner->active, false);
+    explore_go(opens_again, NULL);
+    gokore_worker_set_busy_(owner, true);
+    spawn(0);
+    join(0);
+    spawn(1);
+    join(1);
+    end(2);
+}
+SCENARIO(pool_stack, a_trim_leaves_what_is_in_use, .bound = 2, .stale = 1) {
+    begin(true);
+    for (int i = 0; i < 3; i++) spawn(i); // the third is in the second chunk
+    go_thief(1);
+    owner->grown_ns = 1; // long ago
+    gokore_stack_trim_(owner);
+    for (int i = 3; i-- > 0;) join(i);
+    owner->grown_ns = 1;
+    gokore_stack_trim_(owner);
+    CHECK(gokore_stack_chunk_(owner, 0) && !gokore_stack_chunk_(owner, 1));
+    end(3);
 }
 SCENARIO(pool_stack, grows_and_shrinks_while_it_is_opened, .bound = 2, .stale = 1) {
     begin(true);
@@ -158,7 +177,7 @@ SCENARIO(pool_stack, grows_under_a_thief, .bound = 2, .stale = 1) {
     spawn(0);
     spawn(1);
     show();
-    explore_go(thief_of_two, NULL);
+    go_thief(2);
     spawn(2);
     join(2);
     join(1);
@@ -183,7 +202,7 @@ SCENARIO(pool_stack, joined_out_of_order, .bound = 3, .stale = 1) {
     gokore_report_set(report, NULL);
     begin(true);
     spawn(0);
-    explore_go(thief, NULL);
+    go_thief(1);
     spawn(1);
     join(0);
     join(1);

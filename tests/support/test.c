@@ -257,7 +257,8 @@ void test_reports_capture(void) {
 
 size_t test_reports_count(gokore_report_id id) {
     (void)pthread_mutex_lock(&reports.lock);
-    size_t n = id == GOKORE_REPORT_NONE ? reports.total : (size_t)id < GOKORE_REPORT_COUNT_ ? reports.counts[id] : 0;
+    size_t held_long = reports.counts[GOKORE_REPORT_LOCK_HOLD_TIME] + reports.counts[GOKORE_REPORT_LOCK_REMOTE_HOLD];
+    size_t n = id == GOKORE_REPORT_NONE ? reports.total - held_long : (size_t)id < GOKORE_REPORT_COUNT_ ? reports.counts[id] : 0;
     (void)pthread_mutex_unlock(&reports.lock);
     return n;
 }

@@ -68,7 +68,7 @@ typedef struct test_report {
     uint32_t stack_depth, other_stack_depth;
 } test_report;
 void test_reports_capture(void);                      // starts, or empties what was kept (at most 256 are kept, all are counted)
-size_t test_reports_count(gokore_report_id id);       // GOKORE_REPORT_NONE counts all
+size_t test_reports_count(gokore_report_id id);       // GOKORE_REPORT_NONE: all, but for holds that a busy machine made long
 const test_report *test_reports_find(gokore_report_id id); // the first kept one, or NULL
 
 // An allocator that fails its nth allocation (1 = the first) and every later one, counts, and checks sizes on free.

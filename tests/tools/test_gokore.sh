@@ -51,6 +51,12 @@ exits "and checks across its files" 1 "$gokore" lint "$work/directory"
 exits "json" 0 "$gokore" json "$good"
 exits "json of a bad file" 1 "$gokore" json tests/data/policies/bad-tab.yaml
 empty "prints no half of it" "$work/out"
+exits "json of a bad file in JSON" 1 "$gokore" json --json tests/data/policies/bad-tab.yaml
+empty "prints no half of it either" "$work/out"
+works "and its finding is an object" grep -qF '"line":4,"column":1,"severity":"error","code":"GOKORE-E-TAB"' "$work/err"
+printf '{"a":1,"a":[]}' > "$work/twice.json"
+exits "a key twice is JSON" 0 "$gokore" json "$work/twice.json"
+holds "and both are written" '{"a":1,"a":[]}'
 exits "json of a missing file" 2 "$gokore" json "$work/none"
 
 exits "the definition of LockPolicy" 0 "$gokore" crd --kind LockPolicy

@@ -45,6 +45,7 @@ typedef struct site { // a place in the code with an atomic operation
     operation op;
     int order, weakened; // weakened: the order to use instead, -1 = none at all (fences), -2 = its own
     int group;
+    uint64_t scenarios;  // that came here
 } site;
 
 extern struct engine {
@@ -54,7 +55,8 @@ extern struct engine {
     int steps, streak, quiet; // streak: of one thread; quiet: turns of waiting threads in which nothing was written
     uint64_t parks;
     int64_t now_ns;
-    const explore_scenario *scenario;
+    explore_scenario *scenario;
+    uint64_t scenario_bit;    // for sites
     explore_limits left;      // of the budgets, in this run
     jmp_buf home;
     bool tracing;
@@ -91,6 +93,12 @@ const char *explore_order_name(int order);
 int explore_choose(int n, choice_kind kind);
 int explore_choose_thread(thread *const *candidates, int n, bool stays);
 void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+bool explore_looks_fine(explore_scenario *s, long n);
+bool explore_is_fine(explore_scenario *s);
+
+// weaken.c
+int explore_weaken(explore_scenario *scenarios, const char *killed);
 
 // trace.c
 void explore_trace_show(void);

@@ -253,35 +253,37 @@ static void touch(thread *t, const region *r, uintptr_t address, size_t size, in
     if (kind == WRITE && word->location) overwrite(t, word->location);
 }
 
-static void access_range(uintptr_t address, size_t size, int kind, const void *pc) {
+// The usual case of touch: a whole word that no atomic is in, and nothing to find fault with. false: touch must look.
+static inline bool touch_simply(const int16_t *seen, int me, int16_t now, const region *r, uintptr_t address, int kind) {
+    cell *c = &r->words[(address - r->from) / 4];
+    bool first = c->run != engine.run;
+    if (kind == WRITE && r == &globals && (first || !c->logged)) return false;
+    if (first) *c = (cell) { .run = engine.run };
+    else if (c->location | c->more | c->split | c->freed || c->written > seen[c->writer] || c->read > seen[c->reader]) return false;
+    if (kind == WRITE) c->written = now, c->writer = (uint8_t)me;
+    else c->read = now, c->reader = (uint8_t)me;
+    return true;
+}
+
+static inline void access_range(uintptr_t address, size_t size, int kind, const void *pc) {
     thread *t = engine.running;
     const region *r = t ? region_of(address) : NULL;
     if (!r || !size) return;
     if (engine.tracing && engine.watched && address < (uintptr_t)engine.watched + 4 && address + size > (uintptr_t)engine.watched)
         explore_trace(pc, (void *)address, "%s %zu", kind & WRITE ? "write" : "read ", size);
+    bool simple = !on_a_stack(address) || address - (uintptr_t)t->stack < STACK_SIZE;
+    int me = t->id;
+    int16_t now = t->cur.at[me];
     for (uintptr_t end = address + size; address < end;) {
         size_t n = 4 - (address & 3);
         if (n > end - address) n = end - address;
-        touch(t, r, address, n, kind);
+        if (n < 4 || !simple || !touch_simply(t->cur.at, me, now, r, address, kind)) touch(t, r, address, n, kind);
         address += n;
     }
 }
 
-static inline void access_word(uintptr_t address, size_t size, int kind, const void *pc) {
-    thread *t = engine.running;
-    if (!t) return;
-    const region *r = region_of(address);
-    if (!r) return;
-    const cell *c = &r->words[(address - r->from) / 4];
-    int16_t now = t->cur.at[t->id];
-    bool known = kind ? c->written == now && c->writer == t->id : c->read == now && c->reader == t->id;
-    bool simple = size <= 4 && !c->location && !c->split && !c->freed && !on_a_stack(address);
-    if (c->run == engine.run && known && simple && !engine.tracing) return;
-    access_range(address, size, kind, pc);
-}
-
 void explore_memory_free(void *p, size_t size) {
-    access_range((uintptr_t)p, size, WRITE, CALLER);
+    access_range((uintptr_t)p, size, WRITE, CALLER); // others' accesses must come before this
     for (uintptr_t a = (uintptr_t)p; a < (uintptr_t)p + size; a += 4) arena.words[(a - arena.from) / 4].freed = true;
 }
 
@@ -292,7 +294,7 @@ static site *site_find(const void *pc, operation op, int order) {
     while (site_slots[at] && site_slots[at]->pc != pc) at = (at + 1) % (2 * SITES);
     if (!site_slots[at]) {
         if (site_count == SITES) abort();
-        sites[site_count] = (site) { pc, op, order, -2, 0 };
+        sites[site_count] = (site) { pc, op, order, -2, 0, 0 };
         site_slots[at] = &sites[site_count++];
     }
     return site_slots[at];
@@ -304,7 +306,8 @@ int explore_sites(site **out) {
 }
 
 static int site_order(const void *pc, operation op, int order) {
-    const site *s = site_find(pc, op, order);
+    site *s = site_find(pc, op, order);
+    s->scenarios |= engine.scenario_bit;
     return s->weakened != -2 ? s->weakened : order;
 }
 
@@ -521,12 +524,7 @@ bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, in
     return done;
 }
 
-void explore_fence(int order) {
-    thread *t = engine.running;
-    if (!t) return;
-    ENTER();
-    order = site_order(CALLER, OP_FENCE, order);
-    explore_point();
+static void fence_in(thread *t, int order) {
     if (order >= 0 && acquires(order)) join(t->cur.at, t->acq.at, width());
     if (order == __ATOMIC_SEQ_CST) { // orders what is seen of locations, synchronises with nobody
         join(t->cur.at + THREADS, engine.sc.at + THREADS, engine.locations);
@@ -537,7 +535,28 @@ void explore_fence(int order) {
         __builtin_memcpy(t->rel.at, t->cur.at, (size_t)width() * 2);
         tick(t);
     }
+}
+
+void explore_fence(int order) {
+    if (!engine.running) return;
+    ENTER();
+    order = site_order(CALLER, OP_FENCE, order);
+    explore_point();
+    fence_in(engine.running, order);
     if (engine.tracing) explore_trace(CALLER, NULL, "fence %s", explore_order_name(order));
+}
+
+bool explore_membarrier_begin(void) { return !engine.running || !engine.scenario->limits.no_membarrier; }
+
+void explore_membarrier(void) { // a fence in every thread, wherever it is; not in all at one time
+    if (!engine.running) return;
+    ENTER();
+    int order = site_order(CALLER, OP_FENCE, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < engine.thread_count; i++) {
+        explore_point();
+        if (engine.threads[i].state != DONE) fence_in(&engine.threads[i], order);
+    }
+    if (engine.tracing) explore_trace(CALLER, NULL, "membarrier %s", explore_order_name(order));
 }
 
 uint32_t explore_memory_peek(const void *word, const void *pc) {
@@ -579,7 +598,7 @@ void *explore_memset(void *to, int byte, size_t n) {
 
 #define PLAIN(name, size, kind)                                                                                     \
     void __tsan_##name(void *p);                                                                                    \
-    void __tsan_##name(void *p) { access_word((uintptr_t)p, size, kind, CALLER); }
+    void __tsan_##name(void *p) { access_range((uintptr_t)p, size, kind, CALLER); }
 #define PLAINS(prefix)                                                                                              \
     PLAIN(prefix##read1, 1, 0)                                                                                      \
     PLAIN(prefix##read2, 2, 0)                                                                                      \

@@ -19,6 +19,8 @@ uint64_t explore_exchange(void *p, size_t size, uint64_t v, int order);
 bool explore_cas(void *p, void *expected, size_t size, uint64_t v, bool weak, int order, int other);
 uint64_t explore_rmw(enum explore_rmw op, void *p, size_t size, uint64_t v, int order);
 void explore_fence(int order);
+bool explore_membarrier_begin(void);
+void explore_membarrier(void);
 void explore_pause(void);
 bool explore_wait(void *word, uint32_t expected, int64_t deadline_ns); // false: the deadline came
 bool explore_has_wait_two(void);
@@ -42,6 +44,9 @@ void *explore_memset(void *to, int byte, size_t n);
     explore_cas((p), (expected), sizeof *(p), (uint64_t)(v), (weak), (order), (other))
 #define GOKORE_SEAM_RMW_(op, p, v, order)  ((__typeof__(*(p)))explore_rmw(explore_##op, (p), sizeof *(p), (uint64_t)(v), (order)))
 #define GOKORE_SEAM_FENCE_(order)          explore_fence(order)
+#define GOKORE_SEAM_LIGHT_FENCE_()         ((void)0) // of the compiler, which moves nothing across the explorer's functions
+#define GOKORE_SEAM_MEMBARRIER_BEGIN_()    explore_membarrier_begin()
+#define GOKORE_SEAM_MEMBARRIER_()          explore_membarrier()
 #define GOKORE_SEAM_PAUSE_()               explore_pause()
 #define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)                                                              \
     (explore_wait((word), (expected), (deadline_ns)) ? GOKORE_OK : GOKORE_TIMEOUT)
@@ -57,6 +62,7 @@ void *explore_memset(void *to, int byte, size_t n);
 #define GOKORE_SEAM_ALLOC_(size, align)    explore_alloc((size), (align))
 #define GOKORE_SEAM_FREE_(p)               explore_free(p)
 #define GOKORE_SEAM_NOW_()                 explore_now()
+#define GOKORE_SEAM_CPUS_()                2u
 #define GOKORE_ASSERT(x)                   explore_assert((x), __FILE__, __LINE__, #x)
 
 // Spinning would only be more of the same schedules.
@@ -68,6 +74,7 @@ void *explore_memset(void *to, int byte, size_t n);
 #endif
 #define GOKORE_LATCH_SPINS_ 1
 #define GOKORE_IDLE_ROUNDS_ 1
+#define GOKORE_WATCH_NS_    0
 
 #define memcpy(to, from, n)  explore_memcpy((to), (from), (n)) // gcc leaves these three to a runtime's interceptors
 #define memmove(to, from, n) explore_memmove((to), (from), (n))

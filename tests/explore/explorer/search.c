@@ -2,7 +2,8 @@
 //
 // Depth first with a bound on preemptions: M. Musuvathi, S. Qadeer, "Iterative Context Bounding" (PLDI 2007). Deviation: what
 // else is out of the ordinary (an old value, a spurious wake-up, a late clock) counts like a preemption. PCT: S. Burckhardt et
-// al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (ASPLOS 2010), 3 points of change. A failure is made shorter by taking back one choice after the other.
+// al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs" (ASPLOS 2010), 3 points of change. A failure is made
+// shorter by taking back one choice after the other.
 #define _GNU_SOURCE 1
 #include "inside.h"
 
@@ -27,12 +28,12 @@ static int switch_every;                      // RANDOM: a switch every so many 
 static int length_seen, points[POINTS];       // PCT: steps of the longest run; where priorities change
 static char outcomes[OUTCOMES][32];
 static int outcome_count;
-static long runs_wanted = 20000, search_most = 200000;
+static long runs_wanted = 20000, search_most = 200000, runs_least;
 static uint64_t seed;
 static long runs_made;
 static const char *replay;
 static bool stop;    // at the first failure, and only name it
-static bool weaken;
+static const char *weaken;
 
 
 // ---- choices
@@ -300,71 +301,41 @@ static const char *missing(char *out, size_t size) { // an outcome that was not 
     return NULL;
 }
 
-// ---- one memory order after the other weakened
-
-static const char *weakened_fails(const char **how_so) { // the first scenario that fails; NULL: none
-    tally t;
-    for (explore_scenario *s = scenarios; s; s = s->next) {
-        engine.scenario = s;
-        if (s->limits.fails || (explore(&t) && !engine.failure[0])) continue;
-        *how_so = engine.failure;
-        return s->name;
+static bool chosen(const explore_scenario *s, int argc, char **argv) {
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-') {
+            i++;
+            continue;
+        }
+        any = true;
+        if (strncmp(s->name, argv[i], strlen(argv[i])) == 0) return true;
     }
+    return !any;
+}
+
+// ---- for who only asks whether anything fails
+
+bool explore_looks_fine(explore_scenario *s, long n) { // n random runs, and n by PCT
+    tally t = { 0, -1, false };
+    engine.scenario = s;
+    return chance(&t, RANDOM, n) && chance(&t, PCT, n);
+}
+
+bool explore_is_fine(explore_scenario *s) { // all that is asked for
+    tally t;
+    engine.scenario = s;
+    return explore(&t);
+}
+
+// Which of the chosen ones a short look finds to fail; NULL: none. Most mutants are found so.
+static explore_scenario *found_at_once(explore_scenario *from, int argc, char **argv) {
+    for (explore_scenario *s = from; s; s = s->next)
+        if (!s->limits.fails && chosen(s, argc, argv) && !explore_looks_fine(s, 200)) return s;
     return NULL;
 }
 
-static int weaken_group(site *sites, int n, int group, int order, const char *where) { // 1 if it survives
-    const char *how_so = "";
-    for (int i = 0; i < n; i++)
-        if (sites[i].group == group) sites[i].weakened = order;
-    const char *killer = weakened_fails(&how_so);
-    for (int i = 0; i < n; i++)
-        if (sites[i].group == group) sites[i].weakened = -2;
-    int from = sites[group].order;
-    printf("%s  %-48s %s -> %s  %s%s%.60s\n", killer ? "ok   " : "LIVES", where, explore_order_name(from),
-           explore_order_name(order), killer ? killer : "", killer ? ": " : "", killer ? how_so : "");
-    (void)fflush(stdout);
-    return !killer;
-}
-
-// The orders one step weaker, -1 = none at all; ends with -2.
-static const int *weaker(const site *s) {
-    static const int load[] = { __ATOMIC_ACQUIRE, -2 }, store[] = { __ATOMIC_RELEASE, -2 }, both[] = { __ATOMIC_ACQ_REL, -2 };
-    static const int halves[] = { __ATOMIC_ACQUIRE, __ATOMIC_RELEASE, -2 }, relaxed[] = { __ATOMIC_RELAXED, -2 };
-    static const int none[] = { -1, -2 }, nothing[] = { -2 };
-    bool fence = s->op == OP_FENCE;
-    switch (s->order) {
-    case __ATOMIC_SEQ_CST: return s->op == OP_LOAD ? load : s->op == OP_STORE ? store : both;
-    case __ATOMIC_ACQ_REL: return halves;
-    case __ATOMIC_RELAXED: return nothing;
-    default: return fence ? none : relaxed;
-    }
-}
-
-static int weaken_all(void) {
-    enum { MOST = 4096 };
-    static char where[MOST][120];
-    static const void *pcs[MOST];
-    site *sites;
-    stop = true;
-    const char *how_so;
-    if (weakened_fails(&how_so)) return printf("something fails already: %s\n", how_so), 1;
-    int n = explore_sites(&sites), lives = 0, all = 0;
-    for (int i = 0; i < n; i++) pcs[i] = sites[i].pc;
-    explore_places(pcs, n, where);
-    for (int i = 0; i < n; i++) {
-        int group = 0;
-        while (strcmp(where[group], where[i]) != 0 || sites[group].order != sites[i].order) group++;
-        sites[i].group = group;
-    }
-    for (int i = 0; i < n; i++) {
-        if (sites[i].group != i || strncmp(where[i], "gokore", 6) != 0) continue;
-        for (const int *order = weaker(&sites[i]); *order != -2; order++, all++)
-            lives += weaken_group(sites, n, i, *order, where[i]);
-    }
-    printf("%d weaker orders, %d caught, %d live\n", all, all - lives, lives);
-    return 0;
-}
+// ---- results
 
 static double seconds(void) {
     struct timespec now;
@@ -380,13 +351,14 @@ static void record(const char *result, const char *name, double took) {
     (void)fclose(f);
 }
 
-static bool scenario_run(const char *program) {
+// more: so many runs by chance, after all that was asked for; 0: just that.
+static bool scenario_run(const char *program, long more) {
     const explore_limits *limits = &engine.scenario->limits;
-    tally t;
+    tally t = { 0, -1, false };
     outcome_count = 0;
     engine.watched = NULL;
     double start = seconds();
-    bool fine = explore(&t);
+    bool fine = more ? chance(&t, RANDOM, more / 2) && chance(&t, PCT, more - more / 2) : explore(&t);
     double took = seconds() - start;
     char failure[sizeof engine.failure], lost[32];
     memcpy(failure, engine.failure, sizeof failure);
@@ -394,20 +366,66 @@ static bool scenario_run(const char *program) {
     if (!fine && !good && !stop) {
         how = REPLAY;
         shorten(failure);
-    } else if (good && !limits->fails && missing(lost, sizeof lost)) {
+    } else if (good && !more && !limits->fails && missing(lost, sizeof lost)) {
         good = false;
         (void)snprintf(engine.failure, sizeof engine.failure, "outcome %s was never seen", lost);
     }
-    printf("%s  %-60s %8ld runs", good ? "ok   " : "FAIL ", engine.scenario->name, t.runs);
+    printf("%s  %-60s %8ld runs%s", good ? "ok   " : "FAIL ", engine.scenario->name, t.runs, more ? " more" : "");
     if (t.bound >= 0) printf(", all with %d deviations", t.bound);
     printf("  %.1f s, %.0f/s\n", took, (double)t.runs / (took > 0 ? took : 1));
     if (limits->fails && !good) printf("    expected to fail with '%s'\n", limits->fails);
     if (!good && (fine || stop)) printf("    %s\n", engine.failure);
     if (!good && !fine && !stop) show(program);
     runs_made += t.runs;
-    record(good ? "pass" : "fail", engine.scenario->name, took);
+    engine.scenario->runs += t.runs;
+    engine.scenario->seconds += took;
+    if (!more || !good) record(good ? "pass" : "fail", engine.scenario->name, took);
     (void)fflush(stdout);
     return good;
+}
+
+// ---- so many runs per suite: what comes before the dot in a scenario's name
+
+static bool same_suite(const explore_scenario *a, const explore_scenario *b) {
+    size_t n = strcspn(a->name, ".") + 1;
+    return strncmp(a->name, b->name, n) == 0;
+}
+
+static long suite_runs(const explore_scenario *of, double *per_second) {
+    long n = 0;
+    *per_second = 0;
+    for (const explore_scenario *s = scenarios; s; s = s->next) {
+        if (!same_suite(s, of)) continue;
+        n += s->runs;
+        if (s->runs) *per_second += (double)s->runs / (s->seconds > 0 ? s->seconds : 1e-6);
+    }
+    return n;
+}
+
+// What is missing is made up for by runs by chance; each scenario of the suite has the same time. How many fail.
+static int suite_fill(const char *program, explore_scenario *first) {
+    double per_second;
+    int failed = 0;
+    long n = suite_runs(first, &per_second), missing_runs = runs_least - n;
+    for (explore_scenario *s = first; s && n < runs_least; s = s->next) {
+        if (!s->runs || s->limits.fails || !same_suite(s, first)) continue;
+        double share = (double)s->runs / (s->seconds > 0 ? s->seconds : 1e-6) / per_second;
+        engine.scenario = s;
+        failed += !scenario_run(program, (long)(share * (double)missing_runs) + 2);
+    }
+    printf("note  %.*s: %ld runs\n", (int)strcspn(first->name, "."), first->name, suite_runs(first, &per_second));
+    return failed;
+}
+
+static int suites_fill(const char *program) {
+    int failed = 0;
+    seed++; // not the same once more
+    for (explore_scenario *s = scenarios; s; s = s->next) {
+        const explore_scenario *before = scenarios;
+        while (before != s && !same_suite(before, s)) before = before->next;
+        if (before == s && s->runs) failed += suite_fill(program, s);
+    }
+    return failed;
 }
 
 // ---- main
@@ -428,18 +446,6 @@ static void crashes_are_failures(void) {
     (void)sigaction(SIGFPE, &action, NULL);
 }
 
-static bool chosen(const explore_scenario *s, int argc, char **argv) {
-    bool any = false;
-    for (int i = 1; i < argc; i++) {
-        if (argv[i][0] == '-') {
-            i++;
-            continue;
-        }
-        any = true;
-        if (strncmp(s->name, argv[i], strlen(argv[i])) == 0) return true;
-    }
-    return !any;
-}
 
 static void options(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
@@ -448,14 +454,17 @@ static void options(int argc, char **argv) {
         if (!strcmp(argv[i], "--seed")) seed = strtoull(value, NULL, 0);
         else if (!strcmp(argv[i], "--runs")) runs_wanted = strtol(value, NULL, 0);
         else if (!strcmp(argv[i], "--most")) search_most = strtol(value, NULL, 0);
+        else if (!strcmp(argv[i], "--least")) runs_least = strtol(value, NULL, 0);
         else if (!strcmp(argv[i], "--replay")) replay = value;
         else if (!strcmp(argv[i], "--stop")) stop = atoi(value) != 0;
-        else if (!strcmp(argv[i], "--weaken")) weaken = atoi(value) != 0;
+        else if (!strcmp(argv[i], "--weaken")) weaken = value;
         else {
-            printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--seed N] [--replay SCHEDULE] [--stop 1] [--weaken 1]\n"
+            printf("usage: %s [SCENARIO...] [--runs N] [--most N] [--least N] [--seed N]\n"
+                   "       [--replay SCHEDULE] [--stop 1] [--weaken FILE]\n"
                    "  --runs   random runs, and as many of PCT; default %ld\n"
                    "  --most   depth-first runs per bound; default %ld\n"
-                   "  --weaken weakens each memory order in turn, at run time, and says which the scenarios do not catch\n",
+                   "  --least  runs of a suite together: more by chance, until it has them\n"
+                   "  --weaken weakens each memory order in turn, and says which the scenarios do not catch; see weaken.c\n",
                    argv[0], runs_wanted, search_most);
             exit(2);
         }
@@ -475,9 +484,10 @@ int main(int argc, char **argv) {
         if (!s->limits.steps) s->limits.steps = 5000;
         if (!s->limits.jump_ns) s->limits.jump_ns = 1000000;
     }
-    if (weaken) return weaken_all();
+    if (weaken) return explore_weaken(scenarios, weaken);
     printf("seed %#llx\n", (unsigned long long)seed);
-    for (explore_scenario *s = scenarios; s; s = s->next) {
+    explore_scenario *found = stop ? found_at_once(scenarios, argc, argv) : NULL;
+    for (explore_scenario *s = found ? found : scenarios; s; s = s->next) {
         if (!chosen(s, argc, argv)) continue;
         engine.scenario = s;
         if (replay) {
@@ -487,11 +497,12 @@ int main(int argc, char **argv) {
             show(argv[0]);
             continue;
         }
-        if (scenario_run(argv[0])) passed++; else failed++;
+        if (scenario_run(argv[0], 0)) passed++; else failed++;
         if (stop && failed) break;
     }
-    double took = seconds() - start;
     if (replay) return 0;
+    if (runs_least && !failed) failed += suites_fill(argv[0]);
+    double took = seconds() - start;
     printf("note  %ld runs, %.0f/s, seed %#llx\n", runs_made, (double)runs_made / took, (unsigned long long)seed);
     printf("%d passed, %d failed\n", passed, failed);
     return failed != 0;
