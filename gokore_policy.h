@@ -5021,7 +5021,7 @@ static bool gokore_limit_container_(gokore_lent_container_ *out) {
 
 gokore_limit gokore_limit_locks(void) {
     gokore_limit limit = { 0, "" };
-    gokore_lent_container_ c;
+    gokore_lent_container_ c = { 0 };
     const gokore_resource_adjustment *a = gokore_adjustment_now_(GOKORE_ADJUST_LOCK_LIMIT);
     gokore_limit_take_(&limit, gokore_resources_now_().max_locks, "resources of %s", gokore_qos_name(gokore_qos_current()));
     if (a) gokore_limit_take_(&limit, a->lock_limit, "adjustment");

@@ -2998,7 +2998,7 @@ static gokore_status gokore_group_help_(gokore_worker *w, gokore_group *g, gokor
         alone = gokore_worker_block_(w) != GOKORE_OK;
         gokore_status status = alone ? gokore_group_nap_(g, ctx) : gokore_group_sleep_(g, ctx);
         gokore_worker_blocking_end(w);
-        if (!alone || status == GOKORE_OK) return status;
+        if (!alone || status == GOKORE_OK || status == GOKORE_DEADLOCK) return status;
     }
 }
 

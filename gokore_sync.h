@@ -522,7 +522,8 @@ static void gokore_context_delist_(gokore_context *ctx, gokore_waiter_ *w) {
 
 // The lock checker is told for what this thread is about to sleep.
 static void gokore_waiter_tell_(gokore_waiter_ *w, int64_t deadline_ns) {
-    gokore_wait_ wait = { .object = w->key_, .name = w->name_, .kind = w->kind_, .end = w->end_, .instead = w->instead_, .others = w->others_,
+    gokore_wait_ wait = { .object = w->key_, .name = w->name_, .kind = w->kind_, .end = w->end_, .instead = w->instead_,
+                          .others = w->others_,
                           .other_count = w->other_count_, .deadline_ns = deadline_ns, .state = &w->state_, .idle = GOKORE_WAITER_ASLEEP_,
                           .doomed = w->steadfast_ ? GOKORE_WAITER_ASLEEP_ : GOKORE_WAITER_DOOMED_ };
     gokore_wait_begin_(&wait);
@@ -1214,7 +1215,8 @@ __attribute__((noinline)) static void gokore_mutex_unlock_slower_(gokore_mutex *
         gokore_mutex_serve_next_(m);
 }
 
-// The checker has let go of it, but the word is not as plain as that: somebody waits, or observers and inheritance are for the slow path.
+// The checker has let go of it, but the word is not as plain as that: somebody waits, or observers and inheritance are for the
+// slow path.
 __attribute__((noinline)) static void gokore_mutex_unlock_cooled_(gokore_mutex *m) {
     if ((gokore_atomic_load_relaxed(&m->sync_.word_) & ~GOKORE_SYNC_PARKED_) == GOKORE_SYNC_LOCKED_) { // relaxed: its own lock
         gokore_mutex_serve_next_(m);
