@@ -31,7 +31,7 @@ for checks in 0 1; do # only for their list of functions
 done
 works "the tests are built and run" "${MAKE:-make}" -k --no-print-directory BUILD="$out" CC=gcc CFLAGS="$flags" \
     LDFLAGS="$out/flush.o -Wl,--wrap=abort,--wrap=_exit" VARIANTS="${COVERAGE_VARIANTS:-plain checked deny abort metrics metered portable posix}" \
-    SCRIPTS=tests/tools/test_gokore.sh ${COVERAGE_TESTS:+TESTS="$COVERAGE_TESTS"} TESTARGS="--timeout 300" results
+    SCRIPTS=tests/tools/test_gokore.sh ${COVERAGE_TESTS:+TESTS="$COVERAGE_TESTS"} TESTARGS="--timeout 900" results
 none "all tests pass" grep -h '^fail' -r "$out/results"
 { find "$out/objects" -name '*.gcda'; find "$out/inline" -name '*.gcno'; } > "$work/counted"
 floors=tests/coverage/floors.tsv
