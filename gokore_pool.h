@@ -968,7 +968,8 @@ static void gokore_pool_heavy_fence_(gokore_pool *p) {
     GOKORE_SEAM_FENCE_(__ATOMIC_SEQ_CST); // pairs with the light fences, and with gokore_worker_set_busy_
     bool active = false;
     for (unsigned i = 0, n = gokore_pool_slots_(p); p->asymmetric && i < n && !active; i++)
-        active = p->workers[i] != gokore_worker_here_ && gokore_atomic_load_relaxed(&p->workers[i]->active); // relaxed: the fence
+        active = p->workers[i] != gokore_worker_here_ &&
+                 gokore_atomic_load_acquire(&p->workers[i]->active); // pairs with gokore_worker_set_busy_: it has ended what it did
     if (active) GOKORE_SEAM_MEMBARRIER_();
 }
 

@@ -149,6 +149,16 @@ SCENARIO(pool_stack, an_owner_becomes_active_while_it_is_opened, .bound = 3, .st
     join(1);
     end(2);
 }
+SCENARIO(pool_stack, an_owner_becomes_idle_while_it_is_opened, .bound = 3, .stale = 2) {
+    begin(true);
+    gokore_atomic_store(&owner->active, false);
+    gokore_worker_set_busy_(owner, true);
+    explore_go(opener, NULL);
+    spawn(0);
+    join(0);
+    gokore_worker_set_busy_(owner, false);
+    end(1);
+}
 SCENARIO(pool_stack, a_trim_leaves_what_is_in_use, .bound = 2, .stale = 1) {
     begin(true);
     for (int i = 0; i < 3; i++) spawn(i); // the third is in the second chunk
