@@ -927,23 +927,25 @@ static gokore_status gokore_channel_told_(gokore_channel *ch, bool sending, bool
 
 // >>send, receive
 // Not inlined, as above.
-__attribute__((noinline)) gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
     uint64_t tail;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
     gokore_wait_party_(ch, GOKORE_CHANNEL_SENDS_);
     if (GOKORE_METRICS) return gokore_channel_told_(ch, true, true, (void *)(uintptr_t)item, ctx);
     if (GOKORE_LIKELY_(gokore_channel_pushed_(ch, item, &tail)) || gokore_channel_push_(ch, item) == GOKORE_OK) return GOKORE_OK;
+    GOKORE_CALLED_();
     return gokore_channel_block_(ch, true, (void *)(uintptr_t)item, ctx); // only read
 }
 
-__attribute__((noinline)) gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
+GOKORE_ENTRY_ gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
     uint64_t head;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
     gokore_wait_party_(ch, GOKORE_CHANNEL_RECEIVES_);
     if (GOKORE_METRICS) return gokore_channel_told_(ch, false, true, item, ctx);
     if (GOKORE_LIKELY_(gokore_channel_pulled_(ch, item, &head)) || gokore_channel_pull_(ch, item) == GOKORE_OK) return GOKORE_OK;
+    GOKORE_CALLED_();
     return gokore_channel_block_(ch, false, item, ctx);
 }
 
@@ -1201,11 +1203,13 @@ static gokore_status gokore_select_begin_(gokore_select_case *cases, size_t n, g
     return status;
 }
 
-gokore_status gokore_channel_select(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen) {
+GOKORE_ENTRY_ gokore_status gokore_channel_select(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen) {
+    GOKORE_CALLED_();
     return gokore_select_begin_(cases, n, ctx, false, true, chosen);
 }
 
-gokore_status gokore_channel_select_biased(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen) {
+GOKORE_ENTRY_ gokore_status gokore_channel_select_biased(gokore_select_case *cases, size_t n, gokore_context *ctx, size_t *chosen) {
+    GOKORE_CALLED_();
     return gokore_select_begin_(cases, n, ctx, true, true, chosen);
 }
 
