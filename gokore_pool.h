@@ -2133,6 +2133,7 @@ static void gokore_join_stolen_(gokore_worker *w, const gokore_slot_ *slot, goko
 
 static void gokore_join_wait_(gokore_worker *w, const gokore_slot_ *slot, gokore_task *task, bool passive) {
     if (!passive && !gokore_task_is_done_(task)) gokore_join_stolen_(w, slot, task);
+    for (int i = 0; i < GOKORE_IDLE_ROUNDS_ && !gokore_task_is_done_(task); i++) GOKORE_SEAM_PAUSE_();
     bool told = GOKORE_LOCKORDER && !gokore_task_is_done_(task) && gokore_join_tell_(w, task);
     while (!gokore_task_is_done_(task)) gokore_join_rest_(w, task);
     gokore_join_told_(&told);
