@@ -30,10 +30,11 @@ TESTS_posix     = parking atomic topology
 # The configurations of `make check`: tests and examples, built again; passed over, and said, where the compiler or its runtime is
 # missing. Each compiler and each variant meets each sanitizer; FULL=1: all variants meet all.
 FAST            = -O1 -g -fno-omit-frame-pointer
+UNOPTIMISED     = $(foreach v,plain checked,TEST_CFLAGS_$v=-O0) # the tests themselves, where sanitizers would make their compilation slow
 OTHERS          = $(if $(FULL),$(VARIANTS),plain checked)
 OTHER_SCRIPTS   = $(if $(FULL),$(SCRIPTS),$(patsubst %,tests/compile/test_%.sh,refused zero_cost options) tests/examples/test_examples.sh)
-SANITIZED       = SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180" VARIANTS="$(if $(FULL),plain checked,$1)"
-CHECK_clang     = CC=clang CFLAGS="-O2 -g" VARIANTS="$(OTHERS)" SCRIPTS="$(OTHER_SCRIPTS)"
+SANITIZED       = SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180" $(UNOPTIMISED) VARIANTS="$(if $(FULL),plain checked,$1)"
+CHECK_clang     = CC=clang CFLAGS="-O2 -g" TEST_CFLAGS_checked=-O0 VARIANTS="$(OTHERS)" SCRIPTS="$(OTHER_SCRIPTS)"
 CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,checked)
 CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(call SANITIZED,plain)
 CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,plain)
@@ -74,7 +75,7 @@ O := $(BUILD)/objects
 define set
 $O/$1/%.o: $2/%.c $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$(if $(V),,@echo "  cc  $$@";)$$(COMPILE) $3 -MMD -MP -c -o $$@ $$<
+	$(if $(V),,@echo "  cc  $$@";)$$(COMPILE) $3 $$(TEST_CFLAGS_$1) -MMD -MP -c -o $$@ $$<
 $O/$1/implementation.o: tests/support/implementation.c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  cc  $$@";)$$(COMPILE) $3 -MMD -MP -c -o $$@ $$<
@@ -86,7 +87,7 @@ $(foreach d,examples bench tools,$(eval $(call set,$d,$d,$(VARIANT_FOR_$d))))
 $O/%/support/test.o: CPPFLAGS += -DTEST_DATA_DIRECTORY='"$(abspath tests/data)"'
 parts = $(patsubst %.c,$O/%.o,$(wildcard $1/*.c)) # the other files of an example
 -include $(shell find $O -name '*.d' 2>/dev/null)
-FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench FOR_tools,$v:$(VARIANT_$v))
+FLAGS = $(COMPILE) $(LINK) $(foreach v,$(VARIANTS) FOR_examples FOR_bench FOR_tools,$v:$(VARIANT_$v) $(TEST_CFLAGS_$v))
 $(BUILD)/flags: force # changes when the flags do, so that everything is built again
 	@mkdir -p $(BUILD)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
