@@ -33,28 +33,28 @@ static void *allocate(size_t size, size_t align);
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STRIDE 11 // of the allocations that fail: each has a process of its own, and there they take long
+#define STRIDE 29 // of the allocations that fail: each has a process of its own, and there they take long
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define STRIDE 11
+#define STRIDE 29
 #endif
 #endif
 #ifndef STRIDE
 #define STRIDE 1
 #endif
 
-static struct {
-    uint64_t calls, nth; // nth fails, 0 = none
-    bool once;           // and no later one
+static struct { // the checker's own thread looks at it, too
+    _Atomic uint64_t calls, nth; // nth fails, 0 = none
+    _Atomic bool once;           // and no later one
 } memory;
 static void *allocate(size_t size, size_t align) {
-    uint64_t n = __atomic_add_fetch(&memory.calls, 1, __ATOMIC_RELAXED), nth = __atomic_load_n(&memory.nth, __ATOMIC_RELAXED);
+    uint64_t n = ++memory.calls, nth = memory.nth;
     return nth && (memory.once ? n == nth : n >= nth) ? NULL : gokore_heap_alloc_(size, align);
 }
 static void set_memory(uint64_t nth, bool once) {
     memory.once = once;
-    __atomic_store_n(&memory.calls, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&memory.nth, nth, __ATOMIC_RELAXED);
+    memory.calls = 0;
+    memory.nth = nth;
 }
 
 // ---- right programs, that use all of the checker; each call says whether it had the memory
