@@ -927,7 +927,7 @@ static gokore_status gokore_channel_told_(gokore_channel *ch, bool sending, bool
 
 // >>send, receive
 // Not inlined, as above.
-GOKORE_ENTRY_ gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
+__attribute__((noinline)) gokore_status gokore_channel_send(gokore_channel *ch, const void *item, gokore_context *ctx) {
     uint64_t tail;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;
@@ -938,7 +938,7 @@ GOKORE_ENTRY_ gokore_status gokore_channel_send(gokore_channel *ch, const void *
     return gokore_channel_block_(ch, true, (void *)(uintptr_t)item, ctx); // only read
 }
 
-GOKORE_ENTRY_ gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
+__attribute__((noinline)) gokore_status gokore_channel_recv(gokore_channel *ch, void *item, gokore_context *ctx) {
     uint64_t head;
     gokore_status status = gokore_context_status(ctx);
     if (status != GOKORE_OK) return status;

@@ -767,7 +767,11 @@ static uint32_t gokore_stack_keep_(const gokore_stack_ *stack) {
 // stack, as in a call of one that does not say it, stacks begin further in.
 static _Thread_local const void *gokore_called_from_;
 #define GOKORE_CALLED_() ((void)(GOKORE_LOCKORDER && (gokore_called_from_ = GOKORE_CALLER_)))
-#define GOKORE_ENTRY_    __attribute__((noinline)) // of these functions: whose caller is the program
+#if GOKORE_LOCKORDER
+#define GOKORE_ENTRY_ __attribute__((noinline)) // of these functions: whose caller is the program
+#else
+#define GOKORE_ENTRY_
+#endif
 
 static void gokore_stack_trim_to_caller_(gokore_stack_ *stack) {
     uint32_t i = 0;

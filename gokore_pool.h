@@ -2972,6 +2972,8 @@ static bool gokore_group_is_done_(gokore_group *g) {
 }
 
 static gokore_status gokore_group_sleep_(gokore_group *g, gokore_context *ctx) {
+    gokore_status status = gokore_context_status(ctx);
+    if (status != GOKORE_OK || gokore_group_is_done_(g)) return status;
     const void *pool = gokore_atomic_load_relaxed(&g->pool_); // relaxed: a note. It may be gone, but for its address
     const gokore_waiter_ as = { .key_ = &g->pending_, .name_ = "group", .kind_ = GOKORE_WAIT_ALL_, .end_ = GOKORE_END_RUNS_,
                                 .instead_ = pool != g ? pool : NULL };

@@ -397,7 +397,8 @@ GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
 GOKORE_API gokore_status gokore_waiter_wait_(gokore_waiter_ *w, gokore_context *ctx, int64_t deadline_ns);
 GOKORE_API int64_t gokore_deadline_after_(int64_t timeout_ns); // now + timeout, saturating
 GOKORE_API bool gokore_is_parallel_(void); // may this process use more than one CPU? As it was when first asked
-// A wait group of somebody who tells the lock checker himself who is to do the work. as: the waiter, but for its state.
+// A wait group of somebody who tells the lock checker himself who is to do the work, while work is left. as: the waiter, but for
+// its state.
 GOKORE_API void gokore_waitgroup_less_(gokore_waitgroup *w);
 GOKORE_API gokore_status gokore_waitgroup_wait_as_(gokore_waitgroup *w, gokore_context *ctx, const gokore_waiter_ *as);
 
@@ -1647,13 +1648,10 @@ void gokore_waitgroup_done(gokore_waitgroup *w) {
 }
 
 gokore_status gokore_waitgroup_wait_as_(gokore_waitgroup *w, gokore_context *ctx, const gokore_waiter_ *as) {
-    gokore_status status = gokore_context_status(ctx);
-    uint32_t v = gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
-    if (status != GOKORE_OK || !(v & GOKORE_SYNC_COUNT_)) return status;
     gokore_lock_none_held_("while its thread waits for a wait group");
     gokore_waiter_ waiter = *as;
     int64_t since_ns = gokore_now_ns();
-    status = gokore_sync_acquire_(&w->sync_, &gokore_waitgroup_kind_, &waiter, ctx, INT64_MAX);
+    gokore_status status = gokore_sync_acquire_(&w->sync_, &gokore_waitgroup_kind_, &waiter, ctx, INT64_MAX);
     (void)gokore_atomic_load_acquire(&w->sync_.word_); // pairs with done
     gokore_sync_observe_wait_(&w->sync_, since_ns);
     return status;
@@ -1661,6 +1659,8 @@ gokore_status gokore_waitgroup_wait_as_(gokore_waitgroup *w, gokore_context *ctx
 
 GOKORE_ENTRY_ gokore_status gokore_waitgroup_wait(gokore_waitgroup *w, gokore_context *ctx) {
     GOKORE_CALLED_();
+    gokore_status status = gokore_context_status(ctx);
+    if (status != GOKORE_OK || !(gokore_atomic_load_acquire(&w->sync_.word_) & GOKORE_SYNC_COUNT_)) return status; // pairs with done
     return gokore_waitgroup_wait_as_(w, ctx, &(gokore_waiter_) { .key_ = w, .kind_ = GOKORE_WAIT_ROUND_ });
 }
 
