@@ -31,6 +31,7 @@ change() {
         /^\+ / { new = substr($0, 3) }
         END { settle(); if (bad || !changes) exit 1; for (i = 1; i <= n; i++) print text[i] }
         function begins(line, what) { # its definition
+            sub(/^__attribute__\(\([a-z_, ]*\)\) /, "", line)
             return line !~ /^([ \t]|\/\/|#)/ && line !~ /;[ \t]*(\/\/.*)?$/ && index(line, what "(") && index(line, what "(") + length(what) == index(line, "(")
         }
         function settle(  i, where) { # within that function

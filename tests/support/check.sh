@@ -1,4 +1,4 @@
-# usage: check.sh NAME BUILD    environment: CC CFLAGS, and VARIANTS SCRIPTS TESTARGS where they differ from the Makefile
+# usage: check.sh NAME BUILD    environment: CC CFLAGS, and VARIANTS TESTS SCRIPTS TESTARGS where they differ from the Makefile
 # Runs all tests in another configuration, below BUILD. Where a program of this configuration can't be built or run,
 # that is a skip with its reason. Always ends with status 0: what failed stands in BUILD/results.
 name=$1 build=$2
@@ -36,6 +36,7 @@ export MSAN_OPTIONS=allocator_may_return_null=1
 export TSAN_OPTIONS=allocator_may_return_null=1:second_deadlock_stack=1
 set -- BUILD="$build" CC="$CC" CFLAGS="$CFLAGS" RUNNER="$runner"
 [ -z "${VARIANTS+x}" ] || set -- "$@" VARIANTS="$VARIANTS"
+[ -z "${TESTS+x}" ] || set -- "$@" TESTS="$TESTS"
 [ -z "${SCRIPTS+x}" ] || set -- "$@" SCRIPTS="$SCRIPTS"
 [ -z "${TESTARGS+x}" ] || set -- "$@" TESTARGS="$TESTARGS"
 unset VARIANTS SCRIPTS TESTARGS
