@@ -1,25 +1,13 @@
 // test_faults.c - every header on a system that refuses: each allocation and each thread start failing in turn, waits that the
 // kernel ends with an error, no new threads, calls that containers forbid, tiny stacks, threads that stand still
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size) start_counted((out), (fn), (arg), (stack_size))
+#include "support/seam.h"
 static void *allocate_counted(size_t size, size_t align);
 static void free_counted(void *p);
-#define GOKORE_SEAM_PAUSE_()                                gokore_pause_()
-#define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)      gokore_futex_wait_((word), (expected), (deadline_ns))
 #define GOKORE_SEAM_HAS_WAIT_TWO_()                         gokore_futex_has_two_()
 #define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)              gokore_futex_wait_two_((on), (deadline_ns))
-#define GOKORE_SEAM_WAKE_(word, count)                      gokore_futex_wake_((word), (count))
-#define GOKORE_SEAM_YIELD_()                                gokore_yield_()
-#define GOKORE_SEAM_THREAD_ID_()                            gokore_thread_number_()
-#define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size) start_counted((out), (fn), (arg), (stack_size))
-#define GOKORE_SEAM_THREAD_JOIN_(thread)                    gokore_thread_join_(thread)
 #define GOKORE_SEAM_ALLOC_(size, align)                     allocate_counted((size), (align))
 #define GOKORE_SEAM_FREE_(p)                                free_counted(p)
-#define GOKORE_SEAM_NOW_()                                  gokore_clock_ns_()
 #include "../gokore_atomic.h"
 static gokore_status start_counted(gokore_thread_ *out, gokore_thread_fn_ *fn, void *arg, size_t stack_size);
 #define GOKORE_UNHEARD_(word) (void)0

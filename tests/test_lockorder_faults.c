@@ -1,22 +1,9 @@
 // test_lockorder_faults.c - gokore_lockorder.h without memory: each allocation fails in turn; that memory is missing is told, locks
 // go on, nobody is accused of what was not seen
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "support/seam.h"
 static void *allocate(size_t size, size_t align);
-#define GOKORE_SEAM_PAUSE_()                                gokore_pause_()
-#define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)      gokore_futex_wait_((word), (expected), (deadline_ns))
-#define GOKORE_SEAM_WAKE_(word, count)                      gokore_futex_wake_((word), (count))
-#define GOKORE_SEAM_YIELD_()                                gokore_yield_()
-#define GOKORE_SEAM_THREAD_ID_()                            gokore_thread_number_()
-#define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size) gokore_thread_start_((out), (fn), (arg), (stack_size))
-#define GOKORE_SEAM_THREAD_JOIN_(thread)                    gokore_thread_join_(thread)
 #define GOKORE_SEAM_ALLOC_(size, align)                     allocate((size), (align))
 #define GOKORE_SEAM_FREE_(p)                                gokore_heap_free_(p)
-#define GOKORE_SEAM_NOW_()                                  gokore_clock_ns_()
 #define GOKORE_UNHEARD_(word)                               (void)0
 #undef GOKORE_LOCKORDER
 #define GOKORE_LOCKORDER 1

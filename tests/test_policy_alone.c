@@ -1,25 +1,12 @@
 // test_policy_alone.c - gokore_policy.h without the headers above it, and with each allocation failing in turn. An implementation
 // of its own: its metrics record, and its arena asks for each piece by itself.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "support/seam.h"
 static void *allocate_counted(size_t size, size_t align);
 static void free_counted(void *p);
-#define GOKORE_SEAM_PAUSE_()                                gokore_pause_()
-#define GOKORE_SEAM_WAIT_(word, expected, deadline_ns)      gokore_futex_wait_((word), (expected), (deadline_ns))
 #define GOKORE_SEAM_HAS_WAIT_TWO_()                         gokore_futex_has_two_()
 #define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)              gokore_futex_wait_two_((on), (deadline_ns))
-#define GOKORE_SEAM_WAKE_(word, count)                      gokore_futex_wake_((word), (count))
-#define GOKORE_SEAM_YIELD_()                                gokore_yield_()
-#define GOKORE_SEAM_THREAD_ID_()                            gokore_thread_number_()
-#define GOKORE_SEAM_THREAD_START_(out, fn, arg, stack_size) gokore_thread_start_((out), (fn), (arg), (stack_size))
-#define GOKORE_SEAM_THREAD_JOIN_(thread)                    gokore_thread_join_(thread)
 #define GOKORE_SEAM_ALLOC_(size, align)                     allocate_counted((size), (align))
 #define GOKORE_SEAM_FREE_(p)                                free_counted(p)
-#define GOKORE_SEAM_NOW_()                                  gokore_clock_ns_()
 #define GOKORE_DOC_CHUNK_ ((size_t)64)
 #undef GOKORE_METRICS
 #define GOKORE_METRICS 1
