@@ -3,7 +3,9 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include "support/nested.h"
 #include "support/test.h"
+#include "support/watched.h"
 #include "../gokore_channel.h"
 #include "../gokore_sync.h"
 
@@ -15,18 +17,6 @@
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
-static void watched(void) {
-    test_only_with("LOCKORDER=1");
-    test_only_with("ON_VIOLATION=0");
-    gokore_lockorder_hold_limit(NULL, INT64_MAX); // machines may be slow
-    gokore_deadlock_watch_stop();                 // the limit has started it
-    test_reports_capture();
-}
-static void take(gokore_mutex *m) { REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(m, NULL)); }
-static void nest(gokore_mutex *a, gokore_mutex *b) {
-    take(a), take(b);
-    gokore_mutex_unlock(b), gokore_mutex_unlock(a);
-}
 static void nest_here(void *pair) { nest(((gokore_mutex **)pair)[0], ((gokore_mutex **)pair)[1]); }
 static void nest_there(gokore_mutex *a, gokore_mutex *b) { test_on_thread(nest_here, (gokore_mutex *[]) { a, b }); }
 

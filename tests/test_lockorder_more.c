@@ -3,7 +3,9 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
+#include "support/nested.h"
 #include "support/test.h"
+#include "support/watched.h"
 #include "../gokore_sync.h"
 
 #include <pthread.h>
@@ -14,18 +16,6 @@
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 #define HOUR     INT64_C(3600000000000)
 
-static void watched(void) {
-    test_only_with("LOCKORDER=1");
-    test_only_with("ON_VIOLATION=0");
-    gokore_lockorder_hold_limit(NULL, INT64_MAX); // machines may be slow
-    gokore_deadlock_watch_stop();                 // the limit has started it
-    test_reports_capture();
-}
-static void take(gokore_mutex *m) { REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock(m, NULL)); }
-static void nest(gokore_mutex *a, gokore_mutex *b) {
-    take(a), take(b);
-    gokore_mutex_unlock(b), gokore_mutex_unlock(a);
-}
 static void of_class(gokore_mutex *m, gokore_lock_class *cls, const char *name) {
     gokore_mutex_init(m, &(gokore_mutex_desc) { .lock_class = cls, .name = name });
 }

@@ -1,4 +1,4 @@
-// watched.h - what the tests of deadlocks share: reports are kept, and nobody but the test looks for deadlocks
+// watched.h - what the tests of the lock checker share: reports are kept, and nobody but the test looks for deadlocks
 #ifndef TEST_WATCHED_H
 #define TEST_WATCHED_H
 #include "test.h"
@@ -10,8 +10,8 @@ static inline void watched(void) {
     test_only_with("LOCKORDER=1");
     test_only_with("ON_VIOLATION=0");
     test_reports_capture();
-    gokore_lockorder_hold_limit(NULL, INT64_MAX);
-    gokore_deadlock_watch_stop(); // the limit has started it
+    gokore_lockorder_hold_limit(NULL, INT64_MAX); // machines may be slow
+    gokore_deadlock_watch_stop();                 // the limit has started it
 }
 
 static inline gokore_status cancel_one(const gokore_deadlock *d, gokore_resolution *out, void *asked) {
