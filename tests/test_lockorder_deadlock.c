@@ -102,7 +102,7 @@ TEST(deadlock, of_mutexes_is_found_by_who_blocks_last_and_one_is_cancelled) {
 
 static void wait_until_told(void) { // the last to block looks, too, and may be a little later than we
     while (test_reports_count(GOKORE_REPORT_LOCK_DEADLOCK) == 0) sched_yield();
-    sched_yield();
+    REQUIRE_STATUS(GOKORE_OK, gokore_sleep_ns(30000000, NULL)); // it asks the strategies after it has told
 }
 TEST(deadlock, names_its_threads_and_what_they_wait_for) { // cases S91; without a strategy nobody is cancelled
     watched();
