@@ -278,7 +278,9 @@ typedef enum gokore_qos {
 #else
 #define GOKORE_PRINTF_(f) __attribute__((format(printf, f, f + 1)))
 #endif
-#ifndef GOKORE_CALLER_ // the coverage build, which inlines nothing, has a farther one
+#ifdef __EMSCRIPTEN__ // WebAssembly shows a program no return addresses: the builtin aborts, unless linked with an option
+#define GOKORE_CALLER_    ((const void *)-1) // unknown
+#elif !defined(GOKORE_CALLER_) // the coverage build, which inlines nothing, has a farther one
 #define GOKORE_CALLER_    __builtin_return_address(0)
 #endif
 #define GOKORE_LIKELY_(x) __builtin_expect(!!(x), 1)
@@ -377,7 +379,7 @@ typedef struct gokore_report {
     gokore_severity severity;
     const char *message;      // one sentence, no line end
     const char *resource;     // the name of what it is about, "" = none
-    void *const *stack;       // return addresses of the reporting call, innermost first
+    void *const *stack;       // return addresses of the reporting call, innermost first; none with Emscripten
     uint32_t stack_depth;
     void *const *other_stack; // the other side: where the opposite order was seen, where the lock was taken
     uint32_t other_stack_depth;
@@ -884,7 +886,7 @@ GOKORE_API GOKORE_NODISCARD gokore_status gokore_atomic_check_order(gokore_atomi
 typedef struct gokore_barrier_violation {
     gokore_atomic_op op;
     gokore_order order;
-    const void *address, *caller; // the object, NULL for a fence; where the operation stands
+    const void *address, *caller; // the object, NULL for a fence; where the operation stands (Emscripten: not known)
     const char *why;              // static
 } gokore_barrier_violation;
 // What files compiled with GOKORE_ATOMIC_CHECKS=1 were seen to do, once per place, oldest first; the first 64 are kept, all are
@@ -1684,6 +1686,9 @@ void gokore_latch_unlock_(gokore_latch_ *latch) {
 }
 
 // >>stacks
+#ifdef __EMSCRIPTEN__
+void gokore_stack_capture_(gokore_stack_ *out) { out->depth = 0; } // it has no unwinder
+#else
 static _Unwind_Reason_Code gokore_stack_frame_(struct _Unwind_Context *context, void *user) {
     gokore_stack_ *out = (gokore_stack_ *)user;
     uintptr_t pc = _Unwind_GetIP(context);
@@ -1697,6 +1702,7 @@ void gokore_stack_capture_(gokore_stack_ *out) {
     (void)_Unwind_Backtrace(gokore_stack_frame_, out);
     if (out->depth == 0) out->frames[out->depth++] = GOKORE_CALLER_; // no unwind tables
 }
+#endif
 
 // >>reports
 static const struct { const char *name; gokore_severity severity; } gokore_reports_[] = {

@@ -791,6 +791,9 @@ typedef struct gokore_trace_ {
     uint32_t kept;                   // its number; 0 = none yet
 } gokore_trace_;
 
+#ifdef __EMSCRIPTEN__ // it has no unwinder
+static void gokore_trace_capture_(gokore_trace_ *t) { t->stack.depth = t->kept = 0; }
+#else
 #if defined(__x86_64__)
 #define GOKORE_RETURN_LIES_KNOWN_ 1 // at the word below the frame's canonical address
 static uintptr_t gokore_return_lies_(struct _Unwind_Context *context) {
@@ -829,6 +832,7 @@ __attribute__((noinline)) static void gokore_trace_capture_(gokore_trace_ *t) {
     (void)_Unwind_Backtrace(gokore_trace_frame_, t);
     t->frame = GOKORE_RETURN_LIES_KNOWN_ && gokore_trace_lies_there_(t) ? frame : NULL;
 }
+#endif
 
 static uint32_t gokore_trace_keep_(gokore_trace_ *t) { // under the latch; 0 = no memory
     if (!t->kept) t->kept = gokore_stack_keep_(&t->stack);
