@@ -507,7 +507,7 @@ TEST(pool, a_desc_that_asks_for_the_impossible_is_invalid) {
 
 TEST(pool, threads_that_cannot_be_started_leave_nothing_behind) {
     refused(GOKORE_INVALID, (gokore_pool_desc) { .workers = 2, .stack_size = 1 });
-    refused(GOKORE_OK, (gokore_pool_desc) { .workers = 2, .stack_size = (size_t)1 << 60 });
+    refused(GOKORE_OK, (gokore_pool_desc) { .workers = 2, .stack_size = SIZE_MAX / 16 });
     refused(GOKORE_OK, (gokore_pool_desc) { .workers = 2, .stack_size = SIZE_MAX / 2 });
 }
 

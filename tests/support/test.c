@@ -55,6 +55,8 @@ static struct {
     uint64_t seed;
     double limit_s;
     bool no_fork;
+    const test *running;
+    double began;
     FILE *results; // lines for the sum over several programs
     char self[PATH_MAX], self_as_given[PATH_MAX];
     unsigned passed, failed, skipped, not_here;
@@ -151,11 +153,13 @@ bool test_check_status(gokore_status want, gokore_status got, const char *file, 
     return want == got;
 }
 
+static int end_here(int status);
+
 static _Noreturn void end_test(ending how, const char *why, int status) {
     (void)snprintf(shared->why, sizeof shared->why, "%s", why);
     atomic_store(&shared->ended, (int)how);
     (void)fflush(NULL);
-    if (runner.no_fork) fprintf(stderr, "the test ended early, and the program with it (--no-fork): %s\n", why);
+    if (runner.no_fork) status = end_here(status);
     _exit(status);
 }
 
@@ -448,6 +452,13 @@ static void redirect(int fd) {
     if (fd > STDERR_FILENO) (void)close(fd);
 }
 
+static pid_t fork_or_skip(void) {
+    pid_t child = fork();
+    if (child < 0 && errno == ENOSYS) test_skip("there is no fork here");
+    if (child < 0) die("fork");
+    return child;
+}
+
 static int status_number(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 static int collect(pid_t child, int from, char *out, size_t cap) {
@@ -477,8 +488,7 @@ int test_run_program(const char *const argv[], char *out, size_t cap) {
     int ends[2];
     (void)fflush(NULL);
     if (pipe(ends) != 0) die("pipe");
-    pid_t child = fork();
-    if (child < 0) die("fork");
+    pid_t child = fork_or_skip();
     if (child == 0) {
         (void)close(ends[0]);
         redirect(ends[1]);
@@ -495,8 +505,7 @@ int test_in_child(void (*fn)(void *), void *arg, char *out, size_t cap) {
     int ends[2];
     (void)fflush(NULL);
     if (pipe(ends) != 0) die("pipe");
-    pid_t child = fork();
-    if (child < 0) die("fork");
+    pid_t child = fork_or_skip();
     if (child == 0) {
         (void)close(ends[0]);
         redirect(ends[1]);
@@ -724,21 +733,31 @@ static void forget_variable(const char *name) { (void)unsetenv(name); }
 static void become_child(const test *t) { (void)t; } // fork has done it
 #endif
 
+// --no-fork: of the test that this process runs
+static void judge_here(int status) {
+    const test *t = runner.running;
+    char name[256];
+    (void)snprintf(name, sizeof name, "%s.%s", t->suite, t->name);
+    root_remove((long)getpid());
+    judge(t, name, seconds() - runner.began, true, NULL, status, NULL);
+    print_notes(name);
+}
+
 static void run_test(const test *t) {
     char name[256];
     (void)snprintf(name, sizeof name, "%s.%s", t->suite, t->name);
     become_child(t);
     memset(shared, 0, sizeof *shared);
-    double start = seconds();
+    runner.running = t;
+    runner.began = seconds();
     if (runner.no_fork) {
         begin_test(t);
-        root_remove((long)getpid());
-        judge(t, name, seconds() - start, true, NULL, 0, NULL);
+        judge_here(0);
     } else {
         run_forked(t, name);
+        print_notes(name);
     }
-    print_notes(name);
-    runner.suite_s += seconds() - start;
+    runner.suite_s += seconds() - runner.began;
 }
 
 static void end_suite(const char *suite) {
@@ -749,6 +768,24 @@ static void end_suite(const char *suite) {
     runner.suite_passed = runner.suite_failed = 0;
     runner.suite_s = 0;
     (void)fflush(stdout);
+}
+
+static int end_program(void) { // returns its exit status
+    if (runner.not_here) printf("%u more are for builds with other options\n", runner.not_here);
+    printf("%u passed, %u failed", runner.passed, runner.failed);
+    if (runner.skipped) printf(", %u skipped", runner.skipped);
+    printf("\n");
+    if (runner.results) (void)fclose(runner.results);
+    free(registry.tests);
+    return runner.failed ? 1 : 0;
+}
+
+static int end_here(int status) { // --no-fork: the program ends with the test
+    judge_here(status);
+    end_suite(runner.running->suite);
+    status = end_program();
+    (void)fflush(NULL);
+    return status;
 }
 
 static bool is_named(const test *t, const char *name) {
@@ -829,11 +866,5 @@ int main(int argc, char **argv) {
     catch_end_signals();
     if (run_all(argv + first, argc - first, list) == 0) return usage("no test matches", "");
     if (list) return 0;
-    if (runner.not_here) printf("%u more are for builds with other options\n", runner.not_here);
-    printf("%u passed, %u failed", runner.passed, runner.failed);
-    if (runner.skipped) printf(", %u skipped", runner.skipped);
-    printf("\n");
-    if (runner.results) (void)fclose(runner.results);
-    free(registry.tests);
-    return runner.failed ? 1 : 0;
+    return end_program();
 }

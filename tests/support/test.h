@@ -18,6 +18,12 @@
 
 #include "../../gokore_atomic.h"
 
+#ifdef __EMSCRIPTEN__
+#define TEST_STACKS 0u // reports carry no stack
+#else
+#define TEST_STACKS 1u // reports carry a stack of one frame at least
+#endif
+
 typedef void test_fn(void);
 
 // Registers a test before main; called by TEST only.

@@ -37,7 +37,7 @@ int pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
 int sigismember(const sigset_t *set, int number);
 
 enum { PR_GET_NAME };
-int prctl(int option, char *name, int, int, int);
+int prctl(int option, ...);
 
 enum { RLIMIT_AS, RUSAGE_SELF };
 struct rlimit { size_t rlim_cur, rlim_max; };

@@ -1,5 +1,5 @@
 // runner.h - the part of test.c that is Windows: a test's process is this program again, which finds the verdict's memory by
-// the handle in TEST_VERDICT. Not here: fake roots, and what needs fork.
+// the handle in TEST_VERDICT. Not here: fake roots, and what needs fork; what else is missing is in absent.c.
 #define WIN32_LEAN_AND_MEAN 1
 #include <windows.h>
 
@@ -8,8 +8,6 @@
 static HANDLE verdict_memory; // inherited by the tests' processes
 
 // ---- posix.h
-
-long syscall(long number) { return number == SYS_gettid ? (long)GetCurrentThreadId() : -1; }
 
 long sysconf(int name) {
     SYSTEM_INFO info;
@@ -23,11 +21,6 @@ unsigned alarm(unsigned seconds) {
 }
 
 int setenv(const char *name, const char *value, int overwrite) { return overwrite || !getenv(name) ? _putenv_s(name, value) : 0; }
-
-int sigaction(int number, const struct sigaction *action, struct sigaction *before) {
-    (void)number, (void)action, (void)before;
-    test_skip("Windows has no signals");
-}
 
 int pthread_sigmask(int how, const sigset_t *set, sigset_t *before) {
     (void)how, (void)set, (void)before;
@@ -44,26 +37,6 @@ int mtx_init(mtx_t *m, int type) {
 int mtx_trylock(mtx_t *m) { return mtx_init(m, mtx_plain); }
 
 void mtx_destroy(mtx_t *m) { (void)mtx_init(m, mtx_plain); }
-
-int prctl(int option, char *name, int a, int b, int c) {
-    (void)option, (void)name, (void)a, (void)b, (void)c;
-    test_skip("thread names are not read on Windows");
-}
-
-int getrlimit(int what, struct rlimit *out) {
-    (void)what, (void)out;
-    test_skip("Windows has no resource limits");
-}
-
-int setrlimit(int what, const struct rlimit *limit) {
-    (void)what, (void)limit;
-    test_skip("Windows has no resource limits");
-}
-
-int getrusage(int who, struct rusage *out) {
-    (void)who, (void)out;
-    test_skip("Windows has no getrusage");
-}
 
 // ---- directories and processes
 
