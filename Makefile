@@ -119,7 +119,7 @@ result_of = $(BUILD)/$1/$(subst /,.,$(2:.sh=)).tsv
 RESULTS := $(foreach s,$(SCRIPTS),$(call result_of,results,$s))
 $(foreach s,$(SCRIPTS),$(eval $(call script,$s,$(call result_of,results,$s))))
 $(foreach v,$(VARIANTS),$(foreach t,$(filter $(or $(TESTS_$v),%),$(TESTS)),$(eval $(call test,$t,$v))))
-APART  := tests/check/test_cross.sh tests/check/test_windows.sh # targets of their own: make cross, make windows
+APART  := $(patsubst %,tests/check/test_%.sh,cross wasm windows) # targets of their own: make cross, make windows
 WIDER  := $(filter-out $(APART),$(wildcard tests/check/test_*.sh))
 CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
           $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
@@ -207,9 +207,10 @@ coverage: force ## branches that the tests reach, per header, by gcov; what they
 instructions: force ## instructions per operation (callgrind) and barriers per target against tests/check/instructions.tsv
 	@CC='$(CC)' BUILD='$(BUILD)' sh tests/check/test_instructions.sh
 
-cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, ppc64le, mips64el, sparc64, i686, musl
+cross: force ## installs cross compilers, qemu and Emscripten where it may, and runs tests for aarch64, armhf, riscv64, s390x, ppc64le, mips64el, sparc64, i686, musl, wasm
 	@sh tests/check/cross_tools.sh
-	@sh tests/check/test_cross.sh
+	@sh tests/check/cross_tools.sh emscripten node-acorn
+	@bad=0; for s in cross wasm; do sh tests/check/test_$$s.sh || bad=1; done; exit $$bad
 
 numa: force ## boots a machine of four nodes under qemu, installing it where it may, and runs the topology tests inside
 	@sh tests/numa/numa.sh

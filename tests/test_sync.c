@@ -1345,7 +1345,7 @@ static void see_wait(void *user, const void *lock, int64_t duration_ns) {
 }
 static void check_seen(seen *s, uint32_t acquired, uint32_t released, uint32_t waits) {
     CHECK_UINT(acquired, gokore_atomic_load(&s->acquired));
-    CHECK_UINT(acquired, gokore_atomic_load(&s->stacks));
+    CHECK_UINT(acquired * TEST_STACKS, gokore_atomic_load(&s->stacks));
     CHECK_UINT(released, gokore_atomic_load(&s->released));
     CHECK_UINT(waits, gokore_atomic_load(&s->waits));
 }

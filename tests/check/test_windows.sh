@@ -3,7 +3,7 @@
 . tests/support/script.sh
 CC=x86_64-w64-mingw32-gcc
 command -v $CC > /dev/null 2>&1 || { skip "Windows" "no $CC; make windows"; finish; }
-posix="-Itests/support/windows -include tests/support/windows/posix.h" # for the tests, not for the headers
+posix="-Itests/support/windows -include tests/support/windows/posix.h -DTEST_SYSTEM=\"Windows\"" # for the tests, not for the headers
 
 # ---- the headers
 { echo '#define GOKORE_IMPLEMENTATION'; for h in $HEADERS; do echo "#include \"$h\""; done; } > "$work/implementation.c"
@@ -55,14 +55,14 @@ variant() { # NAME FLAGS TESTS...
     variant=$1 flags=$2
     shift 2
     mkdir "$work/$variant"
-    compile tests/support/implementation.c && compile tests/support/test.c || return
+    compile tests/support/implementation.c && compile tests/support/test.c && compile tests/support/absent.c || return
     ar rcs "$work/$variant/libgokore.a" "$work/$variant/implementation.o" # left out where a test holds its own
     for t in "$@"; do
         program=$work/$variant/test_$t.exe
         compile "tests/test_$t.c" || continue
         # __executable_start is ELF's name; test_validation asks whether an address is code
         works "$variant: test_$t links" $CC -static -Wl,--defsym,__executable_start=__ImageBase -o "$program" \
-            "$work/$variant/test_$t.o" "$work/$variant/test.o" "$work/$variant/libgokore.a" -lpthread -lsynchronization -lm || continue
+            "$work/$variant/test_$t.o" "$work/$variant/test.o" "$work/$variant/absent.o" "$work/$variant/libgokore.a" -lpthread -lsynchronization -lm || continue
         [ -z "$runs" ] || run_test "$variant: test_$t" "$program"
     done
 }
