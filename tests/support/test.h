@@ -19,9 +19,11 @@
 #include "../../gokore_atomic.h"
 
 #ifdef __EMSCRIPTEN__
-#define TEST_STACKS 0u // reports carry no stack
+#define TEST_EMSCRIPTEN 1
+#define TEST_STACKS     0u // reports carry no stack
 #else
-#define TEST_STACKS 1u // reports carry a stack of one frame at least
+#define TEST_EMSCRIPTEN 0
+#define TEST_STACKS     1u // reports carry a stack of one frame at least
 #endif
 
 typedef void test_fn(void);
