@@ -8,7 +8,7 @@ export NODE_PATH
 for tool in emcc node; do
     command -v $tool > /dev/null 2>&1 || { skip "WebAssembly" "no $tool; make cross"; finish; }
 done
-node="node --no-experimental-fetch" # which Emscripten before 3.1.14 takes for a browser's
+node="node --no-experimental-fetch" # node's own fetch makes Emscripten 3.1.6 take it for a browser
 $node -e 0 2> /dev/null || node=node
 absent="-include tests/support/wasm/posix.h -DTEST_SYSTEM=\"WebAssembly\"" # for the tests, not for the headers
 link="-O2 -pthread -sPROXY_TO_PTHREAD -sEXIT_RUNTIME=1 -sINITIAL_MEMORY=512MB -sNODERAWFS=1 -sABORTING_MALLOC=0"
