@@ -207,7 +207,7 @@ coverage: force ## branches that the tests reach, per header, by gcov; what they
 instructions: force ## instructions per operation (callgrind) and barriers per target against tests/check/instructions.tsv
 	@CC='$(CC)' BUILD='$(BUILD)' sh tests/check/test_instructions.sh
 
-cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, ppc64le, mips64el, sparc64, i686, musl
+cross: force ## installs cross compilers and qemu where it may, and runs tests for aarch64, armhf, riscv64, s390x, ppc64le, mips64el, sparc64, powerpc, armel, i686, musl
 	@sh tests/check/cross_tools.sh
 	@sh tests/check/test_cross.sh
 
