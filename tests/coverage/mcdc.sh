@@ -1,0 +1,60 @@
+# MC/DC of each header by the tests: for every condition of a decision with && or ||, whether two runs showed that it alone
+# changes what is decided. By clang's -fcoverage-mcdc and llvm-cov, added up by mcdc.py. MCDC_VARIANTS (the fewest that compile what
+# the headers have for this system), MCDC_TESTS (all; then no floors). A header below its floor (floors.tsv) is a failure. Results:
+# BUILD/coverage/mcdc.tsv (header, per cent, conditions shown, all, decisions, decisions that clang can't measure); mcdc_missed.txt has
+# each decision with a condition that was not shown to matter, and those that can't be measured.
+#
+# What counts, by these rules and no hand-picked lines:
+#   - Decisions with two conditions or more; one with a single condition is a branch and counts in coverage.sh.
+#   - A decision counts once, whatever functions, programs and variants have it; a condition was shown to matter where one of them
+#     showed it. What the compiler knows (`GOKORE_CHECKS >= 2 && …`) is no condition, unless it is one in another variant.
+#   - GOKORE_CHECK_ and GOKORE_ASSERT are no decisions of the program: their lines do not count.
+#   - clang can't measure a decision with a negated or compared one inside, `a && !(b && c)`: not counted, but listed.
+#   - Programs that end by abort or _exit keep their counts (flush.c); those that a signal ends lose them. The explorer's runs are
+#     of other builds and do not count.
+. tests/support/script.sh
+llvm=19 # the first that measures atomically what threads do
+for tool in clang-$llvm llvm-profdata-$llvm llvm-cov-$llvm python3; do
+    if ! command -v $tool > /dev/null 2>&1; then
+        skip "MC/DC" "no $tool here"
+        finish
+    fi
+done
+variants=${MCDC_VARIANTS:-checked metrics portable posix}
+mkdir -p "$BUILD/coverage/mcdc"
+out=$(cd "$BUILD/coverage" && pwd)
+built=$out/mcdc
+rm -rf "$built/results" "$built/raw"
+mkdir -p "$built/raw"
+clang-$llvm -O1 -DWRITE_COUNTERS_=__llvm_profile_write_file -c -o "$built/flush.o" tests/coverage/flush.c
+flags="-O0 -g1 -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -fprofile-update=atomic -Wno-everything"
+# %b and %m: a file per program, which its processes add to
+works "the tests are built and run" env LLVM_PROFILE_FILE="$built/raw/%b-%m.profraw" \
+    "${MAKE:-make}" -k --no-print-directory BUILD="$built" CC=clang-$llvm CFLAGS="$flags" \
+    LDFLAGS="$built/flush.o -Wl,--wrap=abort,--wrap=_exit,--build-id" VARIANTS="$variants" \
+    SCRIPTS=tests/tools/test_gokore.sh ${MCDC_TESTS:+TESTS="$MCDC_TESTS"} TESTARGS="--timeout 900" results
+[ ! -e "$work/output" ] || mv "$work/output" "$built/log" # the warnings name what clang can't measure
+none "all tests pass" grep -h '^fail' -r "$built/results"
+works "what the programs left is added up" llvm-profdata-$llvm merge -o "$built/all.profdata" "$built/raw"
+rm -rf "$built/shown"
+mkdir -p "$built/shown"
+for variant in $variants tools; do
+    for program in "$built/$variant"/*; do
+        [ ! -x "$program" ] || printf -- '-object %s ' "$program"
+    done > "$work/objects"
+    # shellcheck disable=SC2046
+    llvm-cov-$llvm show -instr-profile "$built/all.profdata" --show-mcdc --show-instantiations=false $(cat "$work/objects") \
+        -sources "$top"/gokore_*.h > "$built/shown/$variant.txt" 2>> "$work/shown"
+    # shellcheck disable=SC2046
+    llvm-cov-$llvm export -instr-profile "$built/all.profdata" --skip-expansions $(cat "$work/objects") \
+        > "$built/shown/$variant.json" 2>> "$work/shown"
+done
+floors=tests/coverage/floors.tsv
+[ -z "${MCDC_TESTS:-}" ] || floors=/dev/null # a part says nothing about all
+if python3 tests/coverage/mcdc.py $floors "$out" "$built/shown" "$built/log"; then
+    pass "no header is below its floor of MC/DC"
+else
+    fail "no header is below its floor of MC/DC" "$work/shown"
+fi
+echo "what is missed: $out/mcdc_missed.txt ($(wc -l < "$out/mcdc_missed.txt") lines)"
+finish
