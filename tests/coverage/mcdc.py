@@ -1,6 +1,6 @@
-# mcdc.py FLOORS OUT SHOWN LOG: MC/DC of each header, added up over all programs and variants, as mcdc.sh explains. SHOWN has what
-# llvm-cov said, VARIANT.txt and VARIANT.json; LOG is the compiler's output. Writes OUT/mcdc.tsv and OUT/mcdc_missed.txt; ends with
-# 1 if a header is below its floor.
+# mcdc.py FLOORS OUT SHOWN LOG: MC/DC of each header, added up over all programs and variants, as mcdc.sh explains. SHOWN has
+# what llvm-cov said, VARIANT.txt and VARIANT.json; LOG is the compiler's output. Writes OUT/mcdc.tsv and OUT/mcdc_missed.txt;
+# ends with 1 if a header is below its floor.
 import collections
 import glob
 import json
@@ -91,7 +91,8 @@ def main(floors, out, shown, log):
             for (line, column, function), decision in sorted(found[header].items()):
                 which = ",".join("C%d" % n for n, state in sorted(decision.items()) if state == MISSED)
                 if which:
-                    missed.write("%s:%d: %s of %d: %s\n" % (header, line, which, len(decision), function or text[line - 1].strip()))
+                    source = function or text[line - 1].strip()
+                    missed.write("%s:%d: %s of %d: %s\n" % (header, line, which, len(decision), source))
             for line in left:
                 missed.write("%s:%d: not measured: %s\n" % (header, line, text[line - 1].strip()))
     for header in low:

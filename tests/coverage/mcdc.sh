@@ -1,8 +1,8 @@
 # MC/DC of each header by the tests: for every condition of a decision with && or ||, whether two runs showed that it alone
-# changes what is decided. By clang's -fcoverage-mcdc and llvm-cov, added up by mcdc.py. MCDC_VARIANTS (the fewest that compile what
-# the headers have for this system), MCDC_TESTS (all; then no floors). A header below its floor (floors.tsv) is a failure. Results:
-# BUILD/coverage/mcdc.tsv (header, per cent, conditions shown, all, decisions, decisions that clang can't measure); mcdc_missed.txt has
-# each decision with a condition that was not shown to matter, and those that can't be measured.
+# changes what is decided. By clang's -fcoverage-mcdc and llvm-cov, added up by mcdc.py. MCDC_VARIANTS (the fewest that compile
+# what the headers have for this system), MCDC_TESTS (all; then no floors). A header below its floor (floors.tsv) is a failure.
+# Results: BUILD/coverage/mcdc.tsv (header, per cent, conditions shown, all, decisions, decisions that clang can't measure);
+# mcdc_missed.txt has each decision with a condition that was not shown to matter, and those that can't be measured.
 #
 # What counts, by these rules and no hand-picked lines:
 #   - Decisions with two conditions or more; one with a single condition is a branch and counts in coverage.sh.
@@ -13,7 +13,7 @@
 #   - Programs that end by abort or _exit keep their counts (flush.c); those that a signal ends lose them. The explorer's runs are
 #     of other builds and do not count.
 . tests/support/script.sh
-llvm=19 # the first that measures atomically what threads do
+llvm=19 # whose -fprofile-update=atomic holds for MC/DC, too
 for tool in clang-$llvm llvm-profdata-$llvm llvm-cov-$llvm python3; do
     if ! command -v $tool > /dev/null 2>&1; then
         skip "MC/DC" "no $tool here"
@@ -21,11 +21,10 @@ for tool in clang-$llvm llvm-profdata-$llvm llvm-cov-$llvm python3; do
     fi
 done
 variants=${MCDC_VARIANTS:-checked metrics portable posix}
-mkdir -p "$BUILD/coverage/mcdc"
+rm -rf "$BUILD/coverage/mcdc" # built again, for the warnings
+mkdir -p "$BUILD/coverage/mcdc/raw" "$BUILD/coverage/mcdc/shown"
 out=$(cd "$BUILD/coverage" && pwd)
 built=$out/mcdc
-rm -rf "$built/results" "$built/raw"
-mkdir -p "$built/raw"
 clang-$llvm -O1 -DWRITE_COUNTERS_=__llvm_profile_write_file -c -o "$built/flush.o" tests/coverage/flush.c
 flags="-O0 -g1 -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -fprofile-update=atomic -Wno-everything"
 # %b and %m: a file per program, which its processes add to
@@ -36,8 +35,6 @@ works "the tests are built and run" env LLVM_PROFILE_FILE="$built/raw/%b-%m.prof
 [ ! -e "$work/output" ] || mv "$work/output" "$built/log" # the warnings name what clang can't measure
 none "all tests pass" grep -h '^fail' -r "$built/results"
 works "what the programs left is added up" llvm-profdata-$llvm merge -o "$built/all.profdata" "$built/raw"
-rm -rf "$built/shown"
-mkdir -p "$built/shown"
 for variant in $variants tools; do
     for program in "$built/$variant"/*; do
         [ ! -x "$program" ] || printf -- '-object %s ' "$program"
