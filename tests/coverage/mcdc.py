@@ -37,8 +37,17 @@ def read_text(path, found):
             add(found[header][decision], int(match[1]), STATES[match[2]])
 
 
+def asserting():
+    """Where the macros stand whose argument is asserted."""
+    for header in glob.glob("gokore_*.h"):
+        for number, line in enumerate(open(header), 1):
+            if line.startswith("#define") and ASSERTED.search(line):
+                yield number
+
+
 def read_json(path, found):
     """Decisions that are a macro's argument, by function: their conditions are never constant."""
+    asserted = set(asserting())
     for function in json.load(open(path))["data"][0]["functions"]:
         header = os.path.basename(function["filenames"][0])
         first, _, last = function["regions"][0][:3]
@@ -46,8 +55,8 @@ def read_json(path, found):
         if header.startswith("gokore_"):
             nth = 0
             for record in function["mcdc_records"]:
-                inside = first <= record[0] <= last
-                if not inside and record[0] == record[2] and record[3] - record[1] == 1: # the macro's parameter: one letter
+                parameter = record[0] == record[2] and record[3] - record[1] == 1 # of one letter
+                if parameter and not first <= record[0] <= last and record[0] not in asserted:
                     nth += 1
                     for number, shown in enumerate(record[6], 1):
                         add(found[header][(first, -nth, name)], number, MATTERS if shown else MISSED)
