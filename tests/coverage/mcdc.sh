@@ -27,11 +27,10 @@ out=$(cd "$BUILD/coverage" && pwd)
 built=$out/mcdc
 clang-$llvm -O1 -DWRITE_COUNTERS_=__llvm_profile_write_file -c -o "$built/flush.o" tests/coverage/flush.c
 flags="-O0 -g1 -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -fprofile-update=atomic -Wno-everything"
-# %b and %m: a file per program, which its processes add to
-works "the tests are built and run" env LLVM_PROFILE_FILE="$built/raw/%b-%m.profraw" \
-    "${MAKE:-make}" -k --no-print-directory BUILD="$built" CC=clang-$llvm CFLAGS="$flags" \
-    LDFLAGS="$built/flush.o -Wl,--wrap=abort,--wrap=_exit,--build-id" VARIANTS="$variants" \
-    SCRIPTS=tests/tools/test_gokore.sh ${MCDC_TESTS:+TESTS="$MCDC_TESTS"} TESTARGS="--timeout 900" results
+# a file per test, which its processes add to: %m
+works "the tests are built and run" "${MAKE:-make}" -k --no-print-directory BUILD="$built" CC=clang-$llvm CFLAGS="$flags" \
+    LDFLAGS="$built/flush.o -Wl,--wrap=abort,--wrap=_exit" VARIANTS="$variants" SCRIPTS=tests/tools/test_gokore.sh \
+    RUNNER="env LLVM_PROFILE_FILE=$built/raw/\$\$(@F)-%m.profraw" ${MCDC_TESTS:+TESTS="$MCDC_TESTS"} TESTARGS="--timeout 900" results
 [ ! -e "$work/output" ] || mv "$work/output" "$built/log" # the warnings name what clang can't measure
 none "all tests pass" grep -h '^fail' -r "$built/results"
 works "what the programs left is added up" llvm-profdata-$llvm merge -o "$built/all.profdata" "$built/raw"
@@ -39,6 +38,7 @@ for variant in $variants tools; do
     for program in "$built/$variant"/*; do
         [ ! -x "$program" ] || printf -- '-object %s ' "$program"
     done > "$work/objects"
+    [ -s "$work/objects" ] || continue
     # shellcheck disable=SC2046
     llvm-cov-$llvm show -instr-profile "$built/all.profdata" --show-mcdc --show-instantiations=false $(cat "$work/objects") \
         -sources "$top"/gokore_*.h > "$built/shown/$variant.txt" 2>> "$work/shown"
