@@ -20,6 +20,11 @@ for tool in clang-$llvm llvm-profdata-$llvm llvm-cov-$llvm python3; do
         finish
     fi
 done
+echo 'int main(void) { return 0; }' > "$work/probe.c"
+if ! clang-$llvm -fprofile-instr-generate -o "$work/probe" "$work/probe.c" 2> /dev/null; then
+    skip "MC/DC" "no profiling runtime of clang-$llvm here"
+    finish
+fi
 variants=${MCDC_VARIANTS:-checked metrics portable posix}
 rm -rf "$BUILD/coverage/mcdc" # built again, for the warnings
 mkdir -p "$BUILD/coverage/mcdc/raw" "$BUILD/coverage/mcdc/shown"
@@ -30,7 +35,8 @@ flags="-O0 -g1 -fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -fpro
 # a file per test, which its processes add to: %m
 works "the tests are built and run" "${MAKE:-make}" -k --no-print-directory BUILD="$built" CC=clang-$llvm CFLAGS="$flags" \
     LDFLAGS="$built/flush.o -Wl,--wrap=abort,--wrap=_exit" VARIANTS="$variants" SCRIPTS=tests/tools/test_gokore.sh \
-    RUNNER="env LLVM_PROFILE_FILE=$built/raw/\$\$(@F)-%m.profraw" ${MCDC_TESTS:+TESTS="$MCDC_TESTS"} TESTARGS="--timeout 900" results
+    RUNNER="env LLVM_PROFILE_FILE=$built/raw/\$\$(@F)-%m.profraw" TESTARGS="--timeout 900" \
+    ${MCDC_TESTS:+TESTS="$MCDC_TESTS"} results
 [ ! -e "$work/output" ] || mv "$work/output" "$built/log" # the warnings name what clang can't measure
 none "all tests pass" grep -h '^fail' -r "$built/results"
 works "what the programs left is added up" llvm-profdata-$llvm merge -o "$built/all.profdata" "$built/raw"
