@@ -201,8 +201,10 @@ fuzz: force ## libFuzzer on every target from tests/fuzz/corpus, FUZZ_SECONDS (6
 soak: force ## everything at once for SECONDS (600): an exactly-once ledger, memory and fairness watched; also under TSan
 	@CC='$(CC)' BUILD='$(BUILD)' SECONDS='$(or $(SECONDS),600)' sh tests/soak/soak.sh
 
-coverage: force ## branches that the tests reach, per header, by gcov; what they don't reach: build/coverage/missed.txt
-	@CC=gcc BUILD='$(BUILD)' sh tests/coverage/coverage.sh
+coverage: force ## branches (gcov) and MC/DC (clang-19, installed where it may) of the tests, per header; what they miss: build/coverage/*missed.txt
+	+@CC=gcc BUILD='$(BUILD)' sh tests/coverage/coverage.sh; branches=$$?; \
+	sh tests/check/cross_tools.sh clang-19 llvm-19 libclang-rt-19-dev; \
+	BUILD='$(BUILD)' sh tests/coverage/mcdc.sh && exit $$branches
 
 instructions: force ## instructions per operation (callgrind) and barriers per target against tests/check/instructions.tsv
 	@CC='$(CC)' BUILD='$(BUILD)' sh tests/check/test_instructions.sh
