@@ -46,13 +46,18 @@
 //                                             GOKORE_DENY the call fails with a status, GOKORE_ABORT the process aborts
 //          GOKORE_FUTEX               [impl]  1       0: threads park on pthreads alone; the default where the system has no
 //                                             futex known here. On Windows it must be 1
+//          GOKORE_LOCKED_64           [call]  0       1: on a processor without atomics of 8 bytes (32-bit PowerPC, ARM before
+//                                             v6, i486), which is refused otherwise, gcc's libatomic does them: link with
+//                                             -latomic. It may lock: not for signal handlers, memory shared by processes,
+//                                             a child of fork. No effect elsewhere. clang: add -Wno-atomic-alignment
 //          GOKORE_LOCKORDER, GOKORE_POLICY, GOKORE_QOS, GOKORE_METRICS, GOKORE_NUMA, GOKORE_HWLOC  [impl]  where each belongs
 //          GOKORE_TRACE  reserved name; accepted, without effect in 0.1.0
 //          gokore_config() returns the options of the running build as one string.
 //
 // CONCEPTS
 //   Types        gokore_atomic_bool, _i8, _u8, _i16, _u16, _i32, _u32, _i64, _u64, _size, _ptr: structs of one member,
-//                all lock-free. Zeroed memory is a valid atomic of value 0. Static initialiser: GOKORE_ATOMIC_INIT(v).
+//                all lock-free (8 bytes: see GOKORE_LOCKED_64). Zeroed memory is a valid atomic of value 0. Static initialiser:
+//                GOKORE_ATOMIC_INIT(v).
 //   Operations   gokore_atomic_OP(p, ...) selects by the type of p; gokore_atomic_TYPE_OP are the functions behind it.
 //   Orders       No suffix is sequentially consistent; _acquire, _release, _acq_rel, _relaxed say less.
 //   Wrapping     Signed arithmetic wraps, as in C11.
@@ -149,7 +154,8 @@
 #if !defined(__cplusplus) && (!defined(__STDC_VERSION__) || __STDC_VERSION__ < 201112L)
 #error "goKore needs C11 or later: compile with -std=c11, -std=gnu11 or newer"
 #endif
-#if __GCC_ATOMIC_INT_LOCK_FREE != 2 || __GCC_ATOMIC_POINTER_LOCK_FREE != 2
+// ARM before v6 has them in Linux' helpers, which these macros leave out; the static assertion below sees them.
+#if (__GCC_ATOMIC_INT_LOCK_FREE != 2 || __GCC_ATOMIC_POINTER_LOCK_FREE != 2) && !defined(__ARM_EABI__)
 #error "goKore needs lock-free atomics of 4 bytes and of pointers: this target would lock behind your back"
 #endif
 
@@ -177,6 +183,9 @@
 #endif
 #ifndef GOKORE_FUTEX
 #define GOKORE_FUTEX GOKORE_HAS_FUTEX_
+#endif
+#ifndef GOKORE_LOCKED_64
+#define GOKORE_LOCKED_64 0
 #endif
 #ifndef GOKORE_LOCKORDER
 #define GOKORE_LOCKORDER 0
@@ -240,6 +249,8 @@ typedef enum gokore_qos {
 #error "GOKORE_FUTEX must be 0 here: goKore knows no futex of this system"
 #elif !GOKORE_FUTEX && GOKORE_PLATFORM_ == GOKORE_PLATFORM_WINDOWS_
 #error "GOKORE_FUTEX must be 1 on Windows: threads park on WaitOnAddress"
+#elif GOKORE_LOCKED_64 != 0 && GOKORE_LOCKED_64 != 1
+#error "GOKORE_LOCKED_64 must be 0 or 1"
 #elif GOKORE_LOCKORDER != 0 && GOKORE_LOCKORDER != 1
 #error "GOKORE_LOCKORDER must be 0 or 1"
 #elif GOKORE_POLICY != 0 && GOKORE_POLICY != 1
@@ -293,11 +304,14 @@ typedef enum gokore_qos {
 #define GOKORE_STATIC_ASSERT_ _Static_assert
 #define GOKORE_ALIGNAS_(n)    _Alignas(n)
 #endif
+__extension__ GOKORE_STATIC_ASSERT_(__atomic_always_lock_free(4, 0), "goKore needs lock-free atomics of 4 bytes and of pointers");
+__extension__ GOKORE_STATIC_ASSERT_(GOKORE_LOCKED_64 == 1 || __atomic_always_lock_free(8, 0),
+                                    "goKore needs lock-free atomics of 8 bytes, which this target lacks: see GOKORE_LOCKED_64");
 // An option that is a word instead of a number (-DGOKORE_LOCKORDER=ON) stops here.
-__extension__ GOKORE_STATIC_ASSERT_(__atomic_always_lock_free(8, 0), "goKore needs lock-free atomics of 8 bytes, which this target lacks");
-GOKORE_STATIC_ASSERT_((GOKORE_STATIC) + (GOKORE_CHECKS) + (GOKORE_ATOMIC_CHECKS) + (GOKORE_ATOMIC_COUNT) + (GOKORE_FUTEX) + (GOKORE_LOCKORDER) +
-                              (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) + (GOKORE_NUMA) + (GOKORE_HWLOC) + (GOKORE_HELGRIND) +
-                              (GOKORE_EXPLORE) + (GOKORE_ON_VIOLATION) + (GOKORE_QOS) >= 0,
+GOKORE_STATIC_ASSERT_((GOKORE_STATIC) + (GOKORE_CHECKS) + (GOKORE_ATOMIC_CHECKS) + (GOKORE_ATOMIC_COUNT) + (GOKORE_FUTEX) +
+                              (GOKORE_LOCKED_64) + (GOKORE_LOCKORDER) + (GOKORE_POLICY) + (GOKORE_METRICS) + (GOKORE_TRACE) +
+                              (GOKORE_NUMA) + (GOKORE_HWLOC) + (GOKORE_HELGRIND) + (GOKORE_EXPLORE) + (GOKORE_ON_VIOLATION) +
+                              (GOKORE_QOS) >= 0,
                       "options are numbers");
 
 #ifdef __cplusplus
@@ -555,8 +569,8 @@ GOKORE_INLINE_ void gokore_atomic_look_(const void *object, size_t size, gokore_
 }
 
 // >>atomic types
-// One-member structs, so that each is a type of its own and no plain integer passes for one. Lock-free, aligned to their
-// size. Don't touch the member: it is there for the static initialiser.
+// One-member structs, so that each is a type of its own and no plain integer passes for one. Lock-free (8 bytes: but see
+// GOKORE_LOCKED_64), aligned to their size. Don't touch the member: it is there for the static initialiser.
 #define GOKORE_ATOMIC_INIT(v) { (v) }
 typedef struct gokore_atomic_bool { bool v_; } gokore_atomic_bool; // operated on as a byte
 typedef struct gokore_atomic_i8 { int8_t v_; } gokore_atomic_i8;
@@ -902,7 +916,8 @@ GOKORE_API size_t gokore_barrier_violations(gokore_barrier_violation *out, size_
 
 typedef struct gokore_memory_info {
     uint32_t cache_line; // bytes
-    uint32_t lock_free;  // bit n: the compiler promises no locks for 1 << n bytes (gcc < 14 on RISC-V: not for 1, 2)
+    uint32_t lock_free;  // bit n: the compiler promises no locks for 1 << n bytes (gcc < 14 on RISC-V: not for 1, 2; not for 8
+                         // where GOKORE_LOCKED_64 is needed)
 } gokore_memory_info;
 GOKORE_API void gokore_memory_model(gokore_memory_info *out);
 typedef struct gokore_litmus { // how often each test's weak outcome was seen, of runs tries
@@ -1588,7 +1603,7 @@ const char *gokore_version(void) { return GOKORE_VERSION; }
 const char *gokore_config(void) {
     return "VERSION=" GOKORE_VERSION " PLATFORM=" GOKORE_PLATFORM_NAME_ " STATIC=" GOKORE_TEXT_(GOKORE_STATIC) " CHECKS=" GOKORE_TEXT_(GOKORE_CHECKS)
            " ATOMIC_CHECKS=" GOKORE_TEXT_(GOKORE_ATOMIC_CHECKS) " ATOMIC_COUNT=" GOKORE_TEXT_(GOKORE_ATOMIC_COUNT)
-           " FUTEX=" GOKORE_TEXT_(GOKORE_FUTEX)
+           " FUTEX=" GOKORE_TEXT_(GOKORE_FUTEX) " LOCKED_64=" GOKORE_TEXT_(GOKORE_LOCKED_64)
            " LOCKORDER=" GOKORE_TEXT_(GOKORE_LOCKORDER) " POLICY=" GOKORE_TEXT_(GOKORE_POLICY)
            " ON_VIOLATION=" GOKORE_TEXT_(GOKORE_ON_VIOLATION) " QOS=" GOKORE_TEXT_(GOKORE_QOS)
            " METRICS=" GOKORE_TEXT_(GOKORE_METRICS) " TRACE=" GOKORE_TEXT_(GOKORE_TRACE)

@@ -358,7 +358,7 @@ TEST(rules, random_ones_agree_with_an_oracle) { // accepted as long as no class 
         for (int step = 0; step < 12; step++) {
             int chain[4];
             const char *order[4];
-            size_t n = 2 + test_random(&rng) % 3;
+            size_t n = (size_t)(2 + test_random(&rng) % 3);
             for (size_t i = 0; i < n; i++) {
                 chain[i] = (int)(test_random(&rng) % KINDS);
                 order[i] = names[chain[i]];

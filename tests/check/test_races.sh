@@ -1,9 +1,10 @@
 # Race detectors understand the library: nothing to say of a program that shares data under every primitive, and loud on the
-# same program with one datum under none. TSan as it is, helgrind with GOKORE_HELGRIND=1.
+# same program with one datum under none. TSan as it is, and with mutexes that it is told of (then it finds their wrong order, too),
+# helgrind with GOKORE_HELGRIND=1.
 . tests/support/script.sh
 
-detector() { # NAME BUILD RUN: commands; $racy and $program are set
-    for racy in 0 1; do
+detector() { # NAME BUILD RUN [ORDERS]: commands; $racy and $program are set. ORDERS: it knows of locks
+    for racy in 0 1 2; do
         program=$work/program_$racy
         if ! eval "$2" > "$work/output" 2>&1; then
             skip "$1" "it can't be used here: $(head -n 1 "$work/output")"
@@ -14,10 +15,20 @@ detector() { # NAME BUILD RUN: commands; $racy and $program are set
     works "$1 is silent on locks, conditions, channels and atomics" eval "$3"
     program=$work/program_1
     refused "$1 is loud where a lock is missing" "race.c" eval "$3"
+    program=$work/program_2
+    if [ -n "${4:-}" ]; then
+        refused "$1 is loud where two locks are taken in both orders" "lock-order-inversion" eval "$3"
+    else
+        works "$1 knows nothing of the order of locks" eval "$3"
+    fi
 }
 for cc in gcc clang; do
     command -v $cc > /dev/null 2>&1 || { skip "$cc -fsanitize=thread" "no $cc"; continue; }
-    detector "$cc -fsanitize=thread" '$cc -std=c11 -w -O1 -g -I. -DRACY=$racy -fsanitize=thread -pthread -o "$program" tests/check/race.c' '$program'
+    for annotated in 0 1; do
+        detector "$cc -fsanitize=thread$([ $annotated = 0 ] || echo ' with annotated mutexes')" \
+            '$cc -std=c11 -w -O1 -g -I. -DRACY=$racy -DANNOTATED=$annotated -fsanitize=thread -pthread -o "$program" tests/check/race.c' \
+            '$program' "$([ $annotated = 0 ] || echo orders)"
+    done
 done
 if command -v valgrind > /dev/null 2>&1; then
     detector helgrind '$CC -std=c11 -O1 -g -I. -DRACY=$racy -DGOKORE_HELGRIND=1 -pthread -o "$program" tests/check/race.c' \

@@ -1,5 +1,5 @@
 # What the documents show is compiled: the EXAMPLE of each header's manual, and the C blocks of README.md. A C block
-# that is followed by a text block is run, and must print it.
+# that is followed by a text block is run, and must print it. What TESTING.md counts is counted.
 . tests/support/script.sh
 
 build_example() { # NAME FILE: links with the library unless the file holds it; a file without main is only compiled
@@ -21,6 +21,14 @@ for h in $HEADERS; do
     echo "$h shows no example" > "$work/output"
     if grep -q '[;{]' "$work/example.c"; then build_example "EXAMPLE of $h" "$work/example.c"; else fail "EXAMPLE of $h" "$work/output"; fi
 done
+
+for file in tests/explore/explore_*.c; do
+    family=$(basename "$file" .c)
+    mutants=$(grep -c '^mutant ' "${file%.c}.mutants" 2> /dev/null)
+    echo "${family#explore_}" "$(grep -c '^SCENARIO(' "$file")" "$mutants"
+done | sed 's/ *$//' | sort > "$work/counted"
+sed -n '/^| family /,/^$/s/^| \([a-z_]*\)[^|]*| *\([0-9]*\) *| *\([0-9]*\) *|.*/\1 \2 \3/p' TESTING.md | grep -v '^family' | sed 's/ *$//' | sort > "$work/written"
+same "TESTING.md counts the explorer's scenarios and mutants" "$work/counted" "$work/written"
 
 [ -f README.md ] || { skip "README.md" "there is none"; finish; }
 awk -v dir="$work" '

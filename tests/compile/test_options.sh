@@ -1,7 +1,7 @@
 # The options: numbers in their range only, documented, without any effect on types and signatures; what is exported.
 . tests/support/script.sh
 # Every option that has a numeric default, as the headers define them.
-options=$(awk '/^# *ifndef GOKORE_[A-Z_]*[A-Z]$/ { name = $NF; next } $1 " " $2 == "#define " name && NF > 2 && $3 !~ /^["\\]/ && $2 !~ /\(|_H$/ { print name } { name = "" }
+options=$(awk '/^# *ifndef GOKORE_[A-Z_0-9]*[A-Z0-9]$/ { name = $NF; next } $1 " " $2 == "#define " name && NF > 2 && $3 !~ /^["\\]/ && $2 !~ /\(|_H$/ { print name } { name = "" }
                /^# *ifdef NDEBUG/ { name = "GOKORE_CHECKS" }' $HEADERS | sort -u)
 { echo '#define GOKORE_IMPLEMENTATION'; for h in $HEADERS; do echo "#include \"$h\""; done; } > "$work/implementation.c"
 for h in $HEADERS; do echo "#include \"$h\""; done > "$work/declarations.c"

@@ -22,7 +22,7 @@ mkdir -p "$out/inline"
 rm -rf "$out/results"
 find "$out" -name '*.gcda' -exec rm -f {} +
 flags="-O0 -g --coverage -fprofile-update=atomic -include tests/coverage/functions.h -w"
-gcc -O1 -c -o "$out/flush.o" tests/coverage/flush.c
+gcc -O1 -DWRITE_COUNTERS_=__gcov_dump -c -o "$out/flush.o" tests/coverage/flush.c
 for checks in 0 1; do # only for their list of functions
     # shellcheck disable=SC2086
     gcc -std=c11 $flags -fkeep-inline-functions -DGOKORE_ATOMIC_CHECKS=$checks -I. -c -o "$out/inline/implementation.o" tests/support/implementation.c

@@ -149,6 +149,31 @@ SCENARIO(pool, whom_the_watcher_leaves_another_takes, .bound = 4, .stale = 1, .s
     other_ends(3);
     gokore_pool_destroy(pool);
 }
+// The watcher finds a task in the cluster, and at that moment is told of another, while somebody sleeps.
+static gokore_atomic_u32 gave;
+static gokore_status gives_to_the_watcher(void *unused, gokore_pool *thief, gokore_context *ctx, int node, gokore_task **out) {
+    (void)unused, (void)ctx, (void)node;
+    if (gokore_atomic_load(&thief->watch) != GOKORE_WATCHES_ || gokore_atomic_load(&thief->sleeping) == 0) return GOKORE_EMPTY;
+    if (gokore_atomic_exchange(&gave, 1)) return GOKORE_EMPTY;
+    submits_second(NULL);
+    *out = job_of(0, waits_for_second);
+    return GOKORE_OK;
+}
+SCENARIO(pool, what_the_watcher_was_told_of_another_takes, .bound = 4, .stale = 1, .steps = 20000) {
+    gokore_retry_policy once = { .attempts = 1 };
+    gokore_pool_desc desc = { .workers = 2, .retry = &once };
+    gokore_cluster_coordinator c = { .try_steal = gives_to_the_watcher };
+    CHECK(gokore_pool_create(&pool, &desc) == GOKORE_OK && gokore_pool_set_coordinator(pool, &c) == GOKORE_OK);
+    explore_go(submitter, &names[2]);
+    CHECK(gokore_pool_run(pool, job_of(3, run), NULL) == GOKORE_OK && ran[3] == 1);
+    other_ends(3);
+    CHECK(gokore_pool_set_coordinator(pool, NULL) == GOKORE_OK && gokore_pool_wait_idle(pool, NULL) == GOKORE_OK);
+    if (gokore_atomic_load(&gave)) {
+        gokore_atomic_wait(&second_ran, 0);
+        CHECK(ran[1] == 1);
+    }
+    gokore_pool_destroy(pool);
+}
 static gokore_atomic_u32 inside;
 static void is_alone(gokore_worker *w, gokore_task *task) {
     CHECK(gokore_atomic_fetch_add(&inside, 1) == 0);
