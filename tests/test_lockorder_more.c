@@ -1,5 +1,5 @@
-// test_lockorder_more.c - gokore_lockorder.h: limits of holds, locks that go, which cycles are mild, levels, deep stacks and many locks,
-// classes and names that are odd
+// test_lockorder_more.c - gokore_lockorder.h: limits of holds, locks that go, which cycles are mild, levels, deep stacks and many
+// locks, classes and names that are odd
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif

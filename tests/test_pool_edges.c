@@ -255,7 +255,8 @@ TEST(policy, in_force_says_what_pools_steal_from_afar) {
                                 "spec: {qosClass: BestEffort, hierarchyRules: [{name: r, order: [X, Z]}]}\n";
     static const char both[] = "apiVersion: concurrency.gokore.io/v1alpha1\nkind: LockPolicy\nmetadata: {name: a}\n"
                                "spec: {qosClass: BestEffort, hierarchyRules: [{name: r, order: [X, Z]}]}\n---\n"
-                               "apiVersion: orchestration.gokore.io/v1beta1\nkind: ConcurrencyPolicy\nspec: {numa: {stealThreshold: 4}}\n";
+                               "apiVersion: orchestration.gokore.io/v1beta1\nkind: ConcurrencyPolicy\n"
+                               "spec: {numa: {stealThreshold: 4}}\n";
     static const struct { const char *text; uint32_t threshold; } cases[] = { { NULL, 0 }, { locks, 0 }, { both, 4 } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         apply(cases[i].text);

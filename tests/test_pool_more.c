@@ -802,8 +802,8 @@ TEST(width, set_config_takes_what_is_given_and_refuses_what_cannot_change) {
     gokore_pool_desc memory = { .allocator = { .free = test_allocator_hooks(&hooks).free }, .workers = 3 };
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &memory));
     static const int none = 4711;
-    gokore_pool_desc nowhere_else = { .workers = 3, .numa = { .required = true, .preferred_nodes = &none, .preferred_node_count = 1 } };
-    CHECK(gokore_pool_set_config(pool, &nowhere_else) != GOKORE_OK); // then nothing of it counts
+    gokore_numa_policy there = { .required = true, .preferred_nodes = &none, .preferred_node_count = 1 };
+    CHECK(gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .numa = there }) != GOKORE_OK); // then nothing of it counts
     CHECK_UINT(1, gokore_pool_worker_count(pool));
     CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .qos = GOKORE_QOS_GUARANTEED,
                                                                               .queue_limit = 7 }));
