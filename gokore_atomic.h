@@ -2301,7 +2301,7 @@ static void gokore_tracked_link_(uint32_t i, const void *addr) {
 
 static void gokore_tracked_unlink_(uint32_t i) {
     uint16_t *at = &gokore_tracked_slots_[gokore_atomic_filter_(gokore_tracked_addresses_[i])];
-    while (*at && *at != i) at = &gokore_tracking_.older[*at];
+    while (*at != i) at = &gokore_tracking_.older[*at];
     gokore_tracked_changing_();
     GOKORE_SEAM_STORE_(at, gokore_tracking_.older[i], __ATOMIC_RELEASE); // pairs with gokore_tracked_walk_
     GOKORE_SEAM_STORE_(&gokore_tracked_addresses_[i], NULL, __ATOMIC_RELAXED); // relaxed: who comes later sees it anyway

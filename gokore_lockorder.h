@@ -700,9 +700,8 @@ static uint32_t gokore_lock_class_record_(const char *name, size_t len) {
     return 0;
 }
 
-// The node of a class's locks that are taken with this subclass; 0 = no memory.
+// The node of a class's locks that are taken with this subclass, which is not 0; 0 = no memory.
 static uint32_t gokore_lock_subclass_(uint32_t cls, uint32_t subclass) {
-    if (subclass == 0) return cls;
     uint64_t key = (uint64_t)cls << 32 | subclass;
     uint32_t i = gokore_lock_map_get_(&gokore_lockorder_.by_subclass, key);
     if (i) return i;
@@ -766,7 +765,7 @@ static uint32_t gokore_stack_keep_(const gokore_stack_ *stack) {
 // the functions that may learn, wait or report, in their own frames, before anything that is slow; where it does not lie on the
 // stack, as in a call of one that does not say it, stacks begin further in.
 static _Thread_local const void *gokore_called_from_;
-#define GOKORE_CALLED_() ((void)(GOKORE_LOCKORDER && (gokore_called_from_ = GOKORE_CALLER_)))
+#define GOKORE_CALLED_() ((void)(GOKORE_LOCKORDER && (gokore_called_from_ = __builtin_return_address(0))))
 #if GOKORE_LOCKORDER
 #define GOKORE_ENTRY_ __attribute__((noinline)) // of these functions: whose caller is the program
 #else
@@ -2418,7 +2417,7 @@ static gokore_status gokore_limits_check_(const gokore_lock_thread_ *t, bool tel
 }
 
 static gokore_status gokore_nested_check_(gokore_lock_identity_ who) {
-    if (!who.outer || gokore_held_find_(who.outer)) return GOKORE_OK;
+    if (gokore_held_find_(who.outer)) return GOKORE_OK;
     char title[64];
     gokore_lock_title_(who.lock, who.cls, gokore_lock_find_(who), title, sizeof title);
     gokore_reportf_(GOKORE_REPORT_LOCK_NOT_HELD, title, "'%s' nested under a lock that is not held", title);

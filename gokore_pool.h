@@ -1612,7 +1612,7 @@ static void gokore_pool_let_go_(gokore_pool *p, uint64_t finished) {
 static void gokore_pool_wake_all_(gokore_wait_queue_ *line) { // kicked under the latch, on their way out
     for (gokore_waiter_ *w = line->head; w; w = line->head) {
         gokore_atomic_u32 *state = &w->state_;
-        (void)gokore_wait_queue_wake_(line, 0);
+        gokore_wait_queue_wake_(line, 0);
         gokore_waiter_kick_(state);
     }
 }
@@ -1722,7 +1722,7 @@ static void gokore_pool_make_room_(gokore_pool *p) { // something was taken
     gokore_latch_lock_(&p->room_latch);
     gokore_waiter_ *waiting = p->room.head;
     gokore_atomic_u32 *state = waiting ? &waiting->state_ : NULL;
-    if (state) (void)gokore_wait_queue_wake_(&p->room, 0);
+    if (state) gokore_wait_queue_wake_(&p->room, 0);
     gokore_latch_unlock_(&p->room_latch);
     if (state) gokore_waiter_kick_(state);
 }

@@ -388,8 +388,8 @@ typedef struct gokore_wait_queue_ {
 
 GOKORE_API void gokore_wait_queue_push_(gokore_wait_queue_ *q, gokore_waiter_ *w, bool front);
 GOKORE_API void gokore_wait_queue_remove_(gokore_wait_queue_ *q, gokore_waiter_ *w);
-// Takes the first one off and marks it woken; NULL if there is none. Under the queue's latch.
-GOKORE_API gokore_waiter_ *gokore_wait_queue_wake_(gokore_wait_queue_ *q, uint32_t answer);
+// Takes the first one off, which there must be, and marks it woken. Under the queue's latch.
+GOKORE_API void gokore_wait_queue_wake_(gokore_wait_queue_ *q, uint32_t answer);
 // After the latch: the sleeper is woken. w itself may be gone, so its word is passed.
 GOKORE_API void gokore_waiter_kick_(gokore_atomic_u32 *state);
 // Sleeps until woken (GOKORE_OK), until the context is over (its status) or the deadline (GOKORE_TIMEOUT), or until it is
@@ -478,12 +478,10 @@ static void gokore_waiter_woken_(gokore_waiter_ *w, uint32_t answer) {
     gokore_atomic_store_release(&w->state_, GOKORE_WAITER_WOKEN_); // pairs with the acquire in gokore_waiter_wait_
 }
 
-gokore_waiter_ *gokore_wait_queue_wake_(gokore_wait_queue_ *q, uint32_t answer) {
+void gokore_wait_queue_wake_(gokore_wait_queue_ *q, uint32_t answer) {
     gokore_waiter_ *w = q->head;
-    if (!w) return NULL;
     gokore_wait_queue_remove_(q, w);
     gokore_waiter_woken_(w, answer);
-    return w;
 }
 
 void gokore_waiter_kick_(gokore_atomic_u32 *state) { GOKORE_SEAM_WAKE_(state, 1); }

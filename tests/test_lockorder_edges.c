@@ -1,5 +1,5 @@
 // test_lockorder_edges.c - gokore_lockorder.h where it is seldom: names that are none, pins, locks of other threads, nesting,
-// writers that fail, graphs with cycles, deadlocks larger than their arrays, what strategies may answer
+// writers that fail, graphs with cycles, deadlocks larger than their arrays, what strategies may answer, readers in deadlocks
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1
 #endif
@@ -195,6 +195,15 @@ TEST(nested, locks_of_one_class_are_free_under_their_outer_lock_and_only_there) 
     CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_INVERSION)); // two of one class
     gokore_mutex_unlock(&m[1]), gokore_mutex_unlock(&m[0]);
 }
+TEST(nested, under_a_lock_of_their_own_class_they_are_two_of_one_class) {
+    watched();
+    static gokore_lock_class leaf = GOKORE_LOCK_CLASS_INIT("Leaf");
+    gokore_mutex m[2] = { GOKORE_MUTEX_INIT_CLASS(&leaf), GOKORE_MUTEX_INIT_CLASS(&leaf) };
+    take(&m[0]);
+    REQUIRE_STATUS(GOKORE_OK, gokore_mutex_lock_nested(&m[1], &m[0], NULL)); // outer orders those below it, not itself
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_INVERSION));
+    gokore_mutex_unlock(&m[1]), gokore_mutex_unlock(&m[0]);
+}
 TEST(ranks, rise_where_both_have_one) {
     watched();
     gokore_mutex low, high, none = GOKORE_MUTEX_INIT;
@@ -288,8 +297,8 @@ TEST(explanation, ends_where_its_writer_fails) {
     gokore_mutex w = GOKORE_MUTEX_INIT_CLASS(&writer), g = GOKORE_MUTEX_INIT_CLASS(&gui);
     gokore_report_set(explain_with_failures, NULL);
     nest(&a, &b);
-    nest_there(&b, &a); // two steps
     nest_there(&a, &b); // by several threads
+    nest_there(&b, &a); // two steps
     for (int i = 0; i + 1 < LONG; i++) nest_there(&m[i], &m[i + 1]);
     nest(&m[LONG - 1], &m[0]); // more steps than are kept
     nest(&g, &w);              // a rule
@@ -301,6 +310,37 @@ TEST(explanation, ends_where_its_writer_fails) {
     faulty none = { 0, 0 };
     CHECK_STATUS(GOKORE_EMPTY, gokore_lockorder_explain((gokore_writer) { write_or_fail, &none }));
     CHECK_UINT(0, none.writes);
+}
+typedef struct kept_text {
+    char text[8192];
+    size_t len;
+} kept_text;
+static gokore_status keep_text(void *user, const void *data, size_t len) {
+    kept_text *k = (kept_text *)user;
+    if (len >= sizeof k->text - k->len) return GOKORE_LIMIT;
+    memcpy(k->text + k->len, data, len);
+    k->text[k->len += len] = 0;
+    return GOKORE_OK;
+}
+static void keep_explanation(const gokore_report *r, void *user) {
+    (void)r;
+    CHECK_STATUS(GOKORE_OK, gokore_lockorder_explain((gokore_writer) { keep_text, user }));
+}
+TEST(explanation, names_the_thread_of_each_step_or_says_that_there_were_several) {
+    watched();
+    gokore_mutex a = GOKORE_MUTEX_INIT, b = GOKORE_MUTEX_INIT, c = GOKORE_MUTEX_INIT, d = GOKORE_MUTEX_INIT;
+    static kept_text k, one;
+    nest(&a, &b), nest_there(&a, &b);
+    nest_there(&c, &d);
+    gokore_report_set(keep_explanation, &k);
+    nest(&b, &a);
+    gokore_report_set(keep_explanation, &one);
+    nest(&d, &c);
+    test_reports_capture();
+    CHECK_CONTAINS("was wanted by several threads, first at", k.text);
+    CHECK_CONTAINS("was wanted by thread ", k.text); // the last step is this thread's
+    CHECK_CONTAINS("was wanted by thread ", one.text);
+    CHECK(!strstr(one.text, "by several threads"));
 }
 TEST(graph, with_cycles_within_cycles_is_drawn_and_ends_where_its_writer_fails) {
     watched();
@@ -396,6 +436,37 @@ TEST(verify, knows_what_was_exempt_or_blessed_when_it_was_learnt) {
     CHECK_STATUS(GOKORE_ORDER, gokore_lockorder_verify());
 }
 
+TEST(verify, minds_no_pair_that_was_blessed_after_it_was_learnt) {
+    watched();
+    static gokore_lock_class writer = GOKORE_LOCK_CLASS_INIT("NetworkWriter"), gui = GOKORE_LOCK_CLASS_INIT("GUIUpdate");
+    gokore_mutex w = GOKORE_MUTEX_INIT_CLASS(&writer), g = GOKORE_MUTEX_INIT_CLASS(&gui);
+    nest(&g, &w);
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_ORDER));
+    CHECK_STATUS(GOKORE_ORDER, gokore_lockorder_verify());
+    gokore_lockorder_bless("NetworkWriter", "GUIUpdate");
+    CHECK_STATUS(GOKORE_OK, gokore_lockorder_verify());
+}
+TEST(verify, knows_that_two_locks_of_one_class_may_hang_and_that_two_recursive_readers_do_not) {
+    watched();
+    static gokore_lock_class shelf = GOKORE_LOCK_CLASS_INIT("Shelf"), drawer = GOKORE_LOCK_CLASS_INIT("Drawer");
+    gokore_rwlock r[2];
+    gokore_mutex m[2] = { GOKORE_MUTEX_INIT_CLASS(&drawer), GOKORE_MUTEX_INIT_CLASS(&drawer) };
+    gokore_deadlock d;
+    for (int i = 0; i < 2; i++) {
+        gokore_rwlock_init(&r[i], &(gokore_rwlock_desc) { .lock_class = &shelf, .recursive_readers = true });
+        REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_read_lock(&r[i], NULL));
+    }
+    gokore_rwlock_read_unlock(&r[1]), gokore_rwlock_read_unlock(&r[0]);
+    CHECK_STATUS(GOKORE_OK, gokore_lockorder_verify());
+    CHECK_UINT(0, gokore_deadlock_potential(&d, 1));
+    CHECK_UINT(0, test_reports_count(GOKORE_REPORT_NONE));
+    nest(&m[0], &m[1]);
+    CHECK_STATUS(GOKORE_ORDER, gokore_lockorder_verify());
+    CHECK_UINT(1, gokore_deadlock_potential(&d, 1));
+    CHECK_STR("Drawer", d.names[0]);
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_INVERSION));
+}
+
 // ---- deadlocks: larger than their arrays, and all that a strategy may answer
 
 enum { RING = 20 };
@@ -416,11 +487,24 @@ static void *dine(void *number) {
     return NULL;
 }
 static pthread_t diners[RING];
-static void ring_start(unsigned n, gokore_deadlock *d) { // until the deadlock is seen
+static gokore_atomic_u32 provided;
+static gokore_status knows_no_way(void *user, const gokore_deadlock *d, gokore_resolution *out) {
+    (void)user;
+    CHECK(d->thread_count == ring_size);
+    *out = (gokore_resolution) { .type = GOKORE_RESOLVE_ABORT }; // says nothing without GOKORE_OK
+    (void)gokore_atomic_add(&provided, 1);
+    return GOKORE_UNSUPPORTED;
+}
+static const gokore_provider clueless = { .resolve_deadlock = knows_no_way };
+static void ring_start(unsigned n, gokore_deadlock *d) { // until who blocked last has told the deadlock, and asked all there are
     ring_size = n;
     gokore_atomic_store(&seated, 0);
+    REQUIRE_STATUS(GOKORE_OK, gokore_provider_set(&clueless));
     for (unsigned i = 0; i < n; i++) REQUIRE(pthread_create(&diners[i], NULL, dine, (void *)(uintptr_t)i) == 0);
-    while (gokore_deadlock_check(d, 1) == 0) (void)sched_yield();
+    while (gokore_atomic_load(&provided) == 0 || test_reports_count(GOKORE_REPORT_LOCK_DEADLOCK) == 0) (void)sched_yield();
+    REQUIRE_STATUS(GOKORE_OK, gokore_sleep_ns(30000000, NULL)); // two that block at once may both look
+    REQUIRE_STATUS(GOKORE_OK, gokore_provider_set(NULL));
+    CHECK_UINT(1, gokore_deadlock_check(d, 1));
 }
 static gokore_resolution answer;
 static unsigned asked;
@@ -520,4 +604,132 @@ TEST(strategy, may_abort_the_process) {
     watched();
     static char out[4096];
     CHECK_INT(128 + SIGABRT, test_in_child(abort_by_strategy, NULL, out, sizeof out));
+}
+TEST(strategy, is_not_found_where_the_provider_has_no_answer_either) {
+    watched();
+    gokore_deadlock d;
+    gokore_resolution r = { .type = GOKORE_RESOLVE_REPORT };
+    ring_start(2, &d);
+    uint32_t before = gokore_atomic_load(&provided);
+    REQUIRE_STATUS(GOKORE_OK, gokore_provider_set(&clueless));
+    CHECK_STATUS(GOKORE_NOT_FOUND, gokore_deadlock_resolve(&d, &r));
+    CHECK_UINT(before + 1, gokore_atomic_load(&provided));
+    CHECK_INT(GOKORE_RESOLVE_NONE, r.type);
+    REQUIRE_STATUS(GOKORE_OK, gokore_provider_set(NULL));
+    ring_end(&d);
+}
+TEST(strategy, may_say_of_a_retry_only_its_pause_or_its_limit) {
+    watched();
+    gokore_deadlock d;
+    gokore_resolution r;
+    ring_start(2, &d);
+    answer = (gokore_resolution) { .type = GOKORE_RESOLVE_REPORT, .retry = { .backoff_base_ns = 5 } };
+    CHECK_STATUS(GOKORE_OK, gokore_deadlock_register_strategy("answer", give_answer, NULL));
+    CHECK_STATUS(GOKORE_OK, gokore_deadlock_resolve(&d, &r));
+    CHECK_INT(5, r.retry.backoff_base_ns);
+    CHECK_UINT(0, r.retry.attempts);
+    answer.retry = (gokore_retry_policy) { .max_wait_ns = 7 };
+    CHECK_STATUS(GOKORE_OK, gokore_deadlock_resolve(&d, &r));
+    CHECK_INT(7, r.retry.max_wait_ns);
+    CHECK_INT(0, r.retry.backoff_base_ns);
+    ring_end(&d);
+}
+
+// ---- readers in deadlocks: a writer holds the lock, or waits for it before them
+
+static gokore_rwlock book;
+static gokore_mutex pen;
+static gokore_atomic_u32 met, through, given_up;
+static uint32_t guests;
+static void meet(void) {
+    (void)gokore_atomic_add(&met, 1);
+    while (gokore_atomic_load(&met) < guests) (void)sched_yield();
+}
+static bool came_through(gokore_status s) {
+    CHECK(s == GOKORE_OK || s == GOKORE_DEADLOCK);
+    (void)gokore_atomic_add(s == GOKORE_OK ? &through : &given_up, 1);
+    return s == GOKORE_OK;
+}
+static void wants_pen(void) {
+    meet();
+    if (came_through(gokore_mutex_lock(&pen, NULL))) gokore_mutex_unlock(&pen);
+}
+static void *writes_and_wants_pen(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_write_lock(&book, NULL));
+    wants_pen();
+    gokore_rwlock_write_unlock(&book);
+    return unused;
+}
+static void *reads_and_wants_pen(void *unused) {
+    REQUIRE_STATUS(GOKORE_OK, gokore_rwlock_read_lock(&book, NULL));
+    wants_pen();
+    gokore_rwlock_read_unlock(&book);
+    return unused;
+}
+static void *wants_to_write(void *unused) {
+    meet();
+    if (came_through(gokore_rwlock_write_lock(&book, NULL))) gokore_rwlock_write_unlock(&book);
+    return unused;
+}
+static void *has_pen_and_wants_to_read(void *unused) {
+    take(&pen);
+    meet();
+    while (gokore_rwlock_try_read_lock(&book, 0) == GOKORE_OK) { // no writer is there yet
+        gokore_rwlock_read_unlock(&book);
+        (void)sched_yield();
+    }
+    if (came_through(gokore_rwlock_read_lock(&book, NULL))) gokore_rwlock_read_unlock(&book);
+    gokore_mutex_unlock(&pen);
+    return unused;
+}
+static void invite(pthread_t *threads, void *(*const *fn)(void *), uint32_t count) {
+    gokore_mutex known = GOKORE_MUTEX_INIT; // so that the checker knows this thread, too: it is in nobody's way
+    take(&known), gokore_mutex_unlock(&known);
+    guests = count;
+    for (uint32_t i = 0; i < count; i++) REQUIRE(pthread_create(&threads[i], NULL, fn[i], NULL) == 0);
+}
+static void all_leave(const pthread_t *threads) {
+    for (uint32_t i = 0; i < guests; i++) (void)pthread_join(threads[i], NULL);
+    CHECK_UINT(1, gokore_atomic_load(&given_up));
+    CHECK_UINT(guests - 1, gokore_atomic_load(&through));
+}
+static bool is_waited_for(const gokore_deadlock *d, const void *lock) {
+    for (size_t i = 0; i < d->resource_count; i++)
+        if (d->resources[i] == lock) return true;
+    return false;
+}
+TEST(reader, that_waits_for_a_writer_is_part_of_a_deadlock) {
+    watched();
+    pthread_t t[2];
+    gokore_deadlock d;
+    invite(t, (void *(*const[])(void *)) { writes_and_wants_pen, has_pen_and_wants_to_read }, 2);
+    CHECK_UINT(1, wait_for_deadlock(&d));
+    CHECK_UINT(2, d.thread_count);
+    CHECK(is_waited_for(&d, &book) && is_waited_for(&d, &pen));
+    REQUIRE_STATUS(GOKORE_OK, gokore_deadlock_register_strategy("cancel", cancel_one, NULL));
+    CHECK_STATUS(GOKORE_OK, gokore_deadlock_resolve(&d, NULL));
+    all_leave(t);
+}
+TEST(reader, that_waits_behind_a_waiting_writer_is_part_of_its_deadlock) {
+    watched();
+    pthread_t t[3];
+    gokore_deadlock d;
+    invite(t, (void *(*const[])(void *)) { reads_and_wants_pen, wants_to_write, has_pen_and_wants_to_read }, 3);
+    CHECK_UINT(1, wait_for_deadlock(&d));
+    CHECK_UINT(3, d.thread_count); // the reader waits for the writer, it for the other reader, and that one for the pen
+    CHECK(is_waited_for(&d, &book) && is_waited_for(&d, &pen));
+    REQUIRE_STATUS(GOKORE_OK, gokore_deadlock_register_strategy("cancel", cancel_one, NULL));
+    CHECK_STATUS(GOKORE_OK, gokore_deadlock_resolve(&d, NULL));
+    all_leave(t);
+}
+TEST(reader, in_a_deadlock_is_found_by_a_watch_with_the_interval_that_it_chooses) {
+    watched();
+    pthread_t t[2];
+    REQUIRE_STATUS(GOKORE_OK, gokore_deadlock_register_strategy("cancel", cancel_one, NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_deadlock_watch_start(0));
+    CHECK_STATUS(GOKORE_BUSY, gokore_deadlock_watch_start(0));
+    invite(t, (void *(*const[])(void *)) { writes_and_wants_pen, has_pen_and_wants_to_read }, 2);
+    all_leave(t);
+    gokore_deadlock_watch_stop();
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_LOCK_DEADLOCK));
 }

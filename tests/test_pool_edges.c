@@ -64,10 +64,27 @@ static void use_pool(void) {
     gokore_pool_destroy(pool);
     gokore_context_deinit(&over);
 }
+static gokore_atomic_u32 stolen;
+static void steal_me(gokore_worker *w, gokore_task *task) {
+    (void)gokore_atomic_add(&stolen, 1);
+    count_run(w, task);
+}
+static void lend(gokore_worker *w, gokore_task *task) { // waits for a thief, without a call of the pool
+    gokore_task child = GOKORE_TASK_INIT(steal_me);
+    (void)task;
+    gokore_spawn(w, &child);
+    while (gokore_atomic_load(&stolen) == 0) (void)sched_yield();
+    gokore_join(w, &child);
+}
 TEST(instrumenter, members_may_be_left_out) {
     gokore_instrumenter none = { 0 };
     REQUIRE_STATUS(GOKORE_OK, gokore_instrumenter_set(&none));
     use_pool();
+    gokore_pool *pool = pool_of(2);
+    gokore_task t = GOKORE_TASK_INIT(lend);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &t, NULL));
+    CHECK_UINT(1, gokore_atomic_load(&stolen));
+    gokore_pool_destroy(pool);
     REQUIRE_STATUS(GOKORE_OK, gokore_instrumenter_set(NULL));
     use_pool();
 }
@@ -151,6 +168,18 @@ TEST(coordinator, default_one_counts_the_workers_of_all_its_pools) {
     CHECK_UINT(0, c->stealers(c->user, w, 4));
 }
 
+TEST(coordinator, default_one_is_left_by_a_pool_that_is_not_in_it_without_harm) {
+    gokore_cluster_coordinator *c = gokore_cluster_coordinator_default();
+    gokore_pool *in = pool_of(2), *out = pool_of(3);
+    c->unregister_pool(c->user, out); // nobody is in it
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_set_coordinator(in, c));
+    c->unregister_pool(c->user, out);
+    CHECK_UINT(2, c->stealers(c->user, NULL, 0));
+    gokore_pool_destroy(in);
+    gokore_pool_destroy(out);
+    CHECK_UINT(0, c->stealers(c->user, NULL, 0));
+}
+
 // ---- groups and stealers
 
 TEST(group, fails_by_a_reason_only_and_refuses_what_is_no_task) {
@@ -208,8 +237,34 @@ TEST(width, is_the_containers_where_the_provider_knows_none) {
     gokore_pool *pool = NULL, *by_default = pool_of(0);
     REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .provider = &provider }));
     CHECK_UINT(gokore_pool_worker_count(by_default), gokore_pool_worker_count(pool));
+    gokore_pool_destroy(pool);
+    provider.container = NULL; // nor can it be asked
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &(gokore_pool_desc) { .provider = &provider }));
+    CHECK_UINT(gokore_pool_worker_count(by_default), gokore_pool_worker_count(pool));
     gokore_pool_destroy(by_default);
     gokore_pool_destroy(pool);
+}
+static void apply(const char *text) {
+    gokore_policy_set *set = NULL;
+    if (text) REQUIRE_STATUS(GOKORE_OK, gokore_policy_load(&set, text, strlen(text), NULL, NULL));
+    REQUIRE_STATUS(GOKORE_OK, gokore_policy_apply(set));
+    gokore_policy_set_destroy(set);
+}
+TEST(policy, in_force_says_what_pools_steal_from_afar) {
+    static const char locks[] = "apiVersion: concurrency.gokore.io/v1alpha1\nkind: LockPolicy\nmetadata: {name: a}\n"
+                                "spec: {qosClass: BestEffort, hierarchyRules: [{name: r, order: [X, Z]}]}\n";
+    static const char both[] = "apiVersion: concurrency.gokore.io/v1alpha1\nkind: LockPolicy\nmetadata: {name: a}\n"
+                               "spec: {qosClass: BestEffort, hierarchyRules: [{name: r, order: [X, Z]}]}\n---\n"
+                               "apiVersion: orchestration.gokore.io/v1beta1\nkind: ConcurrencyPolicy\n"
+                               "spec: {numa: {stealThreshold: 4}}\n";
+    static const struct { const char *text; uint32_t threshold; } cases[] = { { NULL, 0 }, { locks, 0 }, { both, 4 } };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        apply(cases[i].text);
+        gokore_pool *pool = pool_of(1);
+        CHECK_UINT(cases[i].threshold, gokore_atomic_load(&pool->steal_threshold));
+        gokore_pool_destroy(pool);
+    }
+    apply(NULL);
 }
 
 // ---- pools within pools

@@ -197,6 +197,46 @@ TEST(typed, frames_come_from_the_c_heap_where_the_pools_allocator_has_no_more) {
     uint64_t sum = 0;
     REQUIRE_STATUS(GOKORE_OK, chain_run(pool, NULL, &sum, 12, 5));
     CHECK_UINT(12 * (299 * 300 / 2) + 5 * 13, sum);
+    wide w = { { 1, 2 } }, wider = { { 0 } };
+    REQUIRE_STATUS(GOKORE_OK, widen_run(pool, NULL, &wider, w, 500)); // does not fit into slots
+    CHECK_UINT(2 * 501, wider.cells[1]);
+    gokore_pool_destroy(pool);
+    CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
+}
+
+typedef struct vast { // more than a chunk of frames
+    unsigned char bytes[40000];
+} vast;
+GOKORE_TASK1(unsigned, ends_of, vast, v) { return v.bytes[0] + 1000u * v.bytes[sizeof v.bytes - 1]; }
+static uint64_t spawn_wide(gokore_worker *worker, unsigned n) {
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < n; i++) widen_spawn(worker, (wide) { { i } }, 0);
+    for (unsigned i = 0; i < n; i++) sum += widen_join(worker).cells[0];
+    return sum;
+}
+GOKORE_TASK1(bool, frames_are_kept, gokore_atomic_u64 *, calls) { // the allocator's
+    enum { N = 150 };                                             // frames of more than one chunk and of less than two
+    static const vast v = { { 7, [sizeof v.bytes - 1] = 9 } };
+    bool right = spawn_wide(worker, N) == N * (N - 1) / 2;
+    uint64_t before = gokore_atomic_load(calls);
+    right = spawn_wide(worker, N) == N * (N - 1) / 2 && right;
+    CHECK_UINT(before, gokore_atomic_load(calls)); // the second chunk was there
+    for (int i = 0; i < 2; i++) {                  // it is too small for this one
+        ends_of_spawn(worker, v);
+        right = ends_of_join(worker) == 9007 && right;
+    }
+    CHECK(gokore_atomic_load(calls) > before);
+    return spawn_wide(worker, N) == N * (N - 1) / 2 && right;
+}
+TEST(typed, frames_are_kept_for_the_next_spawns_and_replaced_by_larger_ones) {
+    test_allocator a = { .fail_from = 0 };
+    gokore_pool *pool = NULL;
+    gokore_pool_desc desc = { .workers = 1, .allocator = test_allocator_hooks(&a) };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &desc));
+    bool right = false;
+    REQUIRE_STATUS(GOKORE_OK, frames_are_kept_run(pool, NULL, &right, &a.calls));
+    CHECK(right);
+    check_sums(pool);
     gokore_pool_destroy(pool);
     CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
 }
@@ -607,6 +647,27 @@ TEST(scale, follows_the_operator_as_long_as_the_pool_lives) {
     CHECK_STATUS(GOKORE_UNSUPPORTED, gokore_resources_adjust(&to, NULL));
 }
 
+TEST(scale, is_left_alone_where_the_operator_only_says_where_to_run) {
+    test_only_with("NUMA=1");
+    gokore_pool *pool = pool_of(2);
+    int node = -1;
+    uint32_t applied;
+    REQUIRE(gokore_topology_node_ids(gokore_topology_default(), &node, 1) >= 1);
+    gokore_resource_adjustment to = { .fields = GOKORE_ADJUST_NUMA, .workers = 7,
+                                      .numa = { .preferred_nodes = &node, .preferred_node_count = 1 } };
+    CHECK_STATUS(GOKORE_OK, gokore_resources_adjust(&to, &applied));
+    CHECK_UINT(GOKORE_ADJUST_NUMA, applied);
+    CHECK_UINT(2, gokore_pool_worker_count(pool));
+    gokore_worker *w[2] = { NULL, NULL };
+    CHECK_UINT(2, gokore_pool_stealers(pool, w, 2));
+    CHECK_INT(node, gokore_worker_node(w[0]));
+    to.fields |= GOKORE_ADJUST_WORKERS; // both: what can't be started is not moved
+    to.workers = 4096;
+    CHECK_STATUS(GOKORE_INVALID, gokore_resources_adjust(&to, &applied));
+    CHECK_UINT(2, gokore_pool_worker_count(pool));
+    gokore_pool_destroy(pool);
+}
+
 TEST(width, a_worker_that_has_no_memory_leaves_the_width_as_it_was) {
     test_allocator a = { .fail_from = 0 };
     gokore_pool *pool = NULL;
@@ -672,6 +733,29 @@ TEST(width, what_the_desc_leaves_open_its_provider_answers) {
     CHECK_PTR(NULL, pool);
 }
 
+static gokore_numa_policy nowhere(void *user) {
+    static const int none = 4711;
+    ++*(unsigned *)user;
+    return (gokore_numa_policy) { .required = true, .preferred_nodes = &none, .preferred_node_count = 1 };
+}
+TEST(width, where_to_run_is_asked_of_the_provider_only_if_the_desc_leaves_it_open) {
+    test_only_with("NUMA=1");
+    unsigned asked = 0;
+    gokore_provider provider = { .numa_policy = nowhere, .user = &asked };
+    gokore_pool *pool = NULL;
+    gokore_pool_desc desc = { .workers = 2, .provider = &provider, .numa = { .required = true } }; // any node will do
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &desc));
+    CHECK_UINT(0, asked);
+    long f = 0;
+    REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 12));
+    CHECK_INT(144, f);
+    gokore_pool_destroy(pool);
+    desc.numa.required = false;
+    CHECK_STATUS(GOKORE_NOT_FOUND, gokore_pool_create(&pool, &desc));
+    CHECK_PTR(NULL, pool);
+    CHECK_UINT(1, asked);
+}
+
 typedef struct blocker {
     gokore_task task;
     gokore_atomic_u32 *begun;
@@ -714,6 +798,12 @@ TEST(width, set_config_takes_what_is_given_and_refuses_what_cannot_change) {
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, NULL));
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .name = "other", .workers = 3 }));
     CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 2000 }));
+    test_allocator hooks = { .fail_from = 0 };
+    gokore_pool_desc memory = { .allocator = { .free = test_allocator_hooks(&hooks).free }, .workers = 3 };
+    CHECK_STATUS(GOKORE_INVALID, gokore_pool_set_config(pool, &memory));
+    static const int none = 4711;
+    gokore_numa_policy there = { .required = true, .preferred_nodes = &none, .preferred_node_count = 1 };
+    CHECK(gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .numa = there }) != GOKORE_OK); // then nothing of it counts
     CHECK_UINT(1, gokore_pool_worker_count(pool));
     CHECK_STATUS(GOKORE_OK, gokore_pool_set_config(pool, &(gokore_pool_desc) { .workers = 3, .qos = GOKORE_QOS_GUARANTEED,
                                                                               .queue_limit = 7 }));
@@ -914,6 +1004,24 @@ TEST(stealers, what_a_task_spawns_without_a_worker_runs_at_once) {
     gokore_pool_destroy(pool);
 }
 
+static void gives_run(gokore_worker *worker, gokore_task *task) { // runs one that no pool has made
+    outsider *o = (outsider *)task;
+    outsider made = { .task = GOKORE_TASK_INIT(outsider_child_run) };
+    gokore_task_run(worker, &made.task);
+    o->worker = worker;
+    o->joined = made.spawned && made.worker == worker;
+}
+
+TEST(stealers, what_a_coordinator_has_made_runs_on_the_thread_that_was_given_it) {
+    gokore_pool *pool = pool_of(1);
+    outsider here = { .task = GOKORE_TASK_INIT(gives_run) }, there = here;
+    gokore_task_run(NULL, &here.task);
+    CHECK(here.joined && !here.worker);
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_run(pool, &there.task, NULL));
+    CHECK(there.joined && there.worker);
+    gokore_pool_destroy(pool);
+}
+
 typedef struct watch {
     gokore_atomic_u32 began, ended;
     gokore_pool *pool;
@@ -945,6 +1053,20 @@ TEST(stealers, an_observer_sees_each_function_begin_and_end) {
     uint32_t before = gokore_atomic_load(&x.began);
     REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 15));
     CHECK_UINT(before, gokore_atomic_load(&x.began));
+    gokore_pool_destroy(pool);
+}
+
+TEST(stealers, an_observer_may_want_to_know_of_ends_alone) {
+    gokore_pool *pool = pool_of(2);
+    watch x = { .pool = pool };
+    gokore_pool_observer o = { .task_end = watch_end, .user = &x };
+    gokore_pool_set_observer(pool, &o);
+    long f = 0;
+    REQUIRE_STATUS(GOKORE_OK, fib_run(pool, NULL, &f, 2));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    CHECK_UINT(0, gokore_atomic_load(&x.began));
+    CHECK(gokore_atomic_load(&x.ended) >= 1);
+    gokore_pool_set_observer(pool, NULL);
     gokore_pool_destroy(pool);
 }
 
@@ -1049,6 +1171,20 @@ TEST(endings, a_task_that_exits_its_thread_is_reported_and_its_worker_goes_on) {
     gokore_pool_destroy(pool);
 }
 
+TEST(endings, a_member_of_a_group_that_exits_its_thread_fails_the_group) {
+    test_reports_capture();
+    gokore_pool *pool = pool_of(2);
+    gokore_group g;
+    gokore_group_init(&g, NULL);
+    gokore_task t = GOKORE_TASK_INIT(exits);
+    REQUIRE_STATUS(GOKORE_OK, gokore_group_submit(&g, pool, &t, NULL));
+    CHECK_STATUS(GOKORE_SYSTEM, gokore_group_wait(&g, NULL));
+    CHECK_UINT(1, test_reports_count(GOKORE_REPORT_TASK_BUSY));
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_wait_idle(pool, NULL));
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+}
+
 typedef struct exiting {
     gokore_task task;
     gokore_atomic_u32 begun;
@@ -1132,6 +1268,8 @@ TEST(endings, in_the_child_of_a_fork_a_pool_refuses_and_can_be_destroyed) {
             gokore_pool_run(pool, &j.task, NULL) == GOKORE_SHUTDOWN &&
                   gokore_pool_wait_idle(pool, NULL) == GOKORE_SHUTDOWN && gokore_pool_shutdown(pool, 0) == GOKORE_SHUTDOWN &&
                   gokore_pool_scale(pool, 3) == GOKORE_SHUTDOWN && gokore_pool_try_steal(pool, NULL, &got) == GOKORE_EMPTY;
+        gokore_resource_adjustment to = { .fields = GOKORE_ADJUST_WORKERS, .workers = 3 };
+        ok = ok && gokore_resources_adjust(&to, NULL) == GOKORE_OK && gokore_pool_worker_count(pool) == 2;
         gokore_pool_destroy(pool);
         _exit(ok ? 0 : 1);
     }
