@@ -1,5 +1,5 @@
-// race.c - for tests/check/test_races.sh: threads that share data under every primitive. RACY 1: one datum is under none; 2: two locks
-// are taken in both orders. ANNOTATED: ThreadSanitizer is told of mutexes by their observers; it does without, and then sees
+// race.c - for tests/check/test_races.sh: threads that share data under every primitive. Argument 1: one datum is under none; 2: two
+// locks are taken in both orders. ANNOTATED: ThreadSanitizer is told of mutexes by their observers; it does without, and then sees
 // only the atomics that they are made of.
 #define _GNU_SOURCE
 #define GOKORE_IMPLEMENTATION
@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { THREADS = 3, ROUNDS = 100 };
 static gokore_mutex mutex, outer, inner;
@@ -17,7 +18,7 @@ static gokore_waitgroup group;
 static gokore_once_flag once;
 static gokore_channel *channel;
 static gokore_atomic_u32 published;
-static int under_mutex, under_rwlock, under_semaphore, ready, made, sent, before_flag, racy;
+static int under_mutex, under_rwlock, under_semaphore, ready, made, sent, before_flag, fault, racy;
 
 #if ANNOTATED
 #include <sanitizer/tsan_interface.h>
@@ -77,7 +78,7 @@ static void round_of_locks(int *value) {
 static void *run(void *value) {
     for (int i = 0; i < ROUNDS; i++) round_of_locks(value);
     lock_both(&outer, &inner);
-    if (RACY == 1) racy++;
+    if (fault == 1) racy++;
     gokore_waitgroup_done(&group);
     return NULL;
 }
@@ -90,9 +91,10 @@ static void *receive(void *unused) {
     return unused;
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     int value = 5, items[8];
     pthread_t thread[THREADS], receiver;
+    fault = argc > 1 ? atoi(argv[1]) : 0;
     annotate(&mutex);
     annotate(&outer);
     annotate(&inner);
@@ -116,7 +118,7 @@ int main(void) {
     printf("%d %d %d\n", under_mutex, under_rwlock, under_semaphore);
     for (int i = 0; i < THREADS; i++) (void)pthread_join(thread[i], NULL);
     (void)pthread_join(receiver, NULL);
-    if (RACY == 2) lock_both(&inner, &outer); // they have ended: no deadlock comes of it
+    if (fault == 2) lock_both(&inner, &outer); // they have ended: no deadlock comes of it
     printf("%d %d\n", sent, racy);
     gokore_channel_destroy(channel);
     return 0;
