@@ -20,7 +20,7 @@ VARIANT_abort   = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1 -DGOKORE_ON_VIOLATION=G
 VARIANT_metrics = -DGOKORE_METRICS=1
 VARIANT_metered = -DGOKORE_METRICS=1 -DGOKORE_LOCKORDER=1
 TESTS_metrics   = policy_metrics channel channel_monitor sync sync_locks sync_metrics pool pool_metrics
-TESTS_metered   = sync sync_metrics lockorder
+TESTS_metered   = sync sync_metrics lockorder lockorder_edges
 VARIANT_portable = -DGOKORE_FUTEX=0
 VARIANT_posix   = -DGOKORE_PLATFORM_=GOKORE_PLATFORM_POSIX_ # what macOS and the BSDs get, on this machine
 TESTS_deny      = atomic lockorder

@@ -18,6 +18,9 @@
 
 #include "../../gokore_atomic.h"
 
+#ifndef TEST_INLINES // not so where coverage is measured
+#define TEST_INLINES    1
+#endif
 #ifdef __EMSCRIPTEN__
 #define TEST_EMSCRIPTEN 1
 #define TEST_STACKS     0u // reports carry no stack
