@@ -290,9 +290,12 @@ typedef enum gokore_qos {
 #define GOKORE_PRINTF_(f) __attribute__((format(printf, f, f + 1)))
 #endif
 #ifdef __EMSCRIPTEN__ // WebAssembly shows a program no return addresses: the builtin aborts, unless linked with an option
-#define GOKORE_CALLER_    ((const void *)-1) // unknown
-#elif !defined(GOKORE_CALLER_) // the coverage build, which inlines nothing, has a farther one
-#define GOKORE_CALLER_    __builtin_return_address(0)
+#define GOKORE_RETURN_    ((void *)-1) // unknown
+#else
+#define GOKORE_RETURN_    __builtin_return_address(0)
+#endif
+#ifndef GOKORE_CALLER_ // of a function that is inline; the coverage build, which inlines nothing, has a farther one
+#define GOKORE_CALLER_    GOKORE_RETURN_
 #endif
 #define GOKORE_LIKELY_(x) __builtin_expect(!!(x), 1)
 #define GOKORE_COLD_      __attribute__((cold, noinline)) // so that callers don't save registers for it

@@ -765,7 +765,7 @@ static uint32_t gokore_stack_keep_(const gokore_stack_ *stack) {
 // the functions that may learn, wait or report, in their own frames, before anything that is slow; where it does not lie on the
 // stack, as in a call of one that does not say it, stacks begin further in.
 static _Thread_local const void *gokore_called_from_;
-#define GOKORE_CALLED_() ((void)(GOKORE_LOCKORDER && (gokore_called_from_ = __builtin_return_address(0))))
+#define GOKORE_CALLED_() ((void)(GOKORE_LOCKORDER && (gokore_called_from_ = GOKORE_RETURN_)))
 #if GOKORE_LOCKORDER
 #define GOKORE_ENTRY_ __attribute__((noinline)) // of these functions: whose caller is the program
 #else

@@ -1,4 +1,4 @@
-# For make cross and make windows: installs the packages that are named, or what tests/check/test_cross.sh needs, where that may
+# For make cross, windows and coverage: installs the packages that are named, or what tests/check/test_cross.sh needs, where that may
 # be done, and says what it does.
 tools="gcc-aarch64-linux-gnu gcc-arm-linux-gnueabihf gcc-riscv64-linux-gnu gcc-s390x-linux-gnu gcc-i686-linux-gnu
     gcc-powerpc64le-linux-gnu gcc-mips64el-linux-gnuabi64 gcc-sparc64-linux-gnu gcc-powerpc-linux-gnu gcc-arm-linux-gnueabi
