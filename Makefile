@@ -30,7 +30,7 @@ TESTS_posix     = parking atomic topology
 # The configurations of `make check`: tests and examples, built again; passed over, and said, where the compiler or its runtime is
 # missing. Each compiler meets each sanitizer, and so does each variant; FULL=1: all variants meet all.
 FAST            = -O1 -g -fno-omit-frame-pointer
-UNOPTIMISED     = $(foreach v,plain checked,TEST_CFLAGS_$v=-O0) # the tests themselves, where sanitizers would make their compilation slow
+UNOPTIMISED     = $(foreach v,plain checked examples tools,TEST_CFLAGS_$v=-O0) # not the library: sanitizers would make their compilation slow
 OTHERS          = $(if $(FULL),$(VARIANTS),plain)
 OTHER_SCRIPTS   = $(if $(FULL),$(SCRIPTS),$(patsubst %,tests/compile/test_%.sh,refused zero_cost) tests/examples/test_examples.sh)
 SANITIZED       = SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180" $(UNOPTIMISED) VARIANTS="$(if $(FULL),plain checked,$1)"
@@ -42,7 +42,7 @@ CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(call SANITIZED,
 # The lock checker walks its stack, which MemorySanitizer takes for uninitialised: without it, and what always has it.
 CHECK_clang-msan = CC=clang CFLAGS="$(FAST) -fsanitize=memory -fsanitize-memory-track-origins" $(call SANITIZED,plain) TEST_CFLAGS_plain= VARIANTS=plain SCRIPTS= \
                   TESTS="$(filter-out lockorder_faults,$(TESTS))"
-# What the examples' and benches' implementation is compiled with, where they don't hold their own.
+# What examples, benches and tools are compiled with.
 VARIANT_FOR_examples = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1
 VARIANT_FOR_bench    =
 VARIANT_FOR_tools    =
@@ -105,7 +105,7 @@ endef
 define test
 $(call program,$(BUILD)/$2/test_$1,$O/$2/test_$1.o $O/$2/support/test.o \
 	$(call parts,examples/$(firstword $(subst _, ,$1))) $O/$2/libgokore.a)
-$(BUILD)/results/$2.$1.tsv: $(BUILD)/$2/test_$1 $(EXAMPLES) force
+$(BUILD)/results/$2.$1.tsv: $(BUILD)/$2/test_$1 force
 	@sh tests/support/run.sh $$@ $$< $(RUNNER) $$< $(TESTARGS)
 RESULTS += $(BUILD)/results/$2.$1.tsv
 endef
@@ -124,8 +124,8 @@ WIDER  := $(filter-out $(APART),$(wildcard tests/check/test_*.sh))
 CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
           $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
 $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
-$(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%)) $O/examples/libgokore.a)))
-$(foreach p,$(TOOLS),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o))) # a tool holds its own implementation
+$(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%))))) # examples and tools hold their own
+$(foreach p,$(TOOLS),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o)))
 $(foreach p,$(BENCHES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $O/bench/libgokore.a)))
 
 # ---- the explorer: $(BUILD)/explore/NAME. Addresses are the same in every run: no pie. What it explores is instrumented, and linked
