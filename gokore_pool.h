@@ -1802,7 +1802,7 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
     gokore_pool *p = w->pool;
     gokore_task *task = NULL;
     if (!gokore_atomic_load_relaxed(&p->coordinator)) return NULL; // relaxed: asked again below
-    (void)gokore_atomic_fetch_add(&p->coordinating, 1); // seq_cst, as the next: gokore_pool_set_coordinator waits for it
+    (void)gokore_atomic_fetch_add(&p->coordinating, 1); // seq_cst, as the next: gokore_pool_join_cluster_ waits for it
     gokore_cluster_coordinator *c = (gokore_cluster_coordinator *)gokore_atomic_load(&p->coordinator);
     if (c && c->try_steal) {
         gokore_context patience;
@@ -1811,7 +1811,7 @@ static gokore_task *gokore_cluster_steal_(gokore_worker *w) {
         if (c->try_steal(c->user, p, &patience, gokore_worker_node(w), &task) != GOKORE_OK) task = NULL;
         gokore_context_deinit(&patience);
     }
-    (void)gokore_atomic_fetch_sub(&p->coordinating, 1);
+    (void)gokore_atomic_fetch_sub_release(&p->coordinating, 1); // pairs with gokore_pool_join_cluster_
     if (!task) return NULL;
     gokore_count_(&w->tally.steal_successes);
     gokore_pool_tell_steal_(p, w, task, false);
@@ -2729,7 +2729,7 @@ static void gokore_pool_press_(gokore_pool *p) {
     (void)gokore_atomic_fetch_add(&p->coordinating, 1); // as in gokore_cluster_steal_
     gokore_cluster_coordinator *c = (gokore_cluster_coordinator *)gokore_atomic_load(&p->coordinator);
     if (c && c->report_pressure) c->report_pressure(c->user, p, level);
-    (void)gokore_atomic_fetch_sub(&p->coordinating, 1);
+    (void)gokore_atomic_fetch_sub_release(&p->coordinating, 1); // pairs with gokore_pool_join_cluster_
 }
 
 // Under the latch: is there no room for n more?

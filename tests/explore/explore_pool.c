@@ -174,6 +174,26 @@ SCENARIO(pool, what_the_watcher_was_told_of_another_takes, .bound = 4, .stale = 
     }
     gokore_pool_destroy(pool);
 }
+static int left; // plain: whoever is called has begun before the pool left, which waits for its end
+static gokore_status has_nothing(void *unused, gokore_pool *thief, gokore_context *ctx, int node, gokore_task **out) {
+    (void)unused, (void)thief, (void)ctx, (void)node, (void)out;
+    CHECK(left == 0);
+    return GOKORE_EMPTY;
+}
+static void hears_of_pressure(void *unused, gokore_pool *p, gokore_pressure_level level) {
+    (void)unused, (void)p, (void)level;
+    CHECK(left == 0);
+}
+SCENARIO(pool, a_coordinator_that_was_left_is_not_called, .bound = 4, .stale = 2, .steps = 20000) {
+    gokore_cluster_coordinator c = { .try_steal = has_nothing, .report_pressure = hears_of_pressure };
+    begin(1);
+    CHECK(gokore_pool_set_coordinator(pool, &c) == GOKORE_OK);
+    explore_go(submitter, &names[0]);
+    CHECK(gokore_pool_set_coordinator(pool, NULL) == GOKORE_OK);
+    left = 1;
+    other_ends(2);
+    gokore_pool_destroy(pool);
+}
 static gokore_atomic_u32 inside;
 static void is_alone(gokore_worker *w, gokore_task *task) {
     CHECK(gokore_atomic_fetch_add(&inside, 1) == 0);
