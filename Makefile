@@ -32,16 +32,18 @@ TESTS_posix     = parking atomic topology
 FAST            = -O1 -g -fno-omit-frame-pointer
 UNOPTIMISED     = $(foreach v,plain checked examples tools,TEST_CFLAGS_$v=-O0) # not the library: sanitizers would make their compilation slow
 OTHERS          = $(if $(FULL),$(VARIANTS),plain)
+# Tests that hold an implementation of their own take the longest to compile: not by all.
+LINKED          = $(if $(FULL),$(TESTS),$(filter-out $(patsubst tests/test_%.c,%,$(shell grep -l 'define GOKORE_IMPLEMENTATION' tests/test_*.c)),$(TESTS)))
 OTHER_SCRIPTS   = $(if $(FULL),$(SCRIPTS),$(patsubst %,tests/compile/test_%.sh,refused zero_cost) tests/examples/test_examples.sh)
 SANITIZED       = SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180" $(UNOPTIMISED) VARIANTS="$(if $(FULL),plain checked,$1)"
-CHECK_clang     = CC=clang CFLAGS="-O2 -g" TEST_CFLAGS_checked=-O0 VARIANTS="$(OTHERS)" SCRIPTS="$(OTHER_SCRIPTS)"
+CHECK_clang     = CC=clang CFLAGS="-O2 -g" TEST_CFLAGS_checked=-O0 VARIANTS="$(OTHERS)" SCRIPTS="$(OTHER_SCRIPTS)" TESTS="$(LINKED)"
 CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,checked)
 CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(call SANITIZED,plain)
 CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,plain)
 CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(call SANITIZED,checked)
 # The lock checker walks its stack, which MemorySanitizer takes for uninitialised: without it, and what always has it.
 CHECK_clang-msan = CC=clang CFLAGS="$(FAST) -fsanitize=memory -fsanitize-memory-track-origins" $(call SANITIZED,plain) TEST_CFLAGS_plain= VARIANTS=plain SCRIPTS= \
-                  TESTS="$(filter-out lockorder_faults,$(TESTS))"
+                  TESTS="$(filter-out lockorder_faults,$(LINKED))"
 # What examples, benches and tools are compiled with.
 VARIANT_FOR_examples = -DGOKORE_LOCKORDER=1 -DGOKORE_POLICY=1
 VARIANT_FOR_bench    =
@@ -176,7 +178,7 @@ check: ## the wider set: warnings, standards, C++, clang, sanitizers, explorer, 
 	@rm -rf $(BUILD)/check/*/results
 	@$(MAKE) --no-print-directory checks
 	@echo 'left to targets of their own: make cross, windows, numa (they install much), fuzz, soak, weaken, coverage (they take long)'
-	@$(if $(FULL),,echo 'left to FULL=1: all $(words $(VARIANTS)) variants and all scripts by clang, both variants by each sanitizer, more runs per scenario')
+	@$(if $(FULL),,echo 'left to FULL=1: all $(words $(VARIANTS)) variants, tests and scripts by clang, both variants by each sanitizer, all tests by MSan, more runs per scenario')
 	@SOME=$(if $(FULL),,1) sh tests/support/sum.sh $(BUILD)/check/*/results/*.tsv
 checks: $(CHECKS)
 	+@$(MAKE) --no-print-directory BUILD=$(BUILD)/check/explore $(EXPLORE_LESS) explored mutants
