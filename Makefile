@@ -123,8 +123,8 @@ $(foreach s,$(SCRIPTS),$(eval $(call script,$s,$(call result_of,results,$s))))
 $(foreach v,$(VARIANTS),$(foreach t,$(filter $(or $(TESTS_$v),%),$(TESTS)),$(eval $(call test,$t,$v))))
 APART  := $(patsubst %,tests/check/test_%.sh,cross wasm windows) # targets of their own: make cross, make windows
 WIDER  := $(filter-out $(APART),$(wildcard tests/check/test_*.sh))
-CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
-          $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
+CHECKS := $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s)) \
+          $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) # last: these use all processors to their end
 $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
 $(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%))))) # examples and tools hold their own
 $(foreach p,$(TOOLS),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o)))

@@ -20,6 +20,7 @@ for cc in gcc clang; do
         works "$cc implementation $flags" $cc -std=c11 $STRICT -I. $flags $translate "$work/implementation.c"
     done
     for file in tests/*.c tests/support/*.c examples/*.c examples/*/*.c bench/*.c; do
+        [ "$file" != tests/support/absent.c ] || continue # for other systems: make windows and make cross compile it strictly
         [ ! -f "$file" ] || works "$cc $file" $cc -std=c11 $STRICT -O2 -I. $translate "$file"
     done
 done
