@@ -1,16 +1,9 @@
 // test_policy_alone.c - gokore_policy.h without the headers above it, and with each allocation failing in turn. An implementation
 // of its own: its metrics record, and its arena asks for each piece by itself.
-#include "support/seam.h"
-static void *allocate_counted(size_t size, size_t align);
-static void free_counted(void *p);
-#define GOKORE_SEAM_HAS_WAIT_TWO_()                         gokore_futex_has_two_()
-#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)              gokore_futex_wait_two_((on), (deadline_ns))
-#define GOKORE_SEAM_ALLOC_(size, align)                     allocate_counted((size), (align))
-#define GOKORE_SEAM_FREE_(p)                                free_counted(p)
+#include "support/scarce.h"
 #define GOKORE_DOC_CHUNK_ ((size_t)64)
 #undef GOKORE_METRICS
 #define GOKORE_METRICS 1
-#define GOKORE_UNHEARD_(word) (void)0
 #define GOKORE_IMPLEMENTATION
 #include "../gokore_policy.h"
 #include "support/test.h"
@@ -24,27 +17,6 @@ static void free_counted(void *p);
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 // ---- memory that runs out
-
-static struct {
-    _Atomic uint64_t asked; // since refuse_from was set
-    _Atomic int64_t live;   // blocks
-    _Atomic uint64_t first; // refused, and all later ones; 0 = none
-} memory;
-
-static void *allocate_counted(size_t size, size_t align) {
-    uint64_t n = ++memory.asked, first = memory.first;
-    void *p = first && n >= first ? NULL : gokore_heap_alloc_(size, align);
-    memory.live += p != NULL;
-    return p;
-}
-static void free_counted(void *p) {
-    memory.live -= p != NULL;
-    gokore_heap_free_(p);
-}
-static void refuse_from(uint64_t n) { // 0 = never
-    memory.asked = 0;
-    memory.first = n;
-}
 
 static gokore_status put_away(void *user, const void *data, size_t len) {
     (void)data;
@@ -83,7 +55,7 @@ static void check_text(const char *text, const char *name) {
     for (int part = 0; part < 2; part++) {
         uint64_t n = 1;
         for (; status[part] == GOKORE_NO_MEMORY && n < 1000; n++) {
-            int64_t before = memory.live;
+            int64_t before = scarce.live;
             refuse_from(n);
             set = NULL;
             written = 0;
@@ -93,7 +65,7 @@ static void check_text(const char *text, const char *name) {
             CHECK(set == NULL || status[part] == GOKORE_OK);
             if (part && status[part] != GOKORE_OK) CHECK_UINT(0, written);
             gokore_policy_set_destroy(set);
-            CHECK_INT(before, memory.live);
+            CHECK_INT(before, scarce.live);
         }
         (void)test_check_status(want[part], status[part], __FILE__, __LINE__, text);
         CHECK(n > 3);
@@ -126,7 +98,7 @@ TEST(no_memory, reading_files_tells_and_gives_back) {
         uint64_t n = 1;
         for (; status == GOKORE_NO_MEMORY && n < 1000; n++) {
             gokore_policy_set *set = NULL;
-            int64_t before = memory.live;
+            int64_t before = scarce.live;
             refuse_from(n);
             status = gokore_policy_load_file(&set, path, NULL);
             refuse_from(0);
@@ -134,7 +106,7 @@ TEST(no_memory, reading_files_tells_and_gives_back) {
             CHECK_UINT(!set ? 0 : one ? 2 : 3, gokore_policy_set_count(set));
             gokore_policy_set_destroy(set);
             if (status == GOKORE_OK) continue; // paths that findings may point to are kept
-            CHECK(memory.live - before <= 2);
+            CHECK(scarce.live - before <= 2);
         }
         CHECK_STATUS(GOKORE_OK, status);
         CHECK(n > 20);

@@ -1,13 +1,6 @@
 // test_topology_alone.c - gokore_topology.h on a system that answers as it is told to: interrupted and failing reads, calls about
 // CPUs, nodes and memory that are refused, memory that runs out. An implementation of its own, whose system calls come here.
-#include "support/seam.h"
-static void *allocate_counted(size_t size, size_t align);
-static void free_counted(void *p);
-#define GOKORE_SEAM_HAS_WAIT_TWO_()                         gokore_futex_has_two_()
-#define GOKORE_SEAM_WAIT_TWO_(on, deadline_ns)              gokore_futex_wait_two_((on), (deadline_ns))
-#define GOKORE_SEAM_ALLOC_(size, align)                     allocate_counted((size), (align))
-#define GOKORE_SEAM_FREE_(p)                                free_counted(p)
-#define GOKORE_UNHEARD_(word)                               (void)0
+#include "support/scarce.h"
 #include "support/test.h"
 
 #ifdef __linux__
@@ -105,29 +98,6 @@ static long fake_syscall(long number, long a, long b, long c, long d, long e, lo
 #define syscall(...)                 as_longs(__VA_ARGS__, 0, 0, 0, 0)
 #include "../gokore_topology.h"
 
-// ---- memory that runs out
-
-static struct {
-    _Atomic uint64_t asked; // since refuse_from was set
-    _Atomic int64_t live;   // blocks
-    _Atomic uint64_t first; // refused, and all later ones; 0 = none
-} memory;
-
-static void *allocate_counted(size_t size, size_t align) {
-    uint64_t n = ++memory.asked, first = memory.first;
-    void *p = first && n >= first ? NULL : gokore_heap_alloc_(size, align);
-    memory.live += p != NULL;
-    return p;
-}
-static void free_counted(void *p) {
-    memory.live -= p != NULL;
-    gokore_heap_free_(p);
-}
-static void refuse_from(uint64_t n) { // 0 = never
-    memory.asked = 0;
-    memory.first = n;
-}
-
 // ---- files
 
 static const char *root_of(const char *id) {
@@ -207,11 +177,11 @@ static void check_memory(const char *what, gokore_status (*fn)(void)) {
     gokore_status status = GOKORE_NO_MEMORY;
     uint64_t n = 1;
     for (; status == GOKORE_NO_MEMORY && n < 500; n++) {
-        int64_t before = memory.live;
+        int64_t before = scarce.live;
         refuse_from(n);
         status = fn();
         refuse_from(0);
-        CHECK_INT(before, memory.live);
+        CHECK_INT(before, scarce.live);
     }
     (void)test_check_status(GOKORE_OK, status, __FILE__, __LINE__, what);
     CHECK(n > 3);
@@ -306,7 +276,7 @@ TEST(no_memory, a_watch_waits_for_some) {
     REQUIRE_STATUS(GOKORE_OK, gokore_pressure_watch_start(NULL, NULL, &desc));
     refuse_from(1);
     put("m", "/proc/pressure/memory", "some avg10=60.00 total=0\n");
-    while (memory.asked < 20) gokore_yield_(); // it looks, and has no memory
+    while (scarce.asked < 20) gokore_yield_(); // it looks, and has no memory
     CHECK_INT(GOKORE_PRESSURE_NONE, gokore_pressure_watch_level());
     refuse_from(0);
     while (gokore_pressure_watch_level() != GOKORE_PRESSURE_CRITICAL) gokore_yield_();
