@@ -37,7 +37,7 @@ LINKED          = $(if $(FULL),$(TESTS),$(filter-out $(patsubst tests/test_%.c,%
 OTHER_SCRIPTS   = $(if $(FULL),$(SCRIPTS),$(patsubst %,tests/compile/test_%.sh,refused zero_cost) tests/examples/test_examples.sh)
 SANITIZED       = SCRIPTS="tests/examples/test_examples.sh" TESTARGS="--timeout 180" $(UNOPTIMISED) VARIANTS="$(if $(FULL),plain checked,$1)"
 CHECK_clang     = CC=clang CFLAGS="-O2 -g" TEST_CFLAGS_checked=-O0 VARIANTS="$(OTHERS)" SCRIPTS="$(OTHER_SCRIPTS)" TESTS="$(LINKED)"
-CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,checked)
+CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,checked) TESTS="$(sort lockorder_faults $(LINKED))"
 CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(call SANITIZED,plain)
 CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,plain)
 CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(call SANITIZED,checked)
@@ -60,7 +60,7 @@ VARIANTS := $(sort $(patsubst VARIANT_%,%,$(filter-out VARIANT_FOR_%,$(filter VA
 export CC CXX CFLAGS BUILD STRICT MAKE CAPTURE YAML_TEST_SUITE JSON_TEST_SUITE
 
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
-MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) # unless -jN is given
+MAKEFLAGS += -j$(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1))) # many tests sleep; unless -jN is given
 endif
 Q := $(if $(V),,@)
 
@@ -122,9 +122,10 @@ RESULTS := $(foreach s,$(SCRIPTS),$(call result_of,results,$s))
 $(foreach s,$(SCRIPTS),$(eval $(call script,$s,$(call result_of,results,$s))))
 $(foreach v,$(VARIANTS),$(foreach t,$(filter $(or $(TESTS_$v),%),$(TESTS)),$(eval $(call test,$t,$v))))
 APART  := $(patsubst %,tests/check/test_%.sh,cross wasm windows) # targets of their own: make cross, make windows
-WIDER  := $(filter-out $(APART),$(wildcard tests/check/test_*.sh))
-CHECKS := $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s)) \
-          $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) # last: these use all processors to their end
+LONG   := tests/check/test_warnings.sh # first, so that it does not run alone at the end
+WIDER  := $(LONG) $(filter-out $(APART) $(LONG),$(wildcard tests/check/test_*.sh))
+CHECKS := $(patsubst CHECK_%,check-%,$(sort $(filter CHECK_%,$(.VARIABLES)))) \
+          $(foreach s,$(WIDER),$(call result_of,check/scripts/results,$s))
 $(foreach s,$(WIDER),$(eval $(call script,$s,$(call result_of,check/scripts/results,$s))))
 $(foreach p,$(EXAMPLES),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o $(call parts,$(p:$(BUILD)/%=%))))) # examples and tools hold their own
 $(foreach p,$(TOOLS),$(eval $(call program,$p,$(p:$(BUILD)/%=$O/%).o)))

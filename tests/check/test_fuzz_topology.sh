@@ -1,5 +1,5 @@
 # The container and topology readers under libFuzzer with sanitizers, from the tests' own cases and tests/fuzz/corpus:
-# FUZZ_SECONDS (60), both at the same time; FUZZ_CORPUS keeps what was found for the next run.
+# FUZZ_SECONDS (30), both at the same time; FUZZ_CORPUS keeps what was found for the next run.
 . tests/support/script.sh
 if ! command -v clang > /dev/null 2>&1 || ! echo 'int LLVMFuzzerTestOneInput(const char *d, long n) { return d && n < 0; }' > "$work/probe.c" ||
     ! clang -fsanitize=fuzzer "$work/probe.c" -o "$work/probe" > /dev/null 2>&1; then
@@ -14,7 +14,7 @@ printf '%s\n' '"@/proc/self/cgroup\x0a"' '"@/proc/self/mountinfo\x0a"' '"@/sys/f
     '"@/sys/devices/system/node/node1/cpulist\x0a"' '"@/sys/devices/system/node/node1/cpumap\x0a"' '"/distance\x0a"' '"0-3:1/2"' '"65535"' \
     '"1023"' '"255"' '"ffffffff,00000000"' > "$work/words"
 fuzz() { # TARGET; the status is its own
-    "$work/fuzz_$1" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=60 -rss_limit_mb=1024 -max_len=8192 -dict="$work/words" \
+    "$work/fuzz_$1" -max_total_time="${FUZZ_SECONDS:-30}" -timeout=60 -rss_limit_mb=1024 -max_len=8192 -dict="$work/words" \
         -artifact_prefix="$work/" -print_final_stats=1 "${FUZZ_CORPUS:-$work/corpus}/$1" "$work/seeds/$1" "tests/fuzz/corpus/$1"
 }
 for target in container topology; do
