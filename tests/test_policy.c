@@ -295,6 +295,8 @@ TEST(yaml, accepts_the_subset) {
         { "a: |\n  b\n   c\n\n  d\n\n", "{\"a\":\"b\\n c\\n\\nd\\n\"}\n", NULL },
         { "a: |-\n  b\n\nc: |+\n  d\n\n", "{\"a\":\"b\",\"c\":\"d\\n\\n\"}\n", NULL },
         { "a: >\n  b\n  c\n\n  d\n   e\n  f\n", "{\"a\":\"b c\\nd\\n e\\nf\\n\"}\n", NULL },
+        { "a: [b,\n  \tc]\n", "{\"a\":[\"b\",\"c\"]}\n", NULL },
+        { "[+, 0x1.5, 01e+, +1e]\n", "[\"+\",\"0x1.5\",\"01e+\",\"+1e\"]\n", NULL }, // almost numbers
         { "- |2-\n   a\n  b\n- >+1 # c\n  d\n", "[\" a\\nb\",\" d\\n\"]\n", NULL },
         { "a: |\n  # no comment\n# a comment\nb: 1\n", "{\"a\":\"# no comment\\n\",\"b\":1}\n", NULL },
         { "a: |\nb: 1\n", "{\"a\":\"\",\"b\":1}\n", NULL },
@@ -407,6 +409,10 @@ TEST(yaml, refuses_with_its_place) {
         { "a: %b\n", NULL, "1:4 GOKORE-E-SYNTAX" },
         { "a: |x\n  b\n", NULL, "1:5 GOKORE-E-SYNTAX" },
         { "a: |0\n  b\n", NULL, "1:5 GOKORE-E-SYNTAX" },
+        { "a: |12\n  b\n", NULL, "1:6 GOKORE-E-SYNTAX" },
+        { "a: |--\n  b\n", NULL, "1:6 GOKORE-E-SYNTAX" },
+        { "a: 1\n'b':c\n", NULL, "2:4 GOKORE-E-SYNTAX" },
+        { "\ta: 1\n", NULL, "1:1 GOKORE-E-TAB" },
         { "a: |\n    \n  b\n", NULL, "2:1 GOKORE-E-INDENT" },
         { "a: |\n\tb\n", NULL, "2:1 GOKORE-E-TAB" },
         { "a: |\n  b\n c\n", NULL, "3:2 GOKORE-E-INDENT" },
@@ -418,6 +424,7 @@ TEST(yaml, refuses_with_its_place) {
         { "- 'a':b\n", NULL, "1:6 GOKORE-E-SYNTAX" },
         { "{\"a\"\n", NULL, "1:1 GOKORE-E-SYNTAX" },
         { "{a\n", NULL, "1:2 GOKORE-E-SYNTAX" },
+        { "{[a]: b}\n", NULL, "1:2 GOKORE-E-KEY" },
         { "[a\n : b]\n", NULL, "2:2 GOKORE-E-SYNTAX" },
         { "[a\n :, b]\n", NULL, "2:2 GOKORE-E-SYNTAX" },
         { " %YAML 1.2\n", NULL, "1:2 GOKORE-E-SYNTAX" },
@@ -431,7 +438,7 @@ TEST(yaml, refuses_what_readers_disagree_about) {
                                          "On", "ON",  "off", "Off",   "OFF",  "True",  "TRUE",  "False", "FALSE", "0777", "-07",
                                          "00", "08",  "0_7", "0o17",  "0x1F", "0X1f",  "-0x1",  "0b101", "1_000", "+1",   "+1.5",
                                          ".5", "-.5", "5.",  "1_0.5", ".inf", "-.Inf", "+.INF", ".nan",  ".NaN",  "1.e3", "00.5",
-                                         "5.e+3", "1_0e-2" };
+                                         "5.e+3", "1_0e-2", "1_0E2", "+0" };
     bytes out = { NULL, 0, 0 };
     for (size_t i = 0; i < COUNT(words); i++) {
         char text[64];
@@ -451,6 +458,17 @@ TEST(yaml, refuses_what_readers_disagree_about) {
     CHECK_STR("1:4 GOKORE-E-RANGE", places(&f));
     CHECK_STATUS(GOKORE_PARSE, to_json("a: -9223372036854775809\n", 24, NULL, &out, &f));
     CHECK_STR("1:4 GOKORE-E-RANGE", places(&f));
+    free(out.data);
+}
+
+TEST(json, refuses_a_zero_character_wherever_it_stands) {
+    static const char texts[][7] = { "[tru\0]", "[\0true]", "[true\0", "\0[true" };
+    bytes out = { NULL, 0, 0 };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        found f;
+        CHECK_STATUS(GOKORE_PARSE, to_json(texts[i], 6, "a.json", &out, &f));
+        CHECK_UINT(1, f.list.count);
+    }
     free(out.data);
 }
 
@@ -518,6 +536,7 @@ TEST(json, refuses_all_else) {
         { "\"\\u12\"", NULL, "1:2 GOKORE-E-ESCAPE" },
         { "\"\\", NULL, "1:2 GOKORE-E-ESCAPE" },
         { "\"\\ud800\"", NULL, "1:2 GOKORE-E-ESCAPE" },
+        { "\"\\ud800\\ue000\"", NULL, "1:2 GOKORE-E-ESCAPE" },
         { "\"\xff\"", NULL, "1:2 GOKORE-E-UTF8" },
         { "\f[]", NULL, "1:1 GOKORE-E-SYNTAX" },
         { "]", NULL, "1:1 GOKORE-E-SYNTAX" },

@@ -13,7 +13,7 @@ ASSERTED = re.compile(r"\bGOKORE_(CHECK_|ASSERT)\(") # no decision of the progra
 TYPED = re.compile("^gokore_atomic_(bool|[iu](8|16|32|64)|size|ptr)_")
 
 # What has a figure of its own, from one heading to another.
-PARTS = {"manifest reader": ("gokore_policy.h", "// >>arena", "// >>documents: JSON out")}
+PARTS = {"manifest reader": ("gokore_policy.h", "// >>documents: what both readers make", "// >>documents: JSON out")}
 
 
 def documents(text):
