@@ -295,6 +295,8 @@ TEST(yaml, accepts_the_subset) {
         { "a: |\n  b\n   c\n\n  d\n\n", "{\"a\":\"b\\n c\\n\\nd\\n\"}\n", NULL },
         { "a: |-\n  b\n\nc: |+\n  d\n\n", "{\"a\":\"b\",\"c\":\"d\\n\\n\"}\n", NULL },
         { "a: >\n  b\n  c\n\n  d\n   e\n  f\n", "{\"a\":\"b c\\nd\\n e\\nf\\n\"}\n", NULL },
+        { "\"a\n b\n c\"\n", "\"a b c\"\n", NULL },
+        { "- # d\n  e\n", "[\"e\"]\n", NULL },
         { "a: [b,\n  \tc]\n", "{\"a\":[\"b\",\"c\"]}\n", NULL },
         { "[+, 0x1.5, 01e+, +1e]\n", "[\"+\",\"0x1.5\",\"01e+\",\"+1e\"]\n", NULL }, // almost numbers
         { "- |2-\n   a\n  b\n- >+1 # c\n  d\n", "[\" a\\nb\",\" d\\n\"]\n", NULL },
@@ -413,6 +415,7 @@ TEST(yaml, refuses_with_its_place) {
         { "a: |--\n  b\n", NULL, "1:6 GOKORE-E-SYNTAX" },
         { "a: 1\n'b':c\n", NULL, "2:4 GOKORE-E-SYNTAX" },
         { "\ta: 1\n", NULL, "1:1 GOKORE-E-TAB" },
+        { "\"a\n", NULL, "1:1 GOKORE-E-QUOTE" },
         { "a: |\n    \n  b\n", NULL, "2:1 GOKORE-E-INDENT" },
         { "a: |\n\tb\n", NULL, "2:1 GOKORE-E-TAB" },
         { "a: |\n  b\n c\n", NULL, "3:2 GOKORE-E-INDENT" },
