@@ -2013,10 +2013,11 @@ void gokore_spawned_(gokore_worker *w) {
     gokore_worker_check_(w, "gokore_spawn");
     if (!gokore_stack_spill_(w)) {
         gokore_slot_ *slot = gokore_fork_head_(&w->fork) - 1;
+        gokore_task *task = slot->item;                   // what it spawns may lie in the same slot
         gokore_atomic_store_release(&w->fork.head, slot); // pairs with gokore_stack_top_index_
         gokore_fork_count_(&w->fork);
-        gokore_worker_call_(w, w->pool, slot->item);
-        gokore_atomic_store_relaxed(&slot->item->state_, GOKORE_TASK_INLINE_); // relaxed: the same thread joins it
+        gokore_worker_call_(w, w->pool, task);
+        gokore_atomic_store_relaxed(&task->state_, GOKORE_TASK_INLINE_); // relaxed: the same thread joins it
         return;
     }
     gokore_latch_lock_(&w->gate);

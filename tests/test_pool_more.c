@@ -204,6 +204,29 @@ TEST(typed, frames_come_from_the_c_heap_where_the_pools_allocator_has_no_more) {
     CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
 }
 
+GOKORE_TASK2(uint64_t, pile, wide, w, uint64_t, height) { // each leaves one below the next
+    if (height == 0) return w.cells[1];
+    widen_spawn(worker, w, 0);
+    pile_spawn(worker, w, height - 1);
+    uint64_t above = pile_join(worker);
+    return above + widen_join(worker).cells[1];
+}
+
+TEST(typed, spawns_that_find_no_room_run_at_once_and_so_do_theirs) {
+    test_allocator a = { .fail_from = 0 };
+    gokore_pool *pool = NULL;
+    gokore_pool_desc desc = { .workers = 1, .allocator = test_allocator_hooks(&a) };
+    REQUIRE_STATUS(GOKORE_OK, gokore_pool_create(&pool, &desc));
+    a.fail_from = 1; // no second chunk of slots
+    uint64_t sum = 0;
+    REQUIRE_STATUS(GOKORE_OK, pile_run(pool, NULL, &sum, (wide) { { 1, 2 } }, 300));
+    CHECK_UINT(2 * 301, sum);
+    CHECK_UINT(600, metrics_of(pool).spawned);
+    check_sums(pool);
+    gokore_pool_destroy(pool);
+    CHECK_INT(0, gokore_atomic_load(&a.live_blocks));
+}
+
 typedef struct vast { // more than a chunk of frames
     unsigned char bytes[40000];
 } vast;
