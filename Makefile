@@ -40,7 +40,7 @@ CHECK_clang     = CC=clang CFLAGS="-O2 -g" TEST_CFLAGS_checked=-O0 VARIANTS="$(O
 CHECK_gcc-asan  = CC=gcc CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,checked) TESTS="$(sort lockorder_faults $(LINKED))"
 CHECK_gcc-tsan  = CC=gcc CFLAGS="$(FAST) -fsanitize=thread -Wno-tsan" $(call SANITIZED,plain)
 CHECK_clang-asan = CC=clang CFLAGS="$(FAST) -fsanitize=address,undefined -fno-sanitize-recover=all" $(call SANITIZED,plain)
-CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(call SANITIZED,checked)
+CHECK_clang-tsan = CC=clang CFLAGS="$(FAST) -fsanitize=thread" $(call SANITIZED,checked) TESTS="$(sort lockorder_faults pool_torture $(LINKED))"
 # The lock checker walks its stack, which MemorySanitizer takes for uninitialised: without it, and what always has it.
 CHECK_clang-msan = CC=clang CFLAGS="$(FAST) -fsanitize=memory -fsanitize-memory-track-origins" $(call SANITIZED,plain) TEST_CFLAGS_plain= VARIANTS=plain SCRIPTS= \
                   TESTS="$(filter-out lockorder_faults,$(LINKED))"
